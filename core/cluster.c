@@ -1,0 +1,26 @@
+/* Names of the domain's enums, as the JSON contract spells them. */
+#include "core/cluster.h"
+
+const char *member_state_name(enum member_state state)
+{
+    static const char *const names[] = {"alive", "suspect", "dead", "left"};
+    return names[state];
+}
+
+const char *instance_state_name(enum instance_state state)
+{
+    static const char *const names[] = {"pending",  "starting", "running", "stopping",
+                                        "finished", "failed",   "lost"};
+    return names[state];
+}
+
+const char *health_name(enum health health)
+{
+    static const char *const names[] = {"none", "unknown", "passing", "failing"};
+    return names[health];
+}
+
+bool claim_is_healthy(enum instance_state state, enum health health)
+{
+    return state == INSTANCE_RUNNING && (health == HEALTH_NONE || health == HEALTH_PASSING);
+}

@@ -1,0 +1,96 @@
+/* The other domain values: what a node says of itself, what it claims, what people order.
+ * These are the documents of the table (proto/record.h turns them into bytes and back);
+ * strings are owned by the arena they were decoded into. */
+#ifndef CORE_CLUSTER_H
+#define CORE_CLUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/ids.h"
+#include "core/job.h"
+#include "core/stamp.h"
+
+enum member_state { MEMBER_ALIVE, MEMBER_SUSPECT, MEMBER_DEAD, MEMBER_LEFT };
+const char *member_state_name(enum member_state state);
+
+enum agent_state { AGENT_UP, AGENT_LEAVING, AGENT_AWAY };
+
+/* node/<id>, a row. */
+struct node_doc {
+    const char *name, *version;
+    const char *address; /* where its tasks are reached, without port */
+    uint32_t cpu_milli;
+    uint64_t memory_bytes;
+    enum agent_state state;
+    uint64_t away_until_unix_ms; /* AGENT_AWAY only */
+    const struct pair *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
+    size_t n_attributes;
+};
+
+/* job/<ns>/<job>, a record. */
+struct job_doc {
+    struct spec_hash spec;
+    uint32_t version;      /* shown as v7 */
+    stamp_t first_stamp;   /* of the job's first spec: its age */
+    uint64_t at_unix_ms;   /* of this submission */
+    const char *by, *note; /* node name, free text */
+};
+
+/* control/<ns>/<job>, a record. */
+struct control_doc {
+    bool is_stopped;
+    bool has_count;
+    uint32_t count; /* scale override */
+    uint64_t restart_at; /* a counter: instances started under a smaller one restart; 0 = never */
+};
+
+enum instance_state {
+    INSTANCE_PENDING,
+    INSTANCE_STARTING,
+    INSTANCE_RUNNING,
+    INSTANCE_STOPPING,
+    INSTANCE_FINISHED,
+    INSTANCE_FAILED,
+    INSTANCE_LOST,
+};
+const char *instance_state_name(enum instance_state state);
+
+enum health { HEALTH_NONE, HEALTH_UNKNOWN, HEALTH_PASSING, HEALTH_FAILING };
+const char *health_name(enum health health);
+
+struct claim_port {
+    const char *name;
+    uint16_t port;
+};
+
+/* claim/<id>/<ns>/<job>/<index>, a row. */
+struct claim_doc {
+    uint64_t generation;
+    struct spec_hash spec;
+    uint32_t version;
+    uint64_t restart_at; /* control_doc.restart_at when it was started */
+    enum instance_state state;
+    enum health health;
+    bool is_proven; /* healthy for min_healthy_time on the holder's own clock */
+    uint64_t claimed_unix_ms, started_unix_ms;
+    uint32_t pid, restarts;
+    bool has_exit;
+    int32_t last_exit; /* exit code, or 128 + signal */
+    const char *reason;
+    const struct claim_port *ports;
+    size_t n_ports;
+};
+
+/* refuse/<id>/<ns>/<job>/<index>, a row. */
+struct refuse_doc {
+    uint64_t until_unix_ms;
+    struct spec_hash spec; /* a new version may be tried at once */
+    const char *reason;
+};
+
+/* "healthy" in every count people see: running, and passing if it has checks. */
+bool claim_is_healthy(enum instance_state state, enum health health);
+
+#endif

@@ -1,0 +1,66 @@
+/* A document: YAML (or JSON, which is YAML) read into a tree that remembers where everything
+ * stood.  It knows no schema and guesses no types: every scalar is text.
+ *
+ * Limits (JOBFILE): 1 MiB, depth 64, 100,000 nodes after aliases are expanded; no tags;
+ * duplicate keys refused; `<<` merges maps, a key that is there already wins. */
+#ifndef CORE_DOC_H
+#define CORE_DOC_H
+
+#include "core/arena.h"
+#include "core/bytes.h"
+
+enum doc_kind { DOC_SCALAR, DOC_MAP, DOC_LIST };
+
+struct doc {
+    enum doc_kind kind;
+    unsigned line, column; /* from 1 */
+    const char *text;      /* DOC_SCALAR: NUL-terminated */
+    bool is_quoted;        /* DOC_SCALAR */
+    const char *key;       /* when the parent is a map */
+    unsigned key_line, key_column;
+    struct doc *child, *next; /* first child; next sibling, in file order */
+    size_t n;                 /* children */
+};
+
+/* One complaint about a file, with its place. */
+struct complaint {
+    unsigned line, column; /* 0 = the file as a whole */
+    const char *text;      /* in the complaints' arena */
+};
+
+enum { COMPLAINTS_MAX = 20 };
+
+struct complaints {
+    struct arena *arena;
+    struct complaint list[COMPLAINTS_MAX];
+    size_t n, n_more; /* n_more: found, but past the limit */
+};
+
+void complain(struct complaints *c, unsigned line, unsigned column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Render all as `file:line:col: error: ...` with the line and a caret below, as compilers do;
+ * NUL-terminated text in `arena`. */
+char *complaints_text(const struct complaints *c, const char *file, struct bytes source,
+                      struct arena *arena);
+
+/* Read the documents of `text` (several are separated by ---).  ERR_MALFORMED or ERR_BOUND, with
+ * a complaint added. */
+int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
+             struct doc **ret_docs, size_t *ret_n);
+
+const struct doc *doc_find(const struct doc *map, const char *key); /* NULL if absent */
+
+/* The candidate nearest to `word` within edit distance 2 (Damerau-Levenshtein), or NULL.
+ * `candidates` ends with NULL. */
+const char *did_you_mean(const char *word, const char *const *candidates);
+
+/* ---- scalars as values; 0 or ERR_MALFORMED ---- */
+
+int text_duration_ms(const char *text, uint64_t *ret_ms);    /* 10s 5m 1h30m 2d 250ms */
+int text_size_bytes(const char *text, uint64_t *ret_bytes);  /* 512 256M 1G 64K, binary */
+int text_cpu_milli(const char *text, uint32_t *ret_milli);   /* 0.5 2 */
+int text_uint(const char *text, uint64_t max, uint64_t *ret_value);
+int text_bool(const char *text, bool *ret_value);            /* true false */
+
+#endif

@@ -1,0 +1,42 @@
+/* Counters of one agent: plain integers owned by whoever is stepped, read by /metrics.
+ * A drop or a bound reached is always one of these. */
+#ifndef CORE_METRICS_H
+#define CORE_METRICS_H
+
+#include <stdint.h>
+
+/* name, help: the Prometheus name gets the prefix stratos_ and the suffix _total. */
+#define METRICS(X)                                                                       \
+    X(datagrams_in, "sealed datagrams received and opened")                              \
+    X(datagrams_out, "sealed datagrams sent")                                            \
+    X(bytes_in, "bytes received from peers")                                             \
+    X(bytes_out, "bytes sent to peers")                                                  \
+    X(drop_forged, "datagrams or streams whose seal did not open")                       \
+    X(drop_replayed, "datagrams seen before or too old")                                 \
+    X(drop_malformed, "opened messages that did not parse")                              \
+    X(drop_bound, "messages or events dropped at a limit")                               \
+    X(streams_in, "peer streams accepted")                                               \
+    X(streams_refused, "peer streams refused at a limit or in the handshake")            \
+    X(probes, "membership probes sent")                                                  \
+    X(probe_failures, "membership probes without an answer")                             \
+    X(entries_merged, "table entries that were news")                                    \
+    X(entries_stale, "table entries that were known already")                            \
+    X(syncs, "table comparisons with a peer")                                            \
+    X(writes, "acknowledged local writes")                                               \
+    X(store_errors, "failed store operations")                                           \
+    X(plans, "plans computed")                                                           \
+    X(tasks_started, "tasks started")                                                    \
+    X(tasks_exited, "tasks that ended")                                                  \
+    X(health_failures, "failed health probes")                                           \
+    X(dns_queries, "DNS queries answered")                                               \
+    X(dns_malformed, "DNS messages dropped")                                             \
+    X(http_requests, "HTTP requests answered")                                           \
+    X(http_refused, "HTTP requests or connections refused")
+
+struct metrics {
+#define METRICS_FIELD(name, help) uint64_t name;
+    METRICS(METRICS_FIELD)
+#undef METRICS_FIELD
+};
+
+#endif

@@ -1,0 +1,137 @@
+/* Gossip: membership (SWIM), the table and its sync as one pure machine.
+ *
+ * Time, bytes and chance come in; effects go out.  Datagrams and frames are plain here, the
+ * driver seals them.  Effects are performed in order; what must be durable comes before what is
+ * sent.  Everything an effect points to lives in the effects' arena until gossip_effects_clear. */
+#ifndef GOSSIP_GOSSIP_H
+#define GOSSIP_GOSSIP_H
+
+#include "core/arena.h"
+#include "core/metrics.h"
+#include "core/store.h"
+#include "core/trace.h"
+#include "gossip/state.h"
+
+enum gossip_effect_kind {
+    GOSSIP_SEND,           /* a datagram `bytes` to `endpoint` */
+    GOSSIP_STREAM_OPEN,    /* connect stream `stream` to `endpoint` */
+    GOSSIP_STREAM_SEND,    /* one frame on `stream` */
+    GOSSIP_STREAM_CLOSE,   /* after what was sent has left */
+    GOSSIP_PERSIST,        /* `changes`; is_synced when own writes are among them */
+    GOSSIP_MEMBER_CHANGED, /* `member`: a copy, new or changed state/name/address */
+    GOSSIP_TABLE_CHANGED,  /* `key`: this entry is new or changed (by us or by others) */
+    GOSSIP_CONFLICT,       /* `key`: a concurrent write lost; `member.name` is its writer's */
+    GOSSIP_READY,          /* the first sync is done, or we know that we are alone */
+    GOSSIP_LEFT,           /* our leave has been told; the agent may end */
+};
+
+struct gossip_effect {
+    enum gossip_effect_kind kind;
+    struct endpoint endpoint;
+    uint32_t stream;
+    struct bytes bytes;
+    struct member member;
+    enum member_state was; /* MEMBER_CHANGED: the state before; equal to state for a new one */
+    struct bytes key;
+    struct store_change *changes;
+    size_t n_changes;
+    bool is_synced;
+};
+
+struct gossip_effects {
+    struct arena arena;
+    struct gossip_effect *list;
+    size_t n, cap;
+    size_t n_lost; /* effects that found no memory: counted, the protocol repairs */
+};
+
+void gossip_effects_init(struct gossip_effects *fx);
+void gossip_effects_fini(struct gossip_effects *fx);
+void gossip_effects_clear(struct gossip_effects *fx);
+
+struct gossip_profile {
+    uint32_t probe_period_ms, probe_timeout_ms, indirect_probes;
+    double suspicion_mult, suspicion_max_mult;  /* Lifeguard alpha, beta */
+    uint32_t gossip_period_ms, gossip_fanout, retransmit_mult;
+    uint32_t sync_period_ms;    /* a full exchange with a random peer, besides those the digest asks for */
+    uint32_t rejoin_period_ms;  /* a dead member is probed again this rarely */
+    uint32_t reap_after_ms;     /* 72 h */
+};
+extern const struct gossip_profile gossip_profile_lan, gossip_profile_wan, gossip_profile_local;
+const struct gossip_profile *gossip_profile_named(const char *name); /* NULL if unknown */
+
+struct gossip_options {
+    struct node_id id;
+    const char *name;
+    struct endpoint endpoint;            /* as peers shall reach us */
+    const struct gossip_profile *profile;
+    uint64_t epoch;                      /* of this node's table: set when its store was made */
+    uint64_t seed;                       /* of the rng */
+    const struct tracer *tracer;         /* may be NULL */
+    struct metrics *metrics;             /* owned by the host */
+};
+
+struct gossip;
+
+/* NULL when out of memory. */
+struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms);
+void gossip_free(struct gossip *g);
+
+/* ---- starting: first restore, then join ---- */
+
+/* Hand back what GOSSIP_PERSIST stored, entry by entry, in any order.  ERR_DAMAGED for bytes
+ * that fail their check: the caller sets the store aside. */
+int gossip_restore(struct gossip *g, enum store_space space, struct bytes key, struct bytes value);
+/* Addresses to find others at; repeated with back-off until one answers.  An empty list: alone
+ * unless someone comes (ready at once).  Remembered peers are tried as well. */
+void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
+                 struct gossip_effects *out);
+
+/* ---- the step ---- */
+
+int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct endpoint from,
+                   struct bytes datagram, struct gossip_effects *out);
+/* ICMP says that nobody listens there: a hint to probe indirectly at once, never a verdict. */
+void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to, struct gossip_effects *out);
+/* Incoming streams get ids from the host, with the top bit set; ours come from STREAM_OPEN. */
+void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream, struct gossip_effects *out);
+int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, uint32_t stream,
+                        struct bytes frame, struct gossip_effects *out);
+void gossip_stream_closed(struct gossip *g, uint64_t now_ms, uint32_t stream, struct gossip_effects *out);
+void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct gossip_effects *out);
+uint64_t gossip_deadline_ms(const struct gossip *g); /* UINT64_MAX: none */
+
+/* ---- writing ---- */
+
+/* Write `value` (NULL .at: delete) under `key`; the kind follows from the key's prefix
+ * (node, claim, done, refuse are rows).  Emits PERSIST then pushes it.  A row equal to what is
+ * there already is no write.  Returns 0; ERR_BOUND for an oversized key or value.
+ * *ret_number (may be NULL) is the own number to ask gossip_known_by about. */
+int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct bytes key,
+                   struct bytes value, uint64_t *ret_number, struct gossip_effects *out);
+/* How many live members, self included, are known to have everything of ours up to `number`. */
+size_t gossip_known_by(const struct gossip *g, uint64_t number);
+/* Say goodbye to all; GOSSIP_LEFT follows within a few seconds. */
+void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out);
+/* Drop a dead or left member for good, with its rows, everywhere. */
+int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id, struct gossip_effects *out);
+
+/* ---- reading ---- */
+
+const struct members *gossip_members(const struct gossip *g);
+const struct table *gossip_table(const struct gossip *g);
+bool gossip_is_ready(const struct gossip *g);
+uint64_t gossip_newest_ms(const struct gossip *g); /* when the last news from a peer came; 0 = never */
+/* Own seen vector, sorted by writer; valid until the next step. */
+size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);
+/* A peer's digest and seen vector as last heard; returns entries in *ret_seen (0 when never heard). */
+struct peer_view {
+    uint64_t digest, heard_ms;
+    const struct seen_number *seen;
+    size_t n_seen;
+    uint64_t bytes_in, bytes_out;
+};
+bool gossip_peer(const struct gossip *g, struct node_id peer, struct peer_view *ret_view);
+size_t gossip_rumors(const struct gossip *g); /* membership rumors and table pushes in flight */
+
+#endif

@@ -1,0 +1,62 @@
+/* What upper floors read of gossip: the members and the replicated table.  Read-only faces;
+ * all writing goes through gossip.h. */
+#ifndef GOSSIP_STATE_H
+#define GOSSIP_STATE_H
+
+#include "core/bytes.h"
+#include "core/cluster.h"
+#include "core/ids.h"
+#include "core/stamp.h"
+
+/* ---- members ---- */
+
+struct member {
+    struct node_id id;
+    char name[NAME_LEN_MAX + 1];
+    struct endpoint endpoint; /* gossip address */
+    enum member_state state;
+    uint32_t incarnation;
+    uint64_t changed_ms; /* when the state was last changed, monotonic */
+    uint32_t rtt_us;     /* of the last probe; 0 = never probed */
+};
+
+struct members; /* every member known, self included */
+
+size_t members_count(const struct members *m);
+const struct member *members_at(const struct members *m, size_t i); /* sorted by id */
+const struct member *members_find(const struct members *m, struct node_id id);
+const struct member *members_find_name(const struct members *m, const char *name); /* live ones first */
+size_t members_count_state(const struct members *m, enum member_state state);
+
+/* ---- the table ---- */
+
+enum entry_kind { ENTRY_ROW, ENTRY_RECORD };
+
+struct entry {
+    enum entry_kind kind;
+    struct bytes key, value; /* value.at == NULL: a tombstone */
+    struct node_id writer;
+    uint64_t epoch, number;      /* the writer's; rows order by them */
+    uint64_t generation;         /* records order by (generation, stamp, writer) */
+    stamp_t stamp;
+};
+
+struct table;
+
+/* NULL when the key is absent or a tombstone.  Valid until the table changes. */
+const struct entry *table_get(const struct table *t, struct bytes key);
+/* Live entries whose key starts with `prefix`, in key order, until `visit` returns non-zero,
+ * which is returned. */
+int table_each(const struct table *t, struct bytes prefix,
+               int (*visit)(void *ctx, const struct entry *e), void *ctx);
+size_t table_count(const struct table *t); /* live entries */
+uint64_t table_digest(const struct table *t);
+
+/* ---- who knows what ---- */
+
+struct seen_number {
+    struct node_id writer;
+    uint64_t epoch, number;
+};
+
+#endif

@@ -1,0 +1,54 @@
+/* The gossip driver: one UDP socket and one TCP listener on the same address, sealed with the
+ * cluster's secret.  It knows no protocol; it opens seals and hands plain bytes up. */
+#ifndef GOSSIP_UV_GOSSIP_H
+#define GOSSIP_UV_GOSSIP_H
+
+#include <uv.h>
+
+#include "core/err.h"
+#include "core/ids.h"
+#include "core/metrics.h"
+#include "proto/seal.h"
+
+struct uv_gossip;
+struct uv_gossip_stream;
+
+struct uv_gossip_events {
+    void (*datagram)(void *ctx, struct endpoint from, struct bytes plain);
+    void (*refused)(void *ctx, struct endpoint to);
+    void (*stream_opened)(void *ctx, uint32_t stream); /* accepted, or our connect is through */
+    void (*stream_frame)(void *ctx, uint32_t stream, struct bytes frame);
+    void (*stream_closed)(void *ctx, uint32_t stream); /* also when a connect failed; last word */
+    /* An accepted stream whose purpose is STREAM_API: from now on its frames are HTTP bytes, to be
+     * read with uv_gossip_stream_start. */
+    void (*api_stream)(void *ctx, struct uv_gossip_stream *stream);
+    void *ctx;
+};
+
+/* `bind` gets its port filled in when it was 0. */
+int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
+                   const struct uv_gossip_events *events, struct metrics *metrics,
+                   struct uv_gossip **ret_gossip, struct err *err);
+void uv_gossip_close(struct uv_gossip *g); /* frees itself in the last close callback */
+
+void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain);
+void uv_gossip_stream_connect(struct uv_gossip *g, uint32_t stream, struct endpoint to);
+void uv_gossip_stream_send(struct uv_gossip *g, uint32_t stream, struct bytes frame);
+void uv_gossip_stream_finish(struct uv_gossip *g, uint32_t stream); /* close when all is written */
+
+/* ---- API streams: a byte pipe to a peer's HTTP server ---- */
+
+struct uv_gossip_pipe {
+    void (*opened)(void *ctx);            /* outgoing only */
+    void (*data)(void *ctx, struct bytes in);
+    void (*closed)(void *ctx);            /* exactly once; the stream is gone afterwards */
+    void *ctx;
+};
+struct uv_gossip_stream *uv_gossip_api_connect(struct uv_gossip *g, struct endpoint to,
+                                               const struct uv_gossip_pipe *pipe);
+void uv_gossip_stream_start(struct uv_gossip_stream *stream, const struct uv_gossip_pipe *pipe);
+void uv_gossip_stream_write(struct uv_gossip_stream *stream, struct bytes data);
+size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream); /* bytes not yet written */
+void uv_gossip_stream_close(struct uv_gossip_stream *stream);
+
+#endif

@@ -1,0 +1,80 @@
+/* The view: the pure input of planning, made from members and table at a moment.
+ *
+ * Nodes with equal members and tables build equal views, byte for byte: everything is sorted
+ * (nodes by id; jobs in canonical order: priority descending, first stamp, namespace, name;
+ * claims by job, index, generation descending, claimed, node).  Rows of dead and departed
+ * members are hidden, unless the member said `away` until a time still to come, or take-overs
+ * are on hold. */
+#ifndef SCHED_VIEW_H
+#define SCHED_VIEW_H
+
+#include "gossip/state.h"
+
+enum { VIEW_NONE = UINT32_MAX };
+
+struct view_node {
+    struct node_id id;
+    struct node_doc doc;
+    enum member_state state;
+    bool is_live;        /* its claims count: alive, suspect, away, or dead but on hold */
+    bool takes_work;     /* may be given new instances: alive or suspect, and AGENT_UP */
+};
+
+struct view_job {
+    const struct job_spec *spec; /* NULL while the body has not arrived: nothing is decided */
+    struct job_doc doc;
+    struct control_doc control;
+    const char *ns, *name;
+    uint32_t count;      /* wanted now: spec or scale override; 0 when stopped */
+    uint32_t first_claim, n_claims; /* its slice of view.claims */
+};
+
+struct view_claim {
+    uint32_t job, node; /* into view.jobs, view.nodes */
+    uint32_t index;
+    struct claim_doc doc;
+};
+
+struct view_refuse {
+    uint32_t job, node, index;
+    struct refuse_doc doc;
+};
+
+struct view {
+    uint32_t self; /* into nodes; VIEW_NONE before our own row is there */
+    const struct view_node *nodes;
+    const struct view_job *jobs;
+    const struct view_claim *claims;     /* orphans (claims of jobs that are gone) come last, */
+    const struct view_refuse *refusals;  /* with job VIEW_NONE; see orphans */
+    size_t n_nodes, n_jobs, n_claims, n_refusals;
+    const struct view_orphan {
+        uint32_t node, index;
+        const char *ns, *name;
+    } *orphans;                          /* claims without a job record: to be stopped */
+    size_t n_orphans;
+    uint64_t next_change_unix_ms;        /* when an `away` ends; 0 = nothing changes by itself */
+};
+
+/* Parsed bodies, kept between views; a body is parsed once. */
+struct spec_cache;
+struct spec_cache *spec_cache_new(void);
+void spec_cache_free(struct spec_cache *c);
+const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash, struct bytes body);
+/* Drop every spec not asked for since the last trim. */
+void spec_cache_trim(struct spec_cache *c);
+
+struct view_options {
+    struct node_id self;
+    uint64_t at_unix_ms;
+    bool is_takeover_held; /* mass_failure_hold: the dead still hold what they held */
+};
+
+/* The view lives in `arena` and points into table and cache: valid until either changes. */
+int view_build(const struct members *members, const struct table *table, struct spec_cache *cache,
+               const struct view_options *options, struct arena *arena, struct view *ret_view);
+
+/* Index of a node, job; VIEW_NONE if absent. */
+uint32_t view_find_node(const struct view *v, struct node_id id);
+uint32_t view_find_job(const struct view *v, const char *ns, const char *name);
+
+#endif
