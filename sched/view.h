@@ -8,6 +8,7 @@
 #ifndef SCHED_VIEW_H
 #define SCHED_VIEW_H
 
+#include "core/arena.h"
 #include "gossip/state.h"
 
 enum { VIEW_NONE = UINT32_MAX };
