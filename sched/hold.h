@@ -1,0 +1,27 @@
+/* The mass-failure hold: a node that sees many members fail at once first doubts itself
+ * (DESIGN 5).  While it holds, the dead keep what they held; new work is still placed. */
+#ifndef SCHED_HOLD_H
+#define SCHED_HOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HOLD_WINDOW_MS = 15000, HOLD_DEFAULT_MS = 30000, HOLD_DEATHS_MAX = 64 };
+
+struct hold {
+    uint32_t hold_ms;
+    uint64_t until_ms;                  /* 0 = not holding */
+    uint64_t deaths_ms[HOLD_DEATHS_MAX]; /* the newest deaths, a ring */
+    size_t n_deaths;
+};
+
+void hold_init(struct hold *h, uint32_t hold_ms);
+/* A member died; `n_live` is how many live members are left, self included. */
+void hold_death(struct hold *h, uint64_t now_ms, size_t n_live);
+/* A member came back: what was doubted is whole again if fewer than half are missing. */
+void hold_return(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead);
+bool hold_is_on(const struct hold *h, uint64_t now_ms);
+uint64_t hold_deadline_ms(const struct hold *h); /* UINT64_MAX: none */
+
+#endif
