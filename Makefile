@@ -85,7 +85,7 @@ $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(WERROR) -MMD -MP -c -o $@ $<
 
 .SECONDEXPANSION:
-$(OUT)/tests/unit_%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/%/*.c)) $(TEST_LIB_OBJ) $(LIB)
+$(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c)))) $(TEST_LIB_OBJ) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic) -lcriterion
 

@@ -22,13 +22,16 @@ enum lifecycle_want { /* effects of one call, as flags */
     LIFECYCLE_CHANGED = 1u << 3, /* state, health, reason... differ: publish the claim */
     LIFECYCLE_GONE = 1u << 4,    /* over: remove what is left of it (FINISHED or FAILED) */
     LIFECYCLE_GAVE_UP = 1u << 5, /* with GONE: refuse it for a while, it goes elsewhere */
-    LIFECYCLE_PROBE = 1u << 6,   /* at least one of the checks in `due` wants a probe */
+    LIFECYCLE_PROBE = 1u << 6,   /* probe every check that is_due, and answer with lifecycle_probed */
 };
+
+enum { LIFECYCLE_EXITS_MAX = 64 }; /* exits remembered; `attempts` beyond 63 count as 63 */
 
 struct lifecycle_check {
     uint64_t next_ms;       /* when to probe next; UINT64_MAX while one is under way or not running */
     uint32_t failures;      /* in a row */
-    bool is_due, has_passed;
+    bool is_due;            /* valid until the next call that gets the machine */
+    bool has_passed;        /* since the last start */
 };
 
 struct lifecycle {
@@ -42,7 +45,7 @@ struct lifecycle {
     int32_t last_exit;
     char reason[REASON_LEN_MAX];
     uint64_t deadline_ms;
-    uint64_t exits_ms[16];       /* the newest exits, for the window */
+    uint64_t exits_ms[LIFECYCLE_EXITS_MAX]; /* the newest exits, for the window; oldest first */
     uint32_t n_exits;
     uint32_t delay_ms;           /* the current back-off */
     bool is_kill_sent, is_restarting; /* stopping in order to start again */
