@@ -1,0 +1,38 @@
+/* The list of a node's effects.  See effects.h. */
+#include "agent/effects.h"
+
+void node_effects_init(struct node_effects *fx)
+{
+    *fx = (struct node_effects){0};
+    gossip_effects_init(&fx->gossip);
+}
+
+void node_effects_fini(struct node_effects *fx)
+{
+    gossip_effects_fini(&fx->gossip);
+    *fx = (struct node_effects){0};
+}
+
+void node_effects_clear(struct node_effects *fx)
+{
+    gossip_effects_clear(&fx->gossip);
+    fx->list = NULL;
+    fx->n = fx->cap = fx->n_routed = 0;
+}
+
+struct arena *node_effects_arena(struct node_effects *fx)
+{
+    return &fx->gossip.arena;
+}
+
+struct node_effect *node_effects_add(struct node_effects *fx, enum node_effect_kind kind)
+{
+    static struct node_effect scratch;
+    if (arena_grow(&fx->gossip.arena, (void **)&fx->list, fx->n, &fx->cap, sizeof(*fx->list)) < 0) {
+        fx->gossip.n_lost++;
+        return &scratch;
+    }
+    struct node_effect *effect = &fx->list[fx->n++];
+    *effect = (struct node_effect){.kind = kind};
+    return effect;
+}

@@ -1,0 +1,172 @@
+/* News from members and table.  See news.h. */
+#include "agent/news.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "proto/record.h"
+
+/* Told claims, by hash of their key: open addressing, the oldest answer is simply overwritten when
+ * two keys fall on one slot, which at worst repeats a line. */
+enum { TOLD_SLOTS = 4096 };
+
+struct news {
+    struct told {
+        uint64_t key, said;
+    } told[TOLD_SLOTS];
+};
+
+struct news *news_new(void)
+{
+    return calloc(1, sizeof(struct news));
+}
+
+void news_free(struct news *n)
+{
+    free(n);
+}
+
+static struct node_event *add(struct node_effects *out, const char *kind, const char *subject,
+                              const char *state)
+{
+    struct arena *arena = node_effects_arena(out);
+    struct node_event *event = &node_effects_add(out, NODE_EVENT)->event;
+    *event = (struct node_event){.kind = kind,
+                                 .subject = arena_text(arena, subject),
+                                 .state = arena_text(arena, state)};
+    return event;
+}
+
+void news_member(const struct member *member, enum member_state was, bool is_self,
+                 struct node_effects *out)
+{
+    struct node_event *event = add(out, "member", member->name, member_state_name(member->state));
+    const char *what = "has joined";
+    if (member->state == MEMBER_SUSPECT)
+        what = "does not answer: suspected";
+    else if (member->state == MEMBER_DEAD)
+        what = "is dead: no answer within the suspicion time";
+    else if (member->state == MEMBER_LEFT)
+        what = "has left";
+    else if (was == MEMBER_SUSPECT)
+        what = "answers again";
+    else if (was != MEMBER_ALIVE)
+        what = "is back";
+    event->is_own = true; /* every node logs what it believes of the members */
+    event->text = is_self ? "this node is up"
+                          : arena_printf(node_effects_arena(out), "%s %s", member->name, what);
+}
+
+static void news_job(const struct table *table, struct bytes key, const struct key_parts *parts,
+                     struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    const struct entry *entry = table_get(table, key);
+    char *name = arena_text_of(arena, parts->name);
+    struct job_doc doc;
+    if (!entry) {
+        add(out, "job", name, "removed")->text = arena_printf(arena, "%s was removed", name);
+        return;
+    }
+    if (record_decode_job(entry->value, arena, &doc) < 0)
+        return;
+    struct node_event *event = add(out, "job", name, NULL);
+    event->is_own = true;
+    event->state = arena_printf(arena, "v%u", doc.version);
+    event->text = arena_printf(arena, "%s v%u was submitted at %s", name, doc.version, doc.by);
+    event->cause = doc.note && *doc.note ? doc.note : NULL;
+}
+
+static bool is_told(struct news *n, struct bytes key, uint64_t said)
+{
+    uint64_t hash = hash64(key, 0);
+    struct told *slot = &n->told[hash % TOLD_SLOTS];
+    bool is_same = slot->key == hash && slot->said == said;
+    *slot = (struct told){hash, said};
+    return is_same;
+}
+
+static void news_claim(struct news *n, const struct members *members, const struct table *table,
+                       struct bytes key, const struct key_parts *parts, bool is_own,
+                       struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    const struct entry *entry = table_get(table, key);
+    const struct member *holder = members_find(members, parts->node);
+    const char *node = holder ? holder->name : "a forgotten node";
+    char *name = arena_printf(arena, "%.*s.%u", (int)parts->name.len,
+                              (const char *)parts->name.at, parts->index);
+    struct claim_doc doc;
+    if (!entry) {
+        if (is_told(n, key, 0))
+            return;
+        struct node_event *event = add(out, "instance", name, "gone");
+        event->text = arena_printf(arena, "%s is no longer on %s", name, node);
+        event->is_own = is_own;
+        return;
+    }
+    if (record_decode_claim(entry->value, arena, &doc) < 0)
+        return;
+    uint64_t said = hash_mix(doc.generation << 8 | (uint64_t)doc.state << 4 | (uint64_t)doc.health,
+                             doc.restarts + 1u);
+    if (is_told(n, key, said))
+        return;
+    struct node_event *event = add(out, "instance", name, instance_state_name(doc.state));
+    event->is_own = is_own;
+    event->text = doc.health == HEALTH_NONE || doc.health == HEALTH_UNKNOWN
+                      ? arena_printf(arena, "%s is %s on %s", name, event->state, node)
+                      : arena_printf(arena, "%s is %s and %s on %s", name, event->state,
+                                     health_name(doc.health), node);
+    event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
+}
+
+static void news_control(const struct table *table, struct bytes key, const struct key_parts *parts,
+                         struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    const struct entry *entry = table_get(table, key);
+    char *name = arena_text_of(arena, parts->name);
+    struct control_doc doc = {0};
+    if (!entry || record_decode_control(entry->value, &doc) < 0)
+        return;
+    struct node_event *event = add(out, "job", name, doc.is_stopped ? "stopped" : "ordered");
+    if (doc.is_stopped)
+        event->text = arena_printf(arena, "%s was stopped", name);
+    else if (doc.has_count)
+        event->text = arena_printf(arena, "%s was scaled to %u", name, doc.count);
+    else
+        event->text = arena_printf(arena, "%s was started", name);
+}
+
+void news_entry(struct news *n, const struct members *members, const struct table *table,
+                struct bytes key, struct node_id self, struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    struct key_parts parts;
+    if (key_parse(key, &parts) < 0)
+        return;
+    if (parts.kind == KEY_JOB) {
+        news_job(table, key, &parts, out);
+    } else if (parts.kind == KEY_CONTROL) {
+        news_control(table, key, &parts, out);
+    } else if (parts.kind == KEY_CLAIM) {
+        news_claim(n, members, table, key, &parts, node_id_equal(parts.node, self), out);
+    } else if (parts.kind == KEY_VAR) {
+        char *name = arena_text_of(arena, parts.name);
+        struct node_event *event = add(out, "var", name, NULL);
+        event->is_own = true;
+        event->text = arena_printf(arena, "variable %s was %s", name,
+                                   table_get(table, key) ? "set" : "removed");
+    }
+}
+
+void news_conflict(const struct table *table, struct bytes key, struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    struct node_event *event = add(out, "conflict", arena_text_of(arena, key), NULL);
+    event->is_own = true;
+    event->text = arena_printf(arena, "two nodes wrote %.*s at the same time; the later one stands",
+                               (int)key.len, (const char *)key.at);
+    event->cause = table_get(table, key) ? "concurrent writes" : "a write met a removal";
+}
