@@ -33,7 +33,8 @@ struct store_ops {
     int (*read)(struct store *s, enum store_space space, struct bytes key, uint8_t **ret_value,
                 size_t *ret_len, struct err *err);
     /* Visit keys that start with `prefix`, in key order, until `visit` returns non-zero, which
-     * is then returned.  The views passed are valid during the call. */
+     * is then returned.  The views passed are valid during the call, and `visit` must not write
+     * to the store. */
     int (*each)(struct store *s, enum store_space space, struct bytes prefix,
                 int (*visit)(void *ctx, struct bytes key, struct bytes value), void *ctx,
                 struct err *err);
@@ -72,9 +73,14 @@ static inline void store_close(struct store *s)
 /* An empty store in memory; NULL when out of memory. */
 struct store *store_mem_new(void);
 
+/* For tests: let `countdown` writes to a store_mem succeed, then fail the next `repeat` of them
+ * with ERR_STORE, changing nothing. */
+void store_mem_fault(struct store *s, unsigned countdown, unsigned repeat);
+
 /* Open or create the store in directory `path`, tuned small (DESIGN 11).  A damaged store is
  * renamed to `path.damaged-<unix seconds>` and a fresh one is opened; then *ret_was_damaged is
- * true and the caller says so. */
+ * true, `err` says what was wrong, and the caller passes it on.  A store that another live
+ * process has open is ERR_CONFLICT, never damage.  The parent of `path` must exist. */
 int store_rocks_open(const char *path, struct store **ret_store, bool *ret_was_damaged,
                      struct err *err);
 
