@@ -1,5 +1,5 @@
-/* A document: YAML (or JSON, which is YAML) read into a tree that remembers where everything
- * stood.  It knows no schema and guesses no types: every scalar is text.
+/* A document: YAML (or JSON, which is YAML) read into a tree that remembers where
+ * everything stood.  It knows no schema and guesses no types: every scalar is text.
  *
  * Limits (JOBFILE): 1 MiB, depth 64, 100,000 nodes after aliases are expanded; no tags;
  * duplicate keys refused; `<<` merges maps, a key that is there already wins. */
@@ -18,8 +18,9 @@ struct doc {
     bool is_quoted;        /* DOC_SCALAR */
     const char *key;       /* when the parent is a map */
     unsigned key_line, key_column;
-    struct doc *child, *next; /* first child; next sibling, in file order */
-    size_t n;                 /* children */
+    struct doc *child; /* the first; merged ones come last */
+    struct doc *next;  /* sibling, in file order */
+    size_t n;          /* children */
 };
 
 /* One complaint about a file, with its place. */
@@ -36,16 +37,17 @@ struct complaints {
     size_t n, n_more; /* n_more: found, but past the limit */
 };
 
-void complain(struct complaints *c, unsigned line, unsigned column, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void complain(struct complaints *c, unsigned line, unsigned column, const char *format,
+              ...) __attribute__((format(printf, 4, 5)));
 
-/* Render all as `file:line:col: error: ...` with the line and a caret below, as compilers do;
- * NUL-terminated text in `arena`. */
+/* Render all as `file:line:col: error: ...` with the line and a caret below, as compilers
+ * do; NUL-terminated text in `arena`, NULL when that is full. */
 char *complaints_text(const struct complaints *c, const char *file, struct bytes source,
                       struct arena *arena);
 
-/* Read the documents of `text` (several are separated by ---).  ERR_MALFORMED or ERR_BOUND, with
- * a complaint added. */
+/* Read the documents of `text` (several are separated by ---; empty ones are left out)
+ * into an array of *ret_n, whose elements are also linked by `next`; the tree lives in
+ * `arena`. ERR_MALFORMED or ERR_BOUND, with complaints added. */
 int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
              struct doc **ret_docs, size_t *ret_n);
 
@@ -57,10 +59,10 @@ const char *did_you_mean(const char *word, const char *const *candidates);
 
 /* ---- scalars as values; 0 or ERR_MALFORMED ---- */
 
-int text_duration_ms(const char *text, uint64_t *ret_ms);    /* 10s 5m 1h30m 2d 250ms */
-int text_size_bytes(const char *text, uint64_t *ret_bytes);  /* 512 256M 1G 64K, binary */
-int text_cpu_milli(const char *text, uint32_t *ret_milli);   /* 0.5 2 */
+int text_duration_ms(const char *text, uint64_t *ret_ms); /* 10s 5m 1h30m 2d 250ms 0 */
+int text_size_bytes(const char *text, uint64_t *ret_bytes); /* 512 256M 1.5G 64Ki */
+int text_cpu_milli(const char *text, uint32_t *ret_milli);  /* 0.5 2 */
 int text_uint(const char *text, uint64_t max, uint64_t *ret_value);
-int text_bool(const char *text, bool *ret_value);            /* true false */
+int text_bool(const char *text, bool *ret_value); /* true false */
 
 #endif

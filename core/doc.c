@@ -1,0 +1,490 @@
+/* YAML into a tree of texts with their places, over libyaml's events.
+ *
+ * The parser below knows nothing of schemas.  It is where hostile files are stopped:
+ * size, depth, number of nodes (aliases are copied out, and the copies count), tags,
+ * duplicate keys. */
+#include "core/doc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "core/bounds.h"
+#include "core/err.h"
+
+enum {
+    DEPTH_MAX = 64,
+    NODES_MAX = 100000,
+    ANCHORS_MAX = 1000, /* of one document; they are searched one by one */
+};
+
+struct anchor {
+    const char *name;
+    const struct doc *node;
+};
+
+struct reading {
+    yaml_parser_t parser;
+    struct bytes text;
+    struct arena *arena;
+    struct complaints *complaints;
+    struct anchor *anchors;
+    size_t n_anchors, anchors_cap;
+    size_t n_nodes;
+    int error; /* the first that ends the reading: nothing more can be made of the file */
+    bool is_refused; /* something was complained about, and the rest is read for more */
+};
+
+static unsigned line_of(yaml_mark_t mark)
+{
+    return (unsigned)mark.line + 1;
+}
+
+static unsigned column_of(yaml_mark_t mark)
+{
+    return (unsigned)mark.column + 1;
+}
+
+/* End the reading, with one complaint. */
+static struct doc *stop(struct reading *r, int error, yaml_mark_t mark, const char *why)
+{
+    if (r->error == 0) {
+        r->error = error;
+        complain(r->complaints, line_of(mark), column_of(mark), "%s", why);
+    }
+    return NULL;
+}
+
+static struct doc *stop_memory(struct reading *r)
+{
+    if (r->error == 0) {
+        r->error = ERR_BOUND;
+        complain(r->complaints, 0, 0, "takes too much memory");
+    }
+    return NULL;
+}
+
+#define REFUSE(r, mark, ...)                                                             \
+    do {                                                                                 \
+        (r)->is_refused = true;                                                          \
+        complain((r)->complaints, line_of(mark), column_of(mark), __VA_ARGS__);          \
+    } while (0)
+
+/* Say what libyaml said. */
+static void stop_syntax(struct reading *r)
+{
+    const yaml_parser_t *p = &r->parser;
+    yaml_mark_t at = p->problem_mark;
+    if (p->error == YAML_MEMORY_ERROR) {
+        (void)stop_memory(r);
+        return;
+    }
+    if (p->error == YAML_READER_ERROR) { /* its mark is a byte offset only */
+        at = (yaml_mark_t){0};
+        for (size_t i = 0; i < p->problem_offset && i < r->text.len; i++) {
+            at.column = r->text.at[i] == '\n' ? 0 : at.column + 1;
+            at.line += r->text.at[i] == '\n';
+        }
+    }
+    r->error = ERR_MALFORMED;
+    complain(r->complaints, line_of(at), column_of(at), "%s%s%s",
+             p->problem ? p->problem : "not YAML", p->context ? " " : "",
+             p->context ? p->context : "");
+}
+
+/* The next event; on an error the event is empty and r->error is set. */
+static void next_event(struct reading *r, yaml_event_t *ret_event)
+{
+    if (r->error == 0 && yaml_parser_parse(&r->parser, ret_event))
+        return;
+    *ret_event = (yaml_event_t){.type = YAML_NO_EVENT};
+    if (r->error != 0)
+        return;
+    stop_syntax(r);
+}
+
+/* A zeroed node that counts, at `mark`. */
+static struct doc *node_new(struct reading *r, enum doc_kind kind, yaml_mark_t mark)
+{
+    if (r->error != 0)
+        return NULL;
+    if (r->n_nodes++ >= NODES_MAX)
+        return stop(r, ERR_BOUND, mark,
+                    "more than 100000 values, aliases counted as what they stand for");
+    struct doc *node = arena_alloc(r->arena, sizeof(*node));
+    if (!node)
+        return stop_memory(r);
+    node->kind = kind;
+    node->line = line_of(mark);
+    node->column = column_of(mark);
+    return node;
+}
+
+static void refuse_tag(struct reading *r, const yaml_char_t *tag, yaml_mark_t mark)
+{
+    if (tag)
+        REFUSE(r, mark,
+               "tags (%.40s) are not used here: a value's type comes from its key",
+               (const char *)tag);
+}
+
+/* From here on `*name` stands for `node`.  Called when the node is complete, so that it
+ * cannot hold itself. */
+static void anchor_add(struct reading *r, const char *name, const struct doc *node,
+                       yaml_mark_t mark)
+{
+    if (!name || !node || r->error != 0)
+        return;
+    if (r->n_anchors == ANCHORS_MAX) {
+        (void)stop(r, ERR_BOUND, mark, "more than 1000 anchors");
+        return;
+    }
+    if (arena_grow(r->arena, (void **)&r->anchors, r->n_anchors, &r->anchors_cap,
+                   sizeof(*r->anchors)) < 0) {
+        (void)stop_memory(r);
+        return;
+    }
+    r->anchors[r->n_anchors++] = (struct anchor){name, node};
+}
+
+static const struct doc *anchor_find(const struct reading *r, const char *name)
+{
+    for (size_t i = r->n_anchors; i-- > 0;) /* the latest of a name counts */
+        if (strcmp(r->anchors[i].name, name) == 0)
+            return r->anchors[i].node;
+    return NULL;
+}
+
+/* A copy of `from` and all below it, which keeps the place where the text stands. */
+static struct doc *copy(struct reading *r, const struct doc *from, unsigned depth,
+                        yaml_mark_t mark)
+{
+    if (depth > DEPTH_MAX)
+        return stop(r, ERR_BOUND, mark, "nested more than 64 deep");
+    struct doc *node = node_new(r, from->kind, mark);
+    if (!node)
+        return NULL;
+    *node = *from;
+    node->next = node->child = NULL;
+    struct doc **tail = &node->child;
+    for (const struct doc *c = from->child; c; c = c->next) {
+        *tail = copy(r, c, depth + 1, mark);
+        if (!*tail)
+            return NULL;
+        tail = &(*tail)->next;
+    }
+    return node;
+}
+
+static struct doc *read_scalar(struct reading *r, const yaml_event_t *event)
+{
+    struct bytes text = {event->data.scalar.value, event->data.scalar.length};
+    refuse_tag(r, event->data.scalar.tag, event->start_mark);
+    if (text.len > 0 && memchr(text.at, 0, text.len))
+        REFUSE(r, event->start_mark, "a NUL character in a text");
+    struct doc *node = node_new(r, DOC_SCALAR, event->start_mark);
+    if (!node)
+        return NULL;
+    node->text = arena_text_of(r->arena, text);
+    node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    return node->text ? node : stop_memory(r);
+}
+
+static struct doc *read_node(struct reading *r, yaml_event_t *event, unsigned depth);
+
+static struct doc *read_list(struct reading *r, const yaml_event_t *start, unsigned depth)
+{
+    refuse_tag(r, start->data.sequence_start.tag, start->start_mark);
+    struct doc *list = node_new(r, DOC_LIST, start->start_mark);
+    struct doc **tail = list ? &list->child : NULL;
+    while (r->error == 0) {
+        yaml_event_t event;
+        next_event(r, &event);
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            yaml_event_delete(&event);
+            return list;
+        }
+        struct doc *item = read_node(r, &event, depth + 1);
+        if (!item || !list)
+            continue;
+        *tail = item;
+        tail = &item->next;
+        list->n++;
+    }
+    return NULL;
+}
+
+/* One of a map's values, or of the maps merged into it. */
+struct slot {
+    struct doc *node;
+    size_t rank; /* own values first, in file order, then merged ones */
+    bool is_merged, is_dropped;
+};
+
+static int slot_order(const void *a, const void *b)
+{
+    const struct slot *const *x = a, *const *y = b;
+    int order = strcmp((*x)->node->key, (*y)->node->key);
+    return order ? order : ((*x)->rank > (*y)->rank) - ((*x)->rank < (*y)->rank);
+}
+
+/* Of several slots with one key the first stays; two of the map's own are a mistake. */
+static void drop_doubles(struct reading *r, struct slot **sorted, size_t n)
+{
+    for (size_t i = 1, first = 0; i < n; i++) {
+        const struct doc *node = sorted[i]->node, *kept = sorted[first]->node;
+        if (strcmp(node->key, kept->key) != 0) {
+            first = i;
+            continue;
+        }
+        sorted[i]->is_dropped = true;
+        if (!sorted[i]->is_merged) {
+            r->is_refused = true;
+            complain(r->complaints, node->key_line, node->key_column,
+                     "key '%.100s' is here twice, first on line %u", node->key,
+                     kept->key_line);
+        }
+    }
+}
+
+/* Make `own` and then `merged` the children of `map`, each key once. */
+static void map_fill(struct reading *r, struct doc *map, struct doc *own,
+                     struct doc *merged)
+{
+    size_t n = 0;
+    for (const struct doc *c = own; c; c = c->next)
+        n++;
+    for (const struct doc *c = merged; c; c = c->next)
+        n++;
+    if (n == 0)
+        return;
+    struct slot *slots = calloc(n, sizeof(*slots));
+    struct slot **sorted = calloc(n, sizeof(*sorted));
+    if (!slots || !sorted) {
+        (void)stop_memory(r);
+        goto out;
+    }
+    size_t rank = 0;
+    for (struct doc *c = own; c; c = c->next, rank++)
+        slots[rank] = (struct slot){.node = c, .rank = rank};
+    for (struct doc *c = merged; c; c = c->next, rank++)
+        slots[rank] = (struct slot){.node = c, .rank = rank, .is_merged = true};
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &slots[i];
+    qsort(sorted, n, sizeof(struct slot *), slot_order);
+    drop_doubles(r, sorted, n);
+    struct doc **tail = &map->child;
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i].is_dropped)
+            continue;
+        *tail = slots[i].node;
+        tail = &slots[i].node->next;
+        map->n++;
+    }
+    *tail = NULL;
+out:
+    free(slots);
+    free(sorted);
+}
+
+/* Append the children of `map` to the list that ends at *tail.  The nodes are copied, not
+ * what is below them: an anchor may still need the originals in their own list. */
+static struct doc **merge_map(struct reading *r, const struct doc *map, struct doc **tail)
+{
+    for (const struct doc *c = map->child; c; c = c->next) {
+        struct doc *node = arena_alloc(r->arena, sizeof(*node));
+        if (!node) {
+            (void)stop_memory(r);
+            return tail;
+        }
+        *node = *c;
+        node->next = NULL;
+        *tail = node;
+        tail = &node->next;
+    }
+    return tail;
+}
+
+/* As merge_map for the value of a `<<`: a map or a list of maps. */
+static struct doc **merge(struct reading *r, const struct doc *source, struct doc **tail)
+{
+    if (source->kind == DOC_MAP)
+        return merge_map(r, source, tail);
+    bool is_wrong = source->kind == DOC_SCALAR;
+    for (const struct doc *c = source->child; c; c = c->next) {
+        is_wrong = is_wrong || c->kind != DOC_MAP;
+        tail = c->kind == DOC_MAP ? merge_map(r, c, tail) : tail;
+    }
+    if (is_wrong) {
+        r->is_refused = true;
+        complain(r->complaints, source->line, source->column,
+                 "<< merges a map or a list of maps");
+    }
+    return tail;
+}
+
+/* A key; NULL when it is not a text, which is complained about and skipped. */
+static const struct doc *read_key(struct reading *r, yaml_event_t *event, unsigned depth)
+{
+    yaml_mark_t mark = event->start_mark;
+    size_t n_before = r->n_nodes;
+    const struct doc *key = read_node(r, event, depth);
+    r->n_nodes = key && key->kind == DOC_SCALAR ? n_before
+                                                : r->n_nodes; /* keys come with values */
+    if (key && key->kind != DOC_SCALAR) {
+        REFUSE(r, mark, "a key must be a text");
+        return NULL;
+    }
+    return key;
+}
+
+static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsigned depth)
+{
+    refuse_tag(r, start->data.mapping_start.tag, start->start_mark);
+    struct doc *map = node_new(r, DOC_MAP, start->start_mark);
+    struct doc *own = NULL, *merged = NULL;
+    struct doc **tail = &own, **merged_tail = &merged;
+    while (r->error == 0) {
+        yaml_event_t event;
+        next_event(r, &event);
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            yaml_event_delete(&event);
+            map_fill(r, map, own, merged);
+            return r->error == 0 ? map : NULL;
+        }
+        const struct doc *key = read_key(r, &event, depth + 1);
+        next_event(r, &event);
+        struct doc *value = read_node(r, &event, depth + 1);
+        if (!key || !value)
+            continue;
+        if (!key->is_quoted && strcmp(key->text, "<<") == 0) {
+            merged_tail = merge(r, value, merged_tail);
+            continue;
+        }
+        value->key = key->text;
+        value->key_line = key->line;
+        value->key_column = key->column;
+        *tail = value;
+        tail = &value->next;
+    }
+    return NULL;
+}
+
+static struct doc *read_alias(struct reading *r, const yaml_event_t *event,
+                              unsigned depth)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    const struct doc *from = anchor_find(r, name);
+    if (!from) {
+        REFUSE(r, event->start_mark, "nothing above is called &%.60s", name);
+        return NULL;
+    }
+    struct doc *node = copy(r, from, depth, event->start_mark);
+    if (node)
+        node->key = NULL; /* that was its name in the other place */
+    return node;
+}
+
+/* Read what `event` begins and delete the event.  NULL with r->error set, or NULL alone
+ * when the node was complained about and skipped. */
+static struct doc *read_node(struct reading *r, yaml_event_t *event, unsigned depth)
+{
+    struct doc *node = NULL;
+    const yaml_char_t *anchor = NULL;
+    if (r->error == 0 && depth > DEPTH_MAX)
+        (void)stop(r, ERR_BOUND, event->start_mark, "nested more than 64 deep");
+    if (r->error == 0 && event->type == YAML_ALIAS_EVENT) {
+        node = read_alias(r, event, depth);
+    } else if (r->error == 0 && event->type == YAML_SCALAR_EVENT) {
+        anchor = event->data.scalar.anchor;
+        node = read_scalar(r, event);
+    } else if (r->error == 0 && event->type == YAML_SEQUENCE_START_EVENT) {
+        anchor = event->data.sequence_start.anchor;
+        node = read_list(r, event, depth);
+    } else if (r->error == 0 && event->type == YAML_MAPPING_START_EVENT) {
+        anchor = event->data.mapping_start.anchor;
+        node = read_map(r, event, depth);
+    }
+    if (anchor && node) {
+        const char *name = arena_text(r->arena, (const char *)anchor);
+        if (name)
+            anchor_add(r, name, node, event->start_mark);
+        else
+            node = stop_memory(r);
+    }
+    yaml_event_delete(event);
+    return r->error == 0 ? node : NULL;
+}
+
+/* `---` alone, or a file of comments, is no document. */
+static bool is_nothing(const struct doc *d)
+{
+    return d->kind == DOC_SCALAR && !d->is_quoted && d->text[0] == '\0';
+}
+
+static void read_documents(struct reading *r, struct doc **ret_docs, size_t *ret_n)
+{
+    struct doc *docs = NULL;
+    size_t n = 0, cap = 0;
+    bool is_over = false;
+    while (r->error == 0 && !is_over) {
+        yaml_event_t event;
+        next_event(r, &event);
+        yaml_event_type_t type = event.type;
+        yaml_event_delete(&event);
+        is_over = type == YAML_STREAM_END_EVENT;
+        if (type != YAML_DOCUMENT_START_EVENT)
+            continue;
+        r->n_anchors = 0;
+        next_event(r, &event);
+        const struct doc *root = read_node(r, &event, 1);
+        if (!root || is_nothing(root))
+            continue;
+        if (arena_grow(r->arena, (void **)&docs, n, &cap, sizeof(*docs)) < 0)
+            (void)stop_memory(r);
+        else
+            docs[n++] = *root;
+    }
+    for (size_t i = 1; i < n; i++)
+        docs[i - 1].next = &docs[i];
+    *ret_docs = docs;
+    *ret_n = n;
+}
+
+int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
+             struct doc **ret_docs, size_t *ret_n)
+{
+    struct reading r = {.text = text, .arena = arena, .complaints = complaints};
+    struct doc *docs;
+    size_t n;
+    if (text.len > JOBFILE_LEN_MAX) {
+        complain(complaints, 0, 0, "larger than 1 MiB");
+        return ERR_BOUND;
+    }
+    if (!yaml_parser_initialize(&r.parser)) {
+        (void)stop_memory(&r);
+        return ERR_BOUND;
+    }
+    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r.parser, text.len ? text.at : (const uint8_t *)"",
+                                 text.len);
+    read_documents(&r, &docs, &n);
+    yaml_parser_delete(&r.parser);
+    if (r.error != 0 || r.is_refused)
+        return r.error != 0 ? r.error : ERR_MALFORMED;
+    *ret_docs = docs;
+    *ret_n = n;
+    return 0;
+}
+
+const struct doc *doc_find(const struct doc *map, const char *key)
+{
+    if (!map || map->kind != DOC_MAP)
+        return NULL;
+    for (const struct doc *c = map->child; c; c = c->next)
+        if (strcmp(c->key, key) == 0)
+            return c;
+    return NULL;
+}

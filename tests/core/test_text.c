@@ -1,0 +1,199 @@
+/* Scalars as values: what is read, what is refused, where numbers end. */
+#include <inttypes.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "core/doc.h"
+#include "core/err.h"
+
+static int as_uint(const char *text, uint64_t *ret_value)
+{
+    return text_uint(text, 1000, ret_value);
+}
+
+static int as_milli(const char *text, uint64_t *ret_value)
+{
+    uint32_t milli;
+    int result = text_cpu_milli(text, &milli);
+    if (result == 0)
+        *ret_value = milli;
+    return result;
+}
+
+struct row {
+    const char *text;
+    uint64_t value; /* REFUSED: must not be taken */
+};
+
+#define REFUSED UINT64_C(0xdeadbeefdeadbeef)
+
+static void check(const char *what, int (*read)(const char *, uint64_t *),
+                  const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value = REFUSED;
+        int result = read(rows[i].text, &value);
+        cr_assert_eq(result, rows[i].value == REFUSED ? ERR_MALFORMED : 0, "%s '%s'",
+                     what, rows[i].text);
+        cr_assert_eq(value, rows[i].value, "%s '%s': %" PRIu64, what, rows[i].text,
+                     value);
+    }
+}
+
+Test(text, durations_need_units_that_fall_and_do_not_overflow)
+{
+    static const struct row rows[] = {
+        {"10s", 10000},
+        {"5m", 300000},
+        {"1h30m", 5400000},
+        {"2d", 172800000},
+        {"250ms", 250},
+        {"1d2h3m4s5ms", 93784005},
+        {"0", 0},
+        {"0s", 0},
+        {"90m", 5400000},
+        {"", REFUSED},
+        {"10", REFUSED},
+        {"s", REFUSED},
+        {"1m1h", REFUSED},
+        {"1s1s", REFUSED},
+        {"-1s", REFUSED},
+        {"1.5s", REFUSED},
+        {"1 s", REFUSED},
+        {"1s ", REFUSED},
+        {"10sec", REFUSED},
+        {"1M", REFUSED},
+        {"00", REFUSED},
+        {"18446744073709551615ms", UINT64_MAX},
+        {"1h30", REFUSED},
+        {"18446744073709551616ms", REFUSED},
+        {"18446744073709552s", REFUSED},
+        {"213503982334d", 18446744073657600000u},
+        {"213503982335d", REFUSED},
+        {"18446744073709551s616ms", REFUSED},
+        {"18446744073709551s615ms", UINT64_MAX},
+    };
+    check("duration", text_duration_ms, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(text, sizes_are_binary)
+{
+    static const struct row rows[] = {
+        {"512", 512},
+        {"64K", 65536},
+        {"256M", 268435456},
+        {"1G", 1073741824},
+        {"2T", 2199023255552u},
+        {"1.5G", 1610612736},
+        {"256Mi", 268435456},
+        {"256MiB", 268435456},
+        {"0", 0},
+        {"", REFUSED},
+        {"M", REFUSED},
+        {"1.5", REFUSED},
+        {"256MB", REFUSED},
+        {"256m", REFUSED},
+        {"-1M", REFUSED},
+        {"1 M", REFUSED},
+        {"1P", REFUSED},
+        {"1.M", REFUSED},
+        {"0.0001K", REFUSED},
+        {"1KK", REFUSED},
+        {"16777216T", REFUSED},
+        {"16777215T", 18446742974197923840u},
+        {"18446744073709551616", REFUSED},
+    };
+    check("size", text_size_bytes, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(text, cpu_is_read_in_thousandths)
+{
+    static const struct row rows[] = {
+        {"0.5", 500},
+        {"2", 2000},
+        {"0.125", 125},
+        {"1.05", 1050},
+        {"0", 0},
+        {"", REFUSED},
+        {".5", REFUSED},
+        {"0.1234", REFUSED},
+        {"1.", REFUSED},
+        {"1e3", REFUSED},
+        {"-1", REFUSED},
+        {"500m", REFUSED},
+        {"4294967.295", UINT32_MAX},
+        {"4294967.296", REFUSED},
+        {"18446744073709551615", REFUSED},
+        {"0.50", 500},
+        {"+1", REFUSED},
+    };
+    check("cpu", as_milli, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(text, whole_numbers_stay_within_their_maximum)
+{
+    static const struct row rows[] = {
+        {"0", 0},
+        {"1000", 1000},
+        {"007", 7},
+        {"1001", REFUSED},
+        {"", REFUSED},
+        {"-1", REFUSED},
+        {"1x", REFUSED},
+        {"0x1", REFUSED},
+        {" 1", REFUSED},
+        {"1.0", REFUSED},
+        {"18446744073709551617", REFUSED},
+    };
+    check("uint", as_uint, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(text, only_true_and_false_are_truth_values)
+{
+    static const char *const bad[] = {"", "yes", "no", "True", "on", "1", "truee"};
+    bool value = false;
+    cr_assert_eq(text_bool("true", &value), 0);
+    cr_assert(value);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_assert_eq(text_bool(bad[i], &value), ERR_MALFORMED, "%s", bad[i]);
+    cr_assert(value);
+    cr_assert_eq(text_bool("false", &value), 0);
+    cr_assert_not(value);
+}
+
+Test(text, the_nearest_word_is_within_two_edits)
+{
+    static const char *const keys[] = {"count", "constraints", "command",
+                                       "cpu",   "memory",      NULL};
+    static const struct {
+        const char *word, *nearest; /* NULL: none */
+    } rows[] = {
+        {"conut", "count"},
+        {"coutn", "count"},
+        {"counts", "count"},
+        {"ount", "count"},
+        {"comand", "command"},
+        {"constriants", "constraints"},
+        {"memroy", "memory"},
+        {"count", "count"},
+        {"cuont", "count"},
+        {"xyzzy", NULL},
+        {"", NULL},
+        {"c", NULL},
+        {"cp", "cpu"},
+        {"qqu", "cpu"},
+        {"qq", NULL},
+        {"commmmmand", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *found = did_you_mean(rows[i].word, keys);
+        cr_assert((found == NULL) == (rows[i].nearest == NULL) &&
+                      (!found || strcmp(found, rows[i].nearest) == 0),
+                  "'%s' -> %s", rows[i].word, found ? found : "none");
+    }
+    char longest[200];
+    memset(longest, 'c', sizeof(longest) - 1);
+    longest[199] = '\0';
+    cr_assert_null(did_you_mean(longest, keys));
+}
