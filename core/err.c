@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bytes.h"
+
 static const struct {
     int code;
     const char *name, *text;
@@ -26,6 +28,7 @@ static const struct {
     {ERR_TIMEOUT, "TIMEOUT", "timed out"},
     {ERR_DENIED, "DENIED", "not allowed by this host or peer"},
     {ERR_UNSUPPORTED, "UNSUPPORTED", "not supported by this version"},
+    {-4095, "EOF", "end of stream"}, /* UV_EOF, whose header only the drivers may see */
 };
 
 const char *err_name(int code)
@@ -35,7 +38,7 @@ const char *err_name(int code)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (table[i].code == code)
             return table[i].name;
-    const char *name = strerrorname_np(-code);
+    const char *name = code < -4095 ? NULL : strerrorname_np(-code);
     return name ? name : "UNKNOWN";
 }
 
@@ -46,7 +49,7 @@ const char *err_text(int code)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (table[i].code == code)
             return table[i].text;
-    const char *text = strerrordesc_np(-code);
+    const char *text = code < -4095 ? NULL : strerrordesc_np(-code);
     return text ? text : "unknown error";
 }
 
@@ -66,14 +69,19 @@ int err_wrap(struct err *err, const char *format, ...)
 {
     if (!err)
         return -EINVAL;
-    char inner[sizeof(err->text)];
-    memcpy(inner, err->text, sizeof(inner));
+    char outer[sizeof(err->text)];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(err->text, sizeof(err->text), format, args);
+    int n = vsnprintf(outer, sizeof(outer), format, args);
     va_end(args);
-    size_t used = n < 0 ? 0 : (size_t)n;
-    if (used < sizeof(err->text))
-        (void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+    if (n < 0)
+        return err->code;
+    struct writer w = writer_of(outer, sizeof(outer) - 1);
+    w.len = (size_t)n < w.cap ? (size_t)n : w.cap;
+    writer_put(&w, ": ", writer_left(&w) < 2 ? writer_left(&w) : 2);
+    size_t inner = strnlen(err->text, sizeof(err->text));
+    writer_put(&w, err->text, inner < writer_left(&w) ? inner : writer_left(&w));
+    outer[w.len] = '\0';
+    memcpy(err->text, outer, sizeof(outer));
     return err->code;
 }
