@@ -347,6 +347,14 @@ void commands_check(struct commands *c, const struct gossip *gossip, struct mome
     c->n = kept;
 }
 
+void commands_fail(struct commands *c, const struct gossip *gossip, int code, const char *text,
+                   struct moment at, struct node_effects *out)
+{
+    for (size_t i = 0; i < c->n; i++)
+        command_done(c->pending[i].token, code, text, gossip, at.now_ms - c->pending[i].since_ms, out);
+    c->n = 0;
+}
+
 uint64_t commands_deadline_ms(const struct commands *c)
 {
     uint64_t deadline = UINT64_MAX;

@@ -4,6 +4,7 @@
  *     members, table, own state changed -> (settle) -> view -> plan -> acts -> work -> claims */
 #include "agent/node.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct node {
     uint64_t leave_by_ms;
     uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
     uint64_t replan_unix_ms;                /* an `away` or a refusal ends; 0 = none */
+    char store_error[256];                  /* "" while the store takes writes */
     bool is_cleaned;                        /* claims of earlier lives without a task are gone */
 };
 
@@ -574,6 +576,17 @@ void node_probed(struct node *n, struct moment at, const char *key, unsigned che
     settle(n, at, out);
 }
 
+void node_store_failed(struct node *n, struct moment at, const char *why, struct node_effects *out)
+{
+    (void)snprintf(n->store_error, sizeof(n->store_error), "the local store does not take writes: %.200s", why);
+    commands_fail(&n->commands, n->gossip, ERR_STORE, n->store_error, at, out);
+}
+
+void node_store_mended(struct node *n)
+{
+    n->store_error[0] = '\0';
+}
+
 void node_tick(struct node *n, struct moment at, struct node_effects *out)
 {
     if (gossip_deadline_ms(n->gossip) <= at.now_ms)
@@ -626,6 +639,8 @@ void node_command(struct node *n, struct moment at, const struct command *comman
         command_done(command->token, ERR_NOT_READY,
                      "this node has not heard from the cluster yet: wait, or ask another node",
                      n->gossip, 0, out);
+    } else if (n->store_error[0]) {
+        command_done(command->token, ERR_STORE, n->store_error, n->gossip, 0, out);
     } else {
         commands_apply(&n->commands, &scope, at, command, out);
     }

@@ -48,6 +48,10 @@ void node_task_exited(struct node *n, struct moment at, const char *key, int32_t
                       struct node_effects *out);
 void node_probed(struct node *n, struct moment at, const char *key, unsigned check, bool is_ok, const char *detail,
                  struct node_effects *out);
+/* The store refused a PERSIST (`why` for people): what waits for an answer gets that error, and new
+ * orders are refused until node_store_mended. */
+void node_store_failed(struct node *n, struct moment at, const char *why, struct node_effects *out);
+void node_store_mended(struct node *n);
 void node_tick(struct node *n, struct moment at, struct node_effects *out);
 uint64_t node_deadline_ms(const struct node *n); /* UINT64_MAX: none */
 

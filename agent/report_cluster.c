@@ -1,0 +1,240 @@
+/* Gossip, variables, services and names as JSON.  See report.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/report.h"
+#include "core/err.h"
+#include "netsvc/dns.h"
+#include "proto/record.h"
+
+static json_t *hex_text(uint64_t value)
+{
+    char text[17];
+    (void)snprintf(text, sizeof(text), "%016llx", (unsigned long long)value);
+    return json_string(text);
+}
+
+json_t *report_view(const struct gossip *g, uint64_t now_ms)
+{
+    const struct members *m = gossip_members(g);
+    size_t alive = members_count_state(m, MEMBER_ALIVE);
+    uint64_t newest_ms = gossip_newest_ms(g);
+    return json_pack("{s:I,s:I,s:I,s:o,s:I,s:I}", "alive", (json_int_t)alive, "suspect",
+                     (json_int_t)members_count_state(m, MEMBER_SUSPECT), "dead",
+                     (json_int_t)members_count_state(m, MEMBER_DEAD), "digest",
+                     hex_text(table_digest(gossip_table(g))), "newest_ms",
+                     (json_int_t)(newest_ms ? now_ms - newest_ms : 0), "reachable",
+                     (json_int_t)alive);
+}
+
+json_t *report_envelope(const struct gossip *g, const char *self, uint64_t now_ms, json_t *data)
+{
+    return json_pack("{s:i,s:s,s:o,s:o}", "api", 1, "node", self, "view", report_view(g, now_ms),
+                     "data", data ? data : json_null());
+}
+
+json_t *report_error(const char *code, const char *message)
+{
+    return json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message);
+}
+
+/* ---- gossip ---- */
+
+static const char *name_of(const struct gossip *g, struct node_id id, char out[static NODE_ID_TEXT])
+{
+    const struct member *m = members_find(gossip_members(g), id);
+    return m ? m->name : node_id_text(id, out);
+}
+
+/* How many of `truth`'s numbers `seen` lacks, over all writers; both sorted by writer. */
+static uint64_t behind(const struct seen_number *truth, size_t n_truth, const struct seen_number *seen,
+                       size_t n_seen)
+{
+    uint64_t missing = 0;
+    for (size_t i = 0, k = 0; i < n_truth; i++) {
+        while (k < n_seen && node_id_compare(seen[k].writer, truth[i].writer) < 0)
+            k++;
+        bool is_known = k < n_seen && node_id_equal(seen[k].writer, truth[i].writer) &&
+                        seen[k].epoch == truth[i].epoch;
+        uint64_t number = is_known ? seen[k].number : 0;
+        missing += truth[i].number > number ? truth[i].number - number : 0;
+    }
+    return missing;
+}
+
+static json_t *peer_json(const struct report *r, const struct member *m, const struct seen_number *own,
+                         size_t n_own)
+{
+    struct peer_view peer;
+    json_t *out = json_pack("{s:s}", "node", m->name);
+    if (!gossip_peer(r->gossip, m->id, &peer)) {
+        (void)json_object_update_new(out, json_pack("{s:n,s:n,s:n,s:n,s:i,s:i}", "digest", "behind",
+                                                    "heard_ms", "rtt_ms", "bytes_in", 0, "bytes_out",
+                                                    0));
+        return out;
+    }
+    (void)json_object_set_new(out, "digest", hex_text(peer.digest));
+    bool is_equal = peer.digest == table_digest(gossip_table(r->gossip));
+    (void)json_object_set_new(out, "behind",
+                              is_equal      ? json_integer(0)
+                              : peer.n_seen ? json_integer((json_int_t)behind(own, n_own, peer.seen,
+                                                                              peer.n_seen))
+                                            : json_null());
+    (void)json_object_set_new(
+        out, "heard_ms",
+        peer.heard_ms ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms)) : json_null());
+    (void)json_object_set_new(out, "rtt_ms", json_real(m->rtt_us / 1000.0));
+    (void)json_object_set_new(out, "bytes_in", json_integer((json_int_t)peer.bytes_in));
+    (void)json_object_set_new(out, "bytes_out", json_integer((json_int_t)peer.bytes_out));
+    return out;
+}
+
+/* One row of the who-knows-what map: what `observer` has not heard of each writer. */
+static json_t *map_row(const struct report *r, const struct member *observer,
+                       const struct seen_number *own, size_t n_own)
+{
+    const struct members *members = gossip_members(r->gossip);
+    struct peer_view peer = {0};
+    bool is_self = strcmp(observer->name, r->self) == 0;
+    bool is_heard = is_self || gossip_peer(r->gossip, observer->id, &peer);
+    bool is_equal = is_self || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
+    json_t *row = json_array();
+    for (size_t i = 0; i < members_count(members); i++) {
+        struct node_id writer = members_at(members, i)->id;
+        const struct seen_number *truth = NULL, *seen = NULL;
+        for (size_t k = 0; k < n_own; k++)
+            truth = node_id_equal(own[k].writer, writer) ? &own[k] : truth;
+        for (size_t k = 0; k < peer.n_seen; k++)
+            seen = node_id_equal(peer.seen[k].writer, writer) ? &peer.seen[k] : seen;
+        json_t *cell = json_null();
+        if (is_equal || (is_heard && !truth))
+            cell = json_integer(0);
+        else if (is_heard && peer.n_seen)
+            cell = json_integer((json_int_t)behind(truth, 1, seen, seen ? 1 : 0));
+        (void)json_array_append_new(row, cell);
+    }
+    return row;
+}
+
+json_t *report_gossip(const struct report *r, bool has_map)
+{
+    const struct members *members = gossip_members(r->gossip);
+    const struct seen_number *own;
+    size_t n_own = gossip_seen(r->gossip, &own);
+    json_t *seen = json_array(), *peers = json_array(), *nodes = json_array(), *cells = json_array();
+    char id[NODE_ID_TEXT];
+    for (size_t i = 0; i < n_own; i++)
+        (void)json_array_append_new(seen, json_pack("{s:s,s:I}", "node",
+                                                    name_of(r->gossip, own[i].writer, id), "number",
+                                                    (json_int_t)own[i].number));
+    for (size_t i = 0; i < members_count(members); i++) {
+        const struct member *m = members_at(members, i);
+        if (strcmp(m->name, r->self) != 0)
+            (void)json_array_append_new(peers, peer_json(r, m, own, n_own));
+        if (has_map) {
+            (void)json_array_append_new(nodes, json_string(m->name));
+            (void)json_array_append_new(cells, map_row(r, m, own, n_own));
+        }
+    }
+    json_t *out = json_pack("{s:o,s:I,s:o,s:o,s:I}", "digest",
+                            hex_text(table_digest(gossip_table(r->gossip))), "entries",
+                            (json_int_t)table_count(gossip_table(r->gossip)), "seen", seen, "peers",
+                            peers, "rumors", (json_int_t)gossip_rumors(r->gossip));
+    json_t *map = json_pack("{s:o,s:o}", "nodes", nodes, "cells", cells);
+    if (has_map)
+        (void)json_object_set(out, "map", map);
+    json_decref(map);
+    return out;
+}
+
+/* ---- variables ---- */
+
+/* Values that are not UTF-8 are given in hex under another name. */
+json_t *report_variable(const struct entry *entry)
+{
+    struct key_parts parts;
+    char id[NODE_ID_TEXT];
+    if (key_parse(entry->key, &parts) < 0)
+        return NULL;
+    json_t *out = json_pack("{s:s%,s:s}", "name", (const char *)parts.name.at, parts.name.len, "writer",
+                            node_id_text(entry->writer, id));
+    json_t *value = json_stringn((const char *)entry->value.at, entry->value.len);
+    if (value)
+        (void)json_object_set_new(out, "value", value);
+    char *hex = value ? NULL : malloc(2 * entry->value.len + 1);
+    if (hex) {
+        hex_encode(entry->value.at, entry->value.len, hex);
+        (void)json_object_set_new(out, "value_hex", json_string(hex));
+    }
+    free(hex);
+    return out;
+}
+
+static int variable_visit(void *ctx, const struct entry *entry)
+{
+    json_t *variable = report_variable(entry);
+    return variable ? json_array_append_new(ctx, variable) : 0;
+}
+
+json_t *report_variables(const struct report *r)
+{
+    json_t *list = json_array();
+    (void)table_each(gossip_table(r->gossip), bytes_of_text("var/"), variable_visit, list);
+    return list;
+}
+
+/* ---- services and names ---- */
+
+static json_t *endpoint_json(const struct catalog_endpoint *e)
+{
+    char address[ADDRESS_TEXT_MAX];
+    json_t *out = json_pack("{s:s,s:s,s:s,s:i,s:s,s:b}", "instance", e->instance, "node", e->node,
+                            "address", endpoint_host_text(&e->at, address), "port", e->at.port, "health",
+                            health_name(e->health), "served", e->is_served);
+    if (!e->is_served && e->reason)
+        (void)json_object_set_new(out, "reason", json_string(e->reason));
+    return out;
+}
+
+json_t *report_services(const struct catalog *c, const char *name)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; c && i < c->n_services; i++) {
+        const struct catalog_service *s = &c->services[i];
+        if (name && strcmp(name, s->name) != 0)
+            continue;
+        json_t *endpoints = json_array();
+        for (size_t k = 0; k < s->n_endpoints; k++)
+            (void)json_array_append_new(endpoints, endpoint_json(&s->endpoints[k]));
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s,s:s,s:s?,s:s?,s:o}", "name", s->name, "namespace",
+                                              s->ns, "port", s->port_name, "protocol", s->protocol,
+                                              "endpoints", endpoints));
+    }
+    return list;
+}
+
+int report_resolve(const struct catalog *c, const char *name, json_t **ret_data)
+{
+    struct arena arena;
+    struct dns_record *records;
+    struct dns_omission *omitted;
+    size_t n, n_omitted;
+    arena_init(&arena, 16 << 20);
+    int status = dns_resolve(c, name, &arena, &records, &n, &omitted, &n_omitted);
+    if (status == 0) {
+        json_t *answers = json_array(), *left_out = json_array();
+        for (size_t i = 0; i < n; i++)
+            (void)json_array_append_new(answers,
+                                        json_pack("{s:s,s:s,s:I}", "type", records[i].type, "value",
+                                                  records[i].value, "ttl", (json_int_t)records[i].ttl));
+        for (size_t i = 0; i < n_omitted; i++)
+            (void)json_array_append_new(left_out,
+                                        json_pack("{s:s,s:s}", "instance", omitted[i].instance,
+                                                  "reason", omitted[i].reason));
+        *ret_data = json_pack("{s:s,s:o,s:o}", "name", name, "answers", answers, "left_out", left_out);
+    }
+    arena_fini(&arena);
+    return status;
+}
