@@ -73,6 +73,7 @@ $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
 	@$(CC) -I/usr/share/include/llhttp $(CFLAGS) -w -c -o $@ $<
 
 $(OUT)/netsvc/%.o: CPPFLAGS += -I/usr/share/include/llhttp
+$(OUT)/agent/assets.o: $(wildcard agent/assets/*)
 
 # ---------------------------------------------------------------- unit tests: one Criterion binary per folder
 UNIT := $(patsubst tests/%,$(OUT)/tests/unit_%,$(filter $(addprefix tests/,$(FLOORS)),$(patsubst %/,%,$(wildcard tests/*/))))
