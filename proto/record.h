@@ -1,13 +1,32 @@
-/* The documents of the table as msgpack maps, and the keys they live under.
+/* The documents of the table as msgpack maps; the keys they live under are in proto/key.h.
  *
- * Encoding appends to a writer (ERR_BOUND when full).  Decoding is strict about types and
- * bounds (ERR_MALFORMED), lenient about unknown fields: they are skipped here, and kept by the
- * table, which never re-encodes what others wrote.  Decoded strings and arrays live in `arena`. */
+ * A document is one map from small unsigned integers to values.  The numbers are for ever: a
+ * field that goes leaves its number unused, a new one takes the next.
+ *
+ *     node      1 name  2 version  3 address  4 cpu milli  5 memory bytes  6 agent state
+ *               7 away until, unix ms  8 attributes (map text -> text)
+ *     job       1 spec hash (bin 32)  2 version  3 first stamp  4 at, unix ms  5 by  6 note
+ *     control   1 is stopped  2 count (absent: no override)  3 restart at
+ *     claim     1 generation  2 spec hash (bin 32)  3 version  4 restart at  5 state  6 health
+ *               7 is proven  8 claimed, unix ms  9 started, unix ms  10 pid  11 restarts
+ *               12 last exit (absent: none)  13 reason  14 ports (map text -> number)
+ *     refuse    1 until, unix ms  2 spec hash (bin 32)  3 reason
+ *
+ * Zero, false, "" and empty maps are not written, and are what a missing field reads as (texts
+ * never decode to NULL), so equal documents are equal bytes.  Encoding appends to a writer
+ * (ERR_BOUND when it is full or a name is too long; reasons and notes are cut instead, at
+ * REASON_LEN_MAX bytes, and what is no UTF-8 in them becomes '?').  Decoding is strict about
+ * types, ranges, UTF-8 and repeated fields (ERR_MALFORMED), lenient about unknown fields: they
+ * are skipped here, and kept by the table, which never re-encodes what others wrote.  Decoded
+ * texts and arrays live in `arena`; -ENOMEM when it is full. */
 #ifndef PROTO_RECORD_H
 #define PROTO_RECORD_H
 
 #include "core/arena.h"
 #include "core/cluster.h"
+#include "proto/key.h"
+
+enum { RECORD_LABEL_MAX = 256 }; /* an attribute's key or value */
 
 int record_encode_node(const struct node_doc *doc, struct writer *out);
 int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *ret_doc);
@@ -19,43 +38,5 @@ int record_encode_claim(const struct claim_doc *doc, struct writer *out);
 int record_decode_claim(struct bytes in, struct arena *arena, struct claim_doc *ret_doc);
 int record_encode_refuse(const struct refuse_doc *doc, struct writer *out);
 int record_decode_refuse(struct bytes in, struct arena *arena, struct refuse_doc *ret_doc);
-
-/* ---- keys: text, at most KEY_LEN_MAX bytes, NUL-terminated for convenience ---- */
-
-enum key_kind {
-    KEY_JOB,     /* job/<ns>/<job> */
-    KEY_SPEC,    /* spec/<ns>/<job>/<hash>: the body of one version, canonical JSON */
-    KEY_CONTROL, /* control/<ns>/<job> */
-    KEY_INTENT,  /* intent/<node id> */
-    KEY_VAR,     /* var/<name> */
-    KEY_NODE,    /* node/<node id> */
-    KEY_CLAIM,   /* claim/<node id>/<ns>/<job>/<index> */
-    KEY_REFUSE,  /* refuse/<node id>/<ns>/<job>/<index> */
-    KEY_OTHER,   /* of a newer version: kept, not understood */
-};
-
-struct key {
-    char text[KEY_LEN_MAX];
-    size_t len;
-};
-
-struct key_parts {
-    enum key_kind kind;
-    struct node_id node;   /* KEY_INTENT, KEY_NODE, KEY_CLAIM, KEY_REFUSE */
-    struct bytes ns, name; /* point into the key; a var's name may hold [A-Za-z0-9._/-] */
-    struct spec_hash spec; /* KEY_SPEC */
-    uint32_t index;        /* KEY_CLAIM, KEY_REFUSE */
-};
-
-struct bytes key_bytes(const struct key *key);
-struct key key_job(const char *ns, const char *job);
-struct key key_spec(const char *ns, const char *job, struct spec_hash hash);
-struct key key_control(const char *ns, const char *job);
-struct key key_var(const char *name);
-struct key key_node(struct node_id node);
-struct key key_claim(struct node_id node, const char *ns, const char *job, uint32_t index);
-struct key key_refuse(struct node_id node, const char *ns, const char *job, uint32_t index);
-/* ERR_MALFORMED for a known prefix with a bad rest; KEY_OTHER for unknown prefixes. */
-int key_parse(struct bytes text, struct key_parts *ret_parts);
 
 #endif

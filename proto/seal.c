@@ -1,0 +1,92 @@
+/* Sealed datagrams: the layout is in seal.h, the replay window in replay.h.
+ *
+ * Every node seals under the same group key, so nonces must never meet: each process draws a
+ * session of 16 random bytes and counts from 1 under it.  A datagram of our own session that
+ * comes back is a reflection (or our own multicast) and counts as replayed. */
+#include "proto/seal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/replay.h"
+#include "proto/secret.h"
+
+enum { SEAL_VERSION = 1, KEY_EPOCH = 1, NONCE_LEN = 24, HEAD_LEN = 2 };
+
+_Static_assert(NONCE_LEN == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "XChaCha20");
+_Static_assert(SEAL_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "Poly1305");
+_Static_assert(SUBKEY_LEN == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "XChaCha20");
+_Static_assert(SEAL_HEADER == HEAD_LEN + NONCE_LEN, "version, epoch, nonce");
+_Static_assert(NONCE_LEN == SESSION_LEN + 8, "session and counter");
+
+struct sealer {
+    uint8_t key[SUBKEY_LEN];
+    uint8_t session[SESSION_LEN];
+    uint64_t counter; /* of the last datagram sealed */
+    struct replay_table replays;
+};
+
+struct sealer *sealer_new(const struct secret *secret, const uint8_t session[static SESSION_LEN])
+{
+    struct sealer *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    uint64_t hash_seed;
+    secret_subkey(secret, SECRET_DATAGRAMS, s->key);
+    memcpy(s->session, session, SESSION_LEN);
+    memcpy(&hash_seed, s->key, sizeof(hash_seed)); /* buckets never show on the wire */
+    replay_init(&s->replays, hash_seed);
+    return s;
+}
+
+void sealer_free(struct sealer *s)
+{
+    if (!s)
+        return;
+    replay_fini(&s->replays);
+    sodium_memzero(s, sizeof(*s));
+    free(s);
+}
+
+int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap)
+{
+    if (plain.len > INT32_MAX - SEAL_OVERHEAD || cap < plain.len + SEAL_OVERHEAD)
+        return ERR_BOUND;
+    struct writer w = writer_of(out, cap);
+    writer_u8(&w, SEAL_VERSION);
+    writer_u8(&w, KEY_EPOCH);
+    writer_put(&w, s->session, SESSION_LEN);
+    writer_u64(&w, ++s->counter);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + SEAL_HEADER, NULL, plain.at, plain.len, out,
+                                               HEAD_LEN, NULL, out + HEAD_LEN, s->key);
+    return (int)(plain.len + SEAL_OVERHEAD);
+}
+
+int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out, size_t cap)
+{
+    (void)now_ms; /* senders are forgotten in the order they were heard, not by age */
+    struct reader r = reader_of(in);
+    uint8_t version = reader_u8(&r), epoch = reader_u8(&r);
+    struct bytes nonce = reader_take(&r, NONCE_LEN);
+    struct bytes sealed = reader_rest(&r);
+    if (reader_error(&r) != 0 || sealed.len < SEAL_TAG)
+        return ERR_TRUNCATED;
+    if (version != SEAL_VERSION)
+        return ERR_FORGED;
+    if (epoch != KEY_EPOCH)
+        return ERR_EPOCH;
+    size_t plain_len = sealed.len - SEAL_TAG;
+    if (cap < plain_len || plain_len > INT32_MAX)
+        return ERR_BOUND;
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.at, sealed.len, in.at,
+                                                   HEAD_LEN, nonce.at, s->key) != 0)
+        return ERR_FORGED;
+    if (memcmp(nonce.at, s->session, SESSION_LEN) == 0)
+        return ERR_REPLAYED;
+    struct reader counter = reader_of((struct bytes){nonce.at + SESSION_LEN, 8});
+    int error = replay_check(&s->replays, nonce.at, reader_u64(&counter));
+    return error < 0 ? error : (int)plain_len;
+}

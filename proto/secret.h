@@ -1,0 +1,16 @@
+/* The keys derived from the cluster's secret: one per purpose, so that no message made for one
+ * can be taken for another's.  For the neighbours in this folder. */
+#ifndef PROTO_SECRET_H
+#define PROTO_SECRET_H
+
+#include "proto/seal.h"
+
+/* Subkey numbers of crypto_kdf.  For ever: a number is never used for another purpose. */
+enum secret_purpose { SECRET_DATAGRAMS = 1, SECRET_STREAMS = 2 };
+
+enum { SUBKEY_LEN = 32 };
+
+void secret_subkey(const struct secret *secret, enum secret_purpose purpose,
+                   uint8_t out[static SUBKEY_LEN]);
+
+#endif

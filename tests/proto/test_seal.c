@@ -1,0 +1,244 @@
+/* Secrets and sealed datagrams: golden bytes, every cut and flip, replays. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bounds.h"
+#include "proto/replay.h"
+#include "proto/seal.h"
+
+static const struct secret secret = {{1, 2, 3, 4, 5, 6, 7, 8}};
+static const uint8_t session_a[SESSION_LEN] = "session a......", session_b[SESSION_LEN] = "b";
+
+static struct sealer *sealer(const uint8_t *session)
+{
+    cr_assert_eq(seal_init(), 0);
+    struct sealer *s = sealer_new(&secret, session);
+    cr_assert_not_null(s);
+    return s;
+}
+
+static size_t seal(struct sealer *s, const char *text, uint8_t out[static DATAGRAM_MAX])
+{
+    int len = sealer_seal(s, bytes_of_text(text), out, DATAGRAM_MAX);
+    cr_assert_eq(len, (int)strlen(text) + SEAL_OVERHEAD);
+    return (size_t)len;
+}
+
+static int open_sealed(struct sealer *s, const uint8_t *in, size_t len)
+{
+    uint8_t out[DATAGRAM_MAX];
+    return sealer_open(s, 0, (struct bytes){in, len}, out, sizeof(out));
+}
+
+Test(secret, survives_its_text)
+{
+    struct secret made, parsed;
+    char text[45], spaced[64];
+    cr_assert_eq(seal_init(), 0);
+    secret_new(&made);
+    secret_text(&made, text);
+    cr_expect_eq(strlen(text), 44);
+    snprintf(spaced, sizeof(spaced), " \t%s\r\n\n", text);
+    cr_expect_eq(secret_parse(text, strlen(text), &parsed), 0);
+    cr_expect_eq(memcmp(&made, &parsed, sizeof(made)), 0);
+    memset(&parsed, 0, sizeof(parsed));
+    cr_expect_eq(secret_parse(spaced, strlen(spaced), &parsed), 0);
+    cr_expect_eq(memcmp(&made, &parsed, sizeof(made)), 0);
+}
+
+Test(secret, of_another_form_is_malformed)
+{
+    static const char *const rows[] = {
+        "",
+        "AAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=A",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA!",
+        "AAAAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAA=",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=",
+    };
+    cr_assert_eq(seal_init(), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct secret parsed;
+        cr_expect_eq(secret_parse(rows[i], strlen(rows[i]), &parsed), ERR_MALFORMED, "%s", rows[i]);
+    }
+}
+
+Test(identity, is_named_by_the_hash_of_its_key)
+{
+    struct identity a, b;
+    cr_assert_eq(seal_init(), 0);
+    identity_new(&a);
+    identity_new(&b);
+    cr_expect_not(node_id_equal(a.id, b.id));
+    struct spec_hash hash = spec_hash_of(BYTES_OF(a.public_key));
+    cr_expect_eq(memcmp(hash.at, a.id.at, sizeof(a.id.at)), 0);
+}
+
+Test(spec_hash, is_blake2b_256)
+{
+    char text[SPEC_HASH_TEXT];
+    cr_assert_eq(seal_init(), 0);
+    cr_expect_str_eq(spec_hash_text(spec_hash_of(bytes_of_text("abc")), text),
+                     "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+}
+
+Test(sealer, makes_these_bytes)
+{
+    uint8_t sealed[DATAGRAM_MAX];
+    char hex[2 * DATAGRAM_MAX + 1];
+    struct sealer *s = sealer(session_a);
+    size_t len = seal(s, "hello", sealed);
+    hex_encode(sealed, len, hex);
+    cr_expect_str_eq(hex, "0101"
+                          "73657373696f6e20612e2e2e2e2e2e00"
+                          "0000000000000001"
+                          "50b9b4fb39dd89905ba910c47357c76114819e261a",
+                     "%s", hex);
+    sealer_free(s);
+}
+
+Test(sealer, opens_what_another_sealed)
+{
+    uint8_t sealed[DATAGRAM_MAX], out[DATAGRAM_MAX];
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    const char *const rows[] = {"", "x", "a longer one, with more than a block of sixty-four bytes in "
+                                         "it, so that the cipher has to go round"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        size_t len = seal(a, rows[i], sealed);
+        int plain = sealer_open(b, 0, (struct bytes){sealed, len}, out, sizeof(out));
+        cr_assert_eq(plain, (int)strlen(rows[i]));
+        cr_expect_eq(memcmp(out, rows[i], (size_t)plain), 0);
+    }
+    sealer_free(a);
+    sealer_free(b);
+}
+
+Test(sealer, refuses_every_cut_and_every_flipped_bit)
+{
+    uint8_t sealed[DATAGRAM_MAX];
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    size_t len = seal(a, "some datagram", sealed);
+    for (size_t cut = 0; cut < len; cut++)
+        cr_expect_eq(open_sealed(b, sealed, cut), cut < SEAL_OVERHEAD ? ERR_TRUNCATED : ERR_FORGED,
+                     "cut at %zu", cut);
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_expect_eq(open_sealed(b, sealed, len), bit / 8 == 1 ? ERR_EPOCH : ERR_FORGED, "bit %zu",
+                     bit);
+        sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    cr_expect_geq(open_sealed(b, sealed, len), 0, "failures must not touch the window");
+    sealer_free(a);
+    sealer_free(b);
+}
+
+Test(sealer, refuses_another_secret_a_replay_and_its_own)
+{
+    uint8_t sealed[DATAGRAM_MAX];
+    struct secret other = {{9}};
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    struct sealer *stranger = sealer_new(&other, session_b);
+    size_t len = seal(a, "once", sealed);
+    cr_expect_eq(open_sealed(stranger, sealed, len), ERR_FORGED);
+    cr_expect_eq(open_sealed(b, sealed, len), 4);
+    cr_expect_eq(open_sealed(b, sealed, len), ERR_REPLAYED);
+    cr_expect_eq(open_sealed(a, sealed, len), ERR_REPLAYED);
+    sealer_free(a);
+    sealer_free(b);
+    sealer_free(stranger);
+}
+
+Test(sealer, refuses_too_small_buffers)
+{
+    uint8_t out[64], sealed[DATAGRAM_MAX];
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    cr_expect_eq(sealer_seal(a, bytes_of_text("12345"), out, SEAL_OVERHEAD + 4), ERR_BOUND);
+    size_t len = seal(a, "12345", sealed);
+    cr_expect_eq(sealer_open(b, 0, (struct bytes){sealed, len}, out, 4), ERR_BOUND);
+    sealer_free(a);
+    sealer_free(b);
+}
+
+Test(sealer, sends_the_same_bytes_twice_as_different_ones)
+{
+    uint8_t first[DATAGRAM_MAX], second[DATAGRAM_MAX];
+    struct sealer *a = sealer(session_a);
+    size_t len = seal(a, "same", first);
+    seal(a, "same", second);
+    cr_expect_neq(memcmp(first + SEAL_HEADER, second + SEAL_HEADER, len - SEAL_HEADER), 0);
+    sealer_free(a);
+}
+
+/* ---- the window ---- */
+
+static void session_of(uint32_t i, uint8_t out[static SESSION_LEN])
+{
+    memset(out, 0, SESSION_LEN);
+    memcpy(out, &i, sizeof(i));
+}
+
+Test(replay, takes_each_counter_once_within_the_window)
+{
+    static const struct {
+        uint64_t counter;
+        int result;
+    } rows[] = {
+        {10, 0},  {10, ERR_REPLAYED}, {9, 0},
+        {12, 0},  {11, 0},            {11, ERR_REPLAYED},
+        {9, ERR_REPLAYED},
+        {73, 0},                   /* 10 is the last in the window */
+        {10, ERR_REPLAYED},        /* seen */
+        {13, 0},  {9, ERR_REPLAYED}, /* too old */
+        {1000, 0}, {937, 0},         /* the last in the window */
+        {936, ERR_REPLAYED},       /* one behind it, never seen */
+        {UINT64_MAX, 0}, {UINT64_MAX, ERR_REPLAYED}, {UINT64_MAX - 63, 0},
+        {UINT64_MAX - 64, ERR_REPLAYED}, {0, ERR_REPLAYED},
+    };
+    struct replay_table t;
+    replay_init(&t, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        cr_expect_eq(replay_check(&t, session_a, rows[i].counter), rows[i].result, "row %zu", i);
+    replay_fini(&t);
+}
+
+Test(replay, table_costs_nothing_until_somebody_is_heard)
+{
+    struct replay_table t;
+    uint8_t session[SESSION_LEN];
+    replay_init(&t, 1);
+    cr_expect_eq(t.cap, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        session_of(i, session);
+        cr_expect_eq(replay_check(&t, session, 1), 0);
+    }
+    cr_expect_leq(t.cap, 16);
+    replay_fini(&t);
+}
+
+Test(replay, table_forgets_who_was_not_heard_for_longest)
+{
+    struct replay_table t;
+    uint8_t session[SESSION_LEN];
+    replay_init(&t, 7);
+    for (uint32_t i = 0; i < SEAL_SESSIONS; i++) {
+        session_of(i, session);
+        cr_assert_eq(replay_check(&t, session, 5), 0);
+    }
+    session_of(0, session);
+    cr_expect_eq(replay_check(&t, session, 6), 0); /* the first is heard again */
+    session_of(SEAL_SESSIONS, session);
+    cr_expect_eq(replay_check(&t, session, 5), 0); /* so the second goes for this one */
+    cr_expect_eq(t.cap, SEAL_SESSIONS);
+    for (uint32_t i = 0; i <= SEAL_SESSIONS; i++) {
+        session_of(i, session);
+        if (i != 1)
+            cr_assert_eq(replay_check(&t, session, 5), ERR_REPLAYED, "%u", i);
+    }
+    session_of(1, session);
+    cr_expect_eq(replay_check(&t, session, 5), 0, "forgotten, so it is new");
+    replay_fini(&t);
+}
