@@ -22,6 +22,13 @@ enum {
     LABELS_MAX = 128,      /* labels, attributes, constraints: people write tens */
     CONSTRAINTS_MAX = 64,
     JOBS_PER_FILE_MAX = 1000,
+    TEXT_LEN_MAX = 64 * 1024,    /* one string of a job file; execve takes 128 KiB at most */
+    KEY_TEXT_MAX = 256,          /* a label's or variable's name; libyaml reads keys up to 1024 */
+    PATTERN_LEN_MAX = 256,       /* a constraint's regex: compiled for every node that is looked at */
+    CPU_MILLI_MAX = 1024 * 1000, /* of one task: more cores than a host has */
+    MEMORY_MIB_MAX = 64 << 20,   /* of one task: 64 TiB, more than a host has */
+    PIDS_PER_TASK_MAX = 4194304, /* the kernel's own PID_MAX_LIMIT */
+    DURATION_MS_MAX = 24 * 24 * 3600 * 1000, /* 24 days: any pause in a job file; fits an int */
     HTTP_HEADER_MAX = 16 * 1024, /* request line and headers together */
     HTTP_BODY_MAX = 2 << 20,     /* a job file as JSON is at most twice its YAML */
     REASON_LEN_MAX = 160,        /* "why" texts in claims; two lines of a terminal */
