@@ -1,0 +1,36 @@
+/* What a job file means by what it leaves out.  The reader fills these in and the
+ * canonical body leaves them out again, so both look here. */
+#ifndef SCHED_DEFAULTS_H
+#define SCHED_DEFAULTS_H
+
+#include <signal.h>
+
+#define DEFAULT_NAMESPACE "default"
+#define DEFAULT_PROTOCOL "tcp"
+
+enum {
+    DEFAULT_COUNT = 1,
+    DEFAULT_PRIORITY = 50,
+    DEFAULT_CPU_MILLI = 100,
+    DEFAULT_MEMORY_BYTES = 128 << 20,
+    DEFAULT_PIDS = 256,
+    DEFAULT_STOP_SIGNAL = SIGTERM,
+    DEFAULT_STOP_TIMEOUT_MS = 10 * 1000,
+    DEFAULT_LOG_MAX_BYTES = 10 << 20,
+    DEFAULT_LOG_MAX_FILES = 5,
+    DEFAULT_HEALTH_INTERVAL_MS = 10 * 1000,
+    DEFAULT_HEALTH_TIMEOUT_MS = 2 * 1000,
+    DEFAULT_HEALTH_GRACE_MS = 30 * 1000,
+    DEFAULT_HEALTH_MAX_FAILURES = 3,
+    DEFAULT_STATUS_MIN = 200,
+    DEFAULT_STATUS_MAX = 399,
+    DEFAULT_RESTART_ATTEMPTS = 3,
+    DEFAULT_RESTART_WINDOW_MS = 5 * 60 * 1000,
+    DEFAULT_RESTART_DELAY_MS = 1000,
+    DEFAULT_RESTART_MAX_DELAY_MS = 5 * 60 * 1000,
+    DEFAULT_RESTART_BACKOFF_PERMILLE = 1150,
+    DEFAULT_MAX_PARALLEL = 1,
+    DEFAULT_MIN_HEALTHY_TIME_MS = 10 * 1000,
+};
+
+#endif
