@@ -2,9 +2,13 @@
  *
  * Nodes with equal members and tables build equal views, byte for byte: everything is sorted
  * (nodes by id; jobs in canonical order: priority descending, first stamp, namespace, name;
- * claims by job, index, generation descending, claimed, node).  Rows of dead and departed
- * members are hidden, unless the member said `away` until a time still to come, or take-overs
- * are on hold. */
+ * claims by job, index, generation descending, claimed, node; refusals and past by job, index,
+ * node).  Rows of dead and departed members are hidden, unless the member said `away` until a
+ * time still to come, or take-overs are on hold; of a hidden claim only its generation is kept,
+ * so that whoever takes over claims above it.
+ *
+ * What cannot be read is skipped, with one caution: a job whose record or body is there but not
+ * readable (a newer version wrote it) is kept with no spec, so that nobody stops its work. */
 #ifndef SCHED_VIEW_H
 #define SCHED_VIEW_H
 
@@ -17,6 +21,7 @@ struct view_node {
     struct node_id id;
     struct node_doc doc;
     enum member_state state;
+    bool has_doc;        /* its row was there and readable; else doc holds the member's name only */
     bool is_live;        /* its claims count: alive, suspect, away, or dead but on hold */
     bool takes_work;     /* may be given new instances: alive or suspect, and AGENT_UP */
 };
@@ -36,6 +41,12 @@ struct view_claim {
     struct claim_doc doc;
 };
 
+/* A claim that is hidden: nobody holds by it, but its generation is spent. */
+struct view_past {
+    uint32_t job, node, index; /* node is VIEW_NONE when no member has that id */
+    uint64_t generation;
+};
+
 struct view_refuse {
     uint32_t job, node, index;
     struct refuse_doc doc;
@@ -45,14 +56,17 @@ struct view {
     uint32_t self; /* into nodes; VIEW_NONE before our own row is there */
     const struct view_node *nodes;
     const struct view_job *jobs;
-    const struct view_claim *claims;     /* orphans (claims of jobs that are gone) come last, */
-    const struct view_refuse *refusals;  /* with job VIEW_NONE; see orphans */
+    const struct view_claim *claims;     /* of jobs that exist; the others are orphans */
+    const struct view_refuse *refusals;  /* in force while they are there: their writer deletes them */
     size_t n_nodes, n_jobs, n_claims, n_refusals;
     const struct view_orphan {
         uint32_t node, index;
         const char *ns, *name;
     } *orphans;                          /* claims without a job record: to be stopped */
     size_t n_orphans;
+    const struct view_past *past;        /* hidden claims of the jobs that exist */
+    size_t n_past;
+    const uint32_t *jobs_by_name;        /* n_jobs indexes, by namespace and name; NULL = search all */
     uint64_t next_change_unix_ms;        /* when an `away` ends; 0 = nothing changes by itself */
 };
 
