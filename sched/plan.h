@@ -16,7 +16,7 @@ struct placement {
     uint32_t claim;      /* PLACEMENT_KEEP: the claim that wins, into view.claims */
     enum placement_action action;
     uint64_t generation; /* PLACE: the generation to claim under; KEEP: the claim's */
-    const char *reason;  /* "held since ...", "best of 3: spread", "no node: 2 lack memory, ..." */
+    const char *reason;  /* "spread: least loaded of 3 fitting nodes", "no node fits: 2 lack ..." */
 };
 
 struct plan {
@@ -24,7 +24,11 @@ struct plan {
     size_t n;
 };
 
+/* 0 or -ENOMEM.  Jobs without a readable spec, and those that would take the cluster past
+ * CLAIMS_MAX instances, have no placements: what holds them is left alone. */
 int plan_make(const struct view *v, struct arena *arena, struct plan *ret_plan);
+/* NULL when the instance is not planned. */
+const struct placement *plan_find(const struct plan *plan, uint32_t job, uint32_t index);
 
 /* For `why`: every node's verdict on one instance, recomputed from the same view. */
 enum verdict { VERDICT_CHOSEN, VERDICT_FEASIBLE, VERDICT_REFUSED };
@@ -34,6 +38,7 @@ struct candidate {
     const char *reason;
     double score;
 };
+/* ERR_NOT_FOUND when the instance is not planned. */
 int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct arena *arena,
                  struct candidate **ret_candidates, size_t *ret_n);
 

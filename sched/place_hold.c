@@ -1,0 +1,99 @@
+/* Who holds what, from the claims alone: before anything is placed, and independent of it.
+ *
+ * Of an instance's claims whose holder is live and whose task has not ended, the best one (the
+ * view's order: highest generation, older, smaller id) holds it, if its node is staying and
+ * satisfies the current spec, and if it does not clash with the holder of an earlier instance
+ * over a unique value or a fixed port.  When the best does not hold, none of the lesser ones is
+ * taken instead: they are on their way out, and a stale view may not show that they are gone.
+ * What this plan places never clashes with a claim, so adding its own claims to the view
+ * changes no holder. */
+#include "sched/place.h"
+
+bool claim_runs(const struct claim_doc *d)
+{
+    return d->state != INSTANCE_FINISHED && d->state != INSTANCE_FAILED &&
+           d->state != INSTANCE_LOST;
+}
+
+/* A node whose row has not arrived keeps what it claims: nothing says that it should not. */
+static bool is_claim_valid(const struct place *p, const struct view_claim *c)
+{
+    const struct view_node *node = &p->view->nodes[c->node];
+    if (!node->has_doc)
+        return true;
+    if (node->doc.state == AGENT_LEAVING)
+        return false;
+    struct load need = place_need(p->view->jobs[c->job].spec);
+    if (need.cpu_milli > node->doc.cpu_milli || need.memory_bytes > node->doc.memory_bytes)
+        return false;
+    for (size_t i = 0; i < p->n_rules_of_job; i++)
+        if (!rule_holds(&p->rules, p->rules_of_job[i], c->node))
+            return false;
+    return true;
+}
+
+static bool is_clashing(const struct place *p, const struct view_claim *c)
+{
+    for (size_t i = 0; i < p->n_rules_of_job; i++)
+        if (rule_is_taken(p->rules_of_job[i], c->node, p->round))
+            return true;
+    return place_ports_taken(p, c->job, c->node);
+}
+
+static void hold_take(struct place *p, const struct view_claim *c)
+{
+    for (size_t i = 0; i < p->n_rules_of_job; i++)
+        rule_take(p->rules_of_job[i], c->node, p->round);
+    place_ports_take(p, c->job, c->node);
+    if (c->doc.is_proven)
+        load_add(&p->scored[c->node], place_need(p->view->jobs[c->job].spec));
+}
+
+static int hold_job(struct place *p, uint32_t job)
+{
+    const struct view_job *j = &p->view->jobs[job];
+    uint32_t *holders = p->holders + p->first_instance[job];
+    size_t n = p->first_instance[job + 1] - p->first_instance[job];
+    if (n == 0)
+        return 0;
+    int rc = place_job_rules(p, job);
+    if (rc < 0)
+        return rc;
+    uint32_t decided = VIEW_NONE; /* the index whose best claim was met last */
+    for (uint32_t at = j->first_claim; at < j->first_claim + j->n_claims; at++) {
+        const struct view_claim *c = &p->view->claims[at];
+        if (c->index >= n || c->index == decided || !p->view->nodes[c->node].is_live ||
+            !claim_runs(&c->doc))
+            continue;
+        decided = c->index;
+        if (!is_claim_valid(p, c) || is_clashing(p, c))
+            continue;
+        holders[c->index] = at;
+        hold_take(p, c);
+    }
+    return 0;
+}
+
+/* Losers and leavers hold nothing, but until they stop they use what they use. */
+static void reserve_all(struct place *p)
+{
+    for (size_t i = 0; i < p->view->n_claims; i++) {
+        const struct view_claim *c = &p->view->claims[i];
+        const struct job_spec *spec = p->view->jobs[c->job].spec;
+        if (!spec || !p->view->nodes[c->node].is_live || !claim_runs(&c->doc))
+            continue;
+        load_add(&p->reserved[c->node], place_need(spec));
+        place_ports_take(p, c->job, c->node);
+    }
+}
+
+int place_hold(struct place *p)
+{
+    for (uint32_t job = 0; job < p->view->n_jobs; job++) {
+        int rc = hold_job(p, job);
+        if (rc < 0)
+            return rc;
+    }
+    reserve_all(p);
+    return 0;
+}

@@ -1,0 +1,178 @@
+/* The short texts that tell people why an instance is where it is, or nowhere.  See place.h. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "sched/place.h"
+
+const char *place_reason_placed(const struct place *p, const struct place_choice *choice)
+{
+    const char *job = p->view->jobs[p->job].name;
+    uint32_t n = choice->n[FIT_YES];
+    if (n == 1)
+        return "the only fitting node";
+    if (choice->is_fewest)
+        return arena_printf(p->arena, "spread: fewest %s instances of %u fitting nodes", job, n);
+    if (choice->is_least_loaded)
+        return arena_printf(p->arena, "spread: least loaded of %u fitting nodes", n);
+    return arena_printf(p->arena, "first by hash of %u equally fitting nodes", n);
+}
+
+/* "256M": the largest binary unit that is exact. */
+static void size_text(uint64_t bytes, char *out, size_t cap)
+{
+    static const char units[] = "KMGTP";
+    int unit = -1;
+    while (unit < 4 && bytes >= 1024 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    if (unit < 0)
+        (void)snprintf(out, cap, "%" PRIu64, bytes);
+    else
+        (void)snprintf(out, cap, "%" PRIu64 "%c", bytes, units[unit]);
+}
+
+static void cpu_text(uint64_t milli, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, milli % 1000 ? "%" PRIu64 ".%03" PRIu64 : "%" PRIu64, milli / 1000,
+                   milli % 1000);
+    size_t len = 0;
+    while (out[len])
+        len++;
+    while (milli % 1000 && out[len - 1] == '0')
+        out[--len] = '\0';
+}
+
+/* What `n` nodes fail, as the rest of a sentence that begins with n. */
+static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out, size_t cap)
+{
+    const struct job_spec *spec = p->view->jobs[p->job].spec;
+    char size[32];
+    switch (fit) {
+    case FIT_NO_WORK:
+        (void)snprintf(out, cap, "%u %s no work now", n, n == 1 ? "takes" : "take");
+        break;
+    case FIT_CONSTRAINT:
+        (void)snprintf(out, cap, "%u %s a constraint", n, n == 1 ? "fails" : "fail");
+        break;
+    case FIT_RUNS_IT:
+        (void)snprintf(out, cap, "%u still %s it", n, n == 1 ? "runs" : "run");
+        break;
+    case FIT_UNIQUE:
+        (void)snprintf(out, cap, "%u %s an instance already (unique)", n, n == 1 ? "has" : "have");
+        break;
+    case FIT_PORT:
+        (void)snprintf(out, cap, "%u %s the port taken", n, n == 1 ? "has" : "have");
+        break;
+    case FIT_CPU:
+        cpu_text(spec->task.cpu_milli, size, sizeof(size));
+        (void)snprintf(out, cap, "%u %s cpu (%s wanted)", n, n == 1 ? "lacks" : "lack", size);
+        break;
+    case FIT_MEMORY:
+        size_text(spec->task.memory_bytes, size, sizeof(size));
+        (void)snprintf(out, cap, "%u %s memory (%s wanted)", n, n == 1 ? "lacks" : "lack", size);
+        break;
+    case FIT_REFUSED:
+        (void)snprintf(out, cap, "%u refused", n);
+        break;
+    case FIT_YES:
+    case FITS:
+        (void)snprintf(out, cap, "%u fit", n);
+        break;
+    }
+}
+
+/* Nodes that are dead or left are not worth a word; those that are here but take no work are. */
+static uint32_t count_no_work(const struct view *v)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < v->n_nodes; i++)
+        n += v->nodes[i].is_live && !v->nodes[i].takes_work;
+    return n;
+}
+
+const char *place_reason_none(const struct place *p, const struct place_choice *choice)
+{
+    char text[REASON_LEN_MAX], part[80];
+    size_t len = 0;
+    text[0] = '\0';
+    for (enum fit fit = FIT_NO_WORK; fit < FITS; fit++) {
+        uint32_t n = fit == FIT_NO_WORK ? count_no_work(p->view) : choice->n[fit];
+        if (n == 0)
+            continue;
+        fit_text(p, fit, n, part, sizeof(part));
+        int more = snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", part);
+        len += (size_t)more;
+        if (len >= sizeof(text))
+            break; /* cut short is better than nothing */
+    }
+    if (choice->refusal == VIEW_NONE)
+        return arena_printf(p->arena, "no node fits: %.120s", len ? text : "there is no live node");
+    const char *why = p->view->refusals[choice->refusal].doc.reason;
+    return arena_printf(p->arena, "no node fits: %.80s: %.60s", text, why ? why : "it says no more");
+}
+
+static const char *constraint_text(const struct place *p, uint32_t node)
+{
+    const struct job_spec *spec = p->view->jobs[p->job].spec;
+    for (size_t i = 0; i < p->n_rules_of_job; i++) {
+        if (rule_holds(&p->rules, p->rules_of_job[i], node))
+            continue;
+        const struct constraint *c = &spec->constraints[i];
+        if (c->op == CONSTRAINT_UNIQUE)
+            return arena_printf(p->arena, "constraint: has no attribute %.64s", c->attr);
+        return arena_printf(p->arena, "constraint: %.64s is not %s%.64s", c->attr,
+                            c->op == CONSTRAINT_LIKE ? "like " : "", c->value ? c->value : "");
+    }
+    return "constraint";
+}
+
+static const char *no_work_text(const struct view_node *node)
+{
+    if (!node->is_live)
+        return node->state == MEMBER_LEFT ? "has left" : "is dead";
+    if (!node->has_doc)
+        return "has not introduced itself yet";
+    return node->doc.state == AGENT_LEAVING ? "is draining" : "is away for a moment";
+}
+
+const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
+{
+    const struct job_spec *spec = p->view->jobs[p->job].spec;
+    const struct view_node *n = &p->view->nodes[node];
+    struct load used = p->reserved[node];
+    char want[32], left[32];
+    switch (fit) {
+    case FIT_NO_WORK:
+        return no_work_text(n);
+    case FIT_CONSTRAINT:
+        return constraint_text(p, node);
+    case FIT_RUNS_IT:
+        return "still runs it under a claim that does not hold";
+    case FIT_UNIQUE:
+        return "unique: another instance has this place";
+    case FIT_PORT:
+        return "a fixed port is taken";
+    case FIT_CPU:
+        cpu_text(spec->task.cpu_milli, want, sizeof(want));
+        cpu_text(n->doc.cpu_milli - (used.cpu_milli < n->doc.cpu_milli ? used.cpu_milli
+                                                                       : n->doc.cpu_milli),
+                 left, sizeof(left));
+        return arena_printf(p->arena, "lacks cpu: %s wanted, %s left", want, left);
+    case FIT_MEMORY:
+        size_text(spec->task.memory_bytes, want, sizeof(want));
+        size_text(n->doc.memory_bytes - (used.memory_bytes < n->doc.memory_bytes
+                                             ? used.memory_bytes
+                                             : n->doc.memory_bytes),
+                  left, sizeof(left));
+        return arena_printf(p->arena, "lacks memory: %s wanted, %s left", want, left);
+    case FIT_REFUSED: {
+        const char *why = p->view->refusals[p->refused_by[node]].doc.reason;
+        return arena_printf(p->arena, "refused: %.120s", why ? why : "it says no more");
+    }
+    case FIT_YES:
+    case FITS:
+        break;
+    }
+    return "fits";
+}

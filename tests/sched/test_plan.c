@@ -1,0 +1,436 @@
+/* The plan's promises, on thousands of random views and a few that people would draw. */
+#include "sched/plan.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "sched/constraint.h"
+#include "sched/place.h"
+#include "tests/lib/fake_view.h"
+
+enum { ROUNDS = 3000 };
+
+static struct plan plan_of(struct fake_view *f)
+{
+    struct plan plan;
+    fake_sort(f);
+    cr_assert_eq(plan_make(&f->view, &f->arena, &plan), 0);
+    return plan;
+}
+
+static struct load need_of(const struct fake_view *f, uint32_t job)
+{
+    return place_need(f->jobs[job].spec);
+}
+
+/* The claim that a node publishes first for what the plan gives it; over its own ended one. */
+static void realize(struct fake_view *f, const struct placement *p)
+{
+    struct view_claim *c = NULL;
+    for (size_t i = 0; i < f->n_claims; i++)
+        if (f->claims[i].job == p->job && f->claims[i].index == p->index &&
+            f->claims[i].node == p->node)
+            c = &f->claims[i];
+    if (!c)
+        c = fake_claim(f, p->job, p->index, p->node, 0);
+    c->doc = (struct claim_doc){.generation = p->generation,
+                                .spec = f->jobs[p->job].doc.spec,
+                                .state = INSTANCE_STARTING,
+                                .health = HEALTH_UNKNOWN,
+                                .claimed_unix_ms = 5};
+}
+
+/* Nodes and generations as before; what was realized is kept, the rest is as it was. */
+static void assert_same(const struct plan *a, const struct plan *b, const bool *is_realized,
+                        unsigned seed)
+{
+    cr_assert_eq(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct placement *x = &a->placements[i], *y = &b->placements[i];
+        enum placement_action want = is_realized[i] ? PLACEMENT_KEEP : x->action;
+        cr_assert(x->job == y->job && x->index == y->index && x->node == y->node &&
+                      y->action == want && x->generation == y->generation,
+                  "seed %u: job%u.%u was on %d, is on %d (action %d, generation %lu, %lu): %s",
+                  seed, x->job, x->index, (int)x->node, (int)y->node, y->action,
+                  (unsigned long)x->generation, (unsigned long)y->generation, y->reason);
+    }
+}
+
+static bool *flags_of(struct fake_view *f, const struct plan *plan)
+{
+    return arena_array(&f->arena, plan->n + 1, sizeof(bool));
+}
+
+static void realize_all(struct fake_view *f, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->placements[i].action == PLACEMENT_PLACE)
+            realize(f, &plan->placements[i]);
+}
+
+Test(plan, is_a_fixed_point_of_any_subset_of_its_own_claims)
+{
+    for (unsigned seed = 0; seed < ROUNDS; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        bool *is_realized = flags_of(&f, &plan);
+        double chance = rng_unit(&r);
+        for (size_t i = 0; i < plan.n; i++)
+            if (plan.placements[i].action == PLACEMENT_PLACE && rng_chance(&r, chance)) {
+                is_realized[i] = true;
+                realize(&f, &plan.placements[i]);
+            }
+        struct plan next = plan_of(&f);
+        assert_same(&plan, &next, is_realized, seed);
+        fake_fini(&f);
+    }
+}
+
+Test(plan, stays_as_its_claims_arrive_one_by_one_in_any_order)
+{
+    for (unsigned seed = 0; seed < ROUNDS / 3; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, 1000000 + seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        bool *is_realized = flags_of(&f, &plan);
+        size_t *order = arena_array(&f.arena, plan.n + 1, sizeof(*order));
+        for (size_t i = 0; i < plan.n; i++)
+            order[i] = i;
+        rng_shuffle(&r, order, plan.n, sizeof(*order));
+        for (size_t i = 0; i < plan.n; i++) {
+            if (plan.placements[order[i]].action != PLACEMENT_PLACE)
+                continue;
+            is_realized[order[i]] = true;
+            realize(&f, &plan.placements[order[i]]);
+            struct plan next = plan_of(&f);
+            assert_same(&plan, &next, is_realized, seed);
+        }
+        fake_fini(&f);
+    }
+}
+
+Test(plan, is_the_same_byte_for_byte_whoever_computes_it)
+{
+    for (unsigned seed = 0; seed < ROUNDS / 3; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        f.view.self = (uint32_t)rng_below(&r, f.n_nodes);
+        rng_shuffle(&r, f.past, f.n_past, sizeof(*f.past));
+        struct plan next = plan_of(&f);
+        cr_assert_eq(plan.n, next.n);
+        for (size_t i = 0; i < plan.n; i++) {
+            const struct placement *x = &plan.placements[i], *y = &next.placements[i];
+            cr_assert(x->node == y->node && x->claim == y->claim && x->action == y->action &&
+                      x->generation == y->generation && strcmp(x->reason, y->reason) == 0);
+        }
+        fake_fini(&f);
+    }
+}
+
+Test(plan, moves_nothing_when_a_node_joins)
+{
+    for (unsigned seed = 0; seed < ROUNDS / 3; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        realize_all(&f, &plan);
+        fake_node(&f, 100000, 1ul << 40);
+        struct plan next = plan_of(&f);
+        for (size_t i = 0; i < plan.n; i++)
+            cr_assert(plan.placements[i].action == PLACEMENT_NONE ||
+                          plan.placements[i].node == next.placements[i].node,
+                      "seed %u", seed);
+        fake_fini(&f);
+    }
+}
+
+/* Realize the plan and drop all that it does not keep: how a cluster looks when it is at rest. */
+static struct plan settle(struct fake_view *f)
+{
+    struct plan plan = plan_of(f);
+    realize_all(f, &plan);
+    plan = plan_of(f);
+    bool *is_kept = arena_array(&f->arena, f->n_claims + 1, sizeof(bool));
+    for (size_t i = 0; i < plan.n; i++)
+        if (plan.placements[i].action == PLACEMENT_KEEP)
+            is_kept[plan.placements[i].claim] = true;
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_claims; i++)
+        if (is_kept[i])
+            f->claims[n++] = f->claims[i];
+    f->n_claims = n;
+    return plan_of(f);
+}
+
+Test(plan, moves_only_what_a_dead_node_held)
+{
+    for (unsigned seed = 0; seed < ROUNDS / 3; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = settle(&f);
+        uint32_t dead = (uint32_t)rng_below(&r, f.n_nodes);
+        f.nodes[dead].is_live = f.nodes[dead].takes_work = false;
+        struct plan next = plan_of(&f);
+        for (size_t i = 0; i < plan.n; i++) {
+            const struct placement *was = &plan.placements[i], *is = &next.placements[i];
+            cr_assert_neq(is->node, dead);
+            if (was->action != PLACEMENT_KEEP)
+                continue;
+            if (was->node != dead)
+                cr_assert_eq(is->node, was->node, "seed %u", seed);
+            else if (is->action == PLACEMENT_PLACE)
+                cr_assert_eq(is->generation, was->generation + 1);
+        }
+        fake_fini(&f);
+    }
+}
+
+/* Where the plan puts something there is room for it beside all that runs there. */
+static void assert_capacity(struct fake_view *f, const struct plan *plan, unsigned seed)
+{
+    struct load *used = arena_array(&f->arena, f->n_nodes, sizeof(*used));
+    bool *is_touched = arena_array(&f->arena, f->n_nodes, sizeof(bool));
+    for (size_t i = 0; i < f->n_claims; i++)
+        if (f->jobs[f->claims[i].job].spec && claim_runs(&f->claims[i].doc))
+            load_add(&used[f->claims[i].node], need_of(f, f->claims[i].job));
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct placement *p = &plan->placements[i];
+        if (p->action == PLACEMENT_PLACE) {
+            load_add(&used[p->node], need_of(f, p->job));
+            is_touched[p->node] = true;
+        }
+    }
+    for (size_t i = 0; i < f->n_nodes; i++)
+        cr_assert(!is_touched[i] || (used[i].cpu_milli <= f->nodes[i].doc.cpu_milli &&
+                                     used[i].memory_bytes <= f->nodes[i].doc.memory_bytes),
+                  "seed %u: node %zu", seed, i);
+}
+
+/* Two instances never share a node's fixed port, nor one job's unique value. */
+static void assert_apart(struct fake_view *f, const struct placement *x, const struct placement *y,
+                         unsigned seed)
+{
+    const struct job_spec *a = f->jobs[x->job].spec, *b = f->jobs[y->job].spec;
+    if (a->n_ports && b->n_ports && a->ports[0].host_port == b->ports[0].host_port)
+        cr_assert_neq(x->node, y->node, "seed %u: port", seed);
+    if (x->job != y->job)
+        return;
+    for (size_t i = 0; i < a->n_constraints; i++) {
+        if (a->constraints[i].op != CONSTRAINT_UNIQUE)
+            continue;
+        const char *p = attribute_of(&f->nodes[x->node].doc, a->constraints[i].attr);
+        const char *q = attribute_of(&f->nodes[y->node].doc, a->constraints[i].attr);
+        cr_assert(!p || !q || strcmp(p, q) != 0, "seed %u: unique", seed);
+    }
+}
+
+Test(plan, never_exceeds_capacity_nor_doubles_ports_and_unique_values)
+{
+    for (unsigned seed = 0; seed < ROUNDS; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        assert_capacity(&f, &plan, seed);
+        for (size_t i = 0; i < plan.n; i++) {
+            const struct placement *x = &plan.placements[i];
+            for (size_t k = 0; k < i && x->node != VIEW_NONE; k++)
+                if (plan.placements[k].node != VIEW_NONE)
+                    assert_apart(&f, &plan.placements[k], x, seed);
+        }
+        fake_fini(&f);
+    }
+}
+
+Test(plan, finds_a_place_whenever_explain_knows_one)
+{
+    for (unsigned seed = 0; seed < ROUNDS / 10; seed++) {
+        struct rng r;
+        struct fake_view f;
+        rng_init(&r, seed);
+        fake_random(&f, &r);
+        struct plan plan = plan_of(&f);
+        for (size_t i = 0; i < plan.n; i++) {
+            const struct placement *p = &plan.placements[i];
+            struct candidate *list;
+            size_t n, n_feasible = 0;
+            cr_assert_eq(plan_explain(&f.view, p->job, p->index, &f.arena, &list, &n), 0);
+            cr_assert_eq(n, f.n_nodes);
+            for (size_t k = 0; k < n; k++) {
+                n_feasible += list[k].verdict == VERDICT_FEASIBLE;
+                cr_assert_eq(list[k].verdict == VERDICT_CHOSEN, p->node == k, "seed %u", seed);
+                cr_assert_not_null(list[k].reason);
+            }
+            cr_assert(p->action != PLACEMENT_NONE || n_feasible == 0, "seed %u", seed);
+        }
+        fake_fini(&f);
+    }
+}
+
+/* ---- views that people would draw ---- */
+
+Test(plan, spreads_a_job_and_returns_to_the_empty_node_after_a_death)
+{
+    struct fake_view f;
+    fake_init(&f);
+    for (int i = 0; i < 5; i++)
+        fake_node(&f, 4000, 1ul << 32);
+    fake_job(&f, 3, 500, 256 << 20);
+    struct plan plan = plan_of(&f);
+    bool has[5] = {false};
+    for (size_t i = 0; i < plan.n; i++) {
+        cr_assert_not(has[plan.placements[i].node]);
+        has[plan.placements[i].node] = true;
+        fake_claim(&f, 0, (uint32_t)i, plan.placements[i].node, 1);
+    }
+    uint32_t dead = plan.placements[0].node;
+    f.nodes[dead].is_live = f.nodes[dead].takes_work = false;
+    f.claims[0] = f.claims[--f.n_claims];
+    fake_past(&f, 0, 0, 1);
+    plan = plan_of(&f);
+    cr_assert_eq(plan.placements[0].action, PLACEMENT_PLACE);
+    cr_assert_eq(plan.placements[0].generation, 2);
+    cr_assert_not(has[plan.placements[0].node], "beside another instance of the job");
+    fake_fini(&f);
+}
+
+Test(plan, says_in_words_why_nothing_fits)
+{
+    struct fake_view f;
+    fake_init(&f);
+    fake_node(&f, 4000, 100 << 20);
+    fake_node(&f, 4000, 100 << 20);
+    fake_node(&f, 4000, 1ul << 32);
+    fake_job(&f, 1, 500, 256 << 20);
+    fake_refuse(&f, 0, 0, 2, "crashed there 3 times");
+    struct plan plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[0].reason,
+                     "no node fits: 2 lack memory (256M wanted), 1 refused: crashed there 3 times");
+    f.refusals[0].doc.spec.at[0] = 9; /* of another version: void */
+    plan = plan_of(&f);
+    cr_assert_eq(plan.placements[0].node, 2);
+    cr_assert_str_eq(plan.placements[0].reason, "the only fitting node");
+    fake_fini(&f);
+}
+
+Test(plan, keeps_the_best_claim_of_duplicates)
+{
+    static const struct {
+        uint64_t generation, claimed;
+        uint32_t node;
+    } rows[][2] = {
+        {{3, 9, 1}, {2, 1, 0}}, /* the higher generation, */
+        {{2, 1, 1}, {2, 5, 0}}, /* then the older claim, */
+        {{2, 1, 0}, {2, 1, 1}}, /* then the smaller id */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_view f;
+        fake_init(&f);
+        fake_node(&f, 4000, 1ul << 32);
+        fake_node(&f, 4000, 1ul << 32);
+        fake_job(&f, 1, 500, 256 << 20);
+        for (size_t k = 2; k-- > 0;)
+            fake_claim(&f, 0, 0, rows[i][k].node, rows[i][k].generation)->doc.claimed_unix_ms =
+                rows[i][k].claimed;
+        struct plan plan = plan_of(&f);
+        cr_assert_eq(plan.placements[0].action, PLACEMENT_KEEP);
+        cr_assert_eq(plan.placements[0].node, rows[i][0].node, "row %zu", i);
+        fake_fini(&f);
+    }
+}
+
+Test(plan, places_anew_what_holds_no_more)
+{
+    enum { LEAVES, FAILED, UNFIT, TOO_BIG, AWAY, OLD, ROWS };
+    for (int row = 0; row < ROWS; row++) {
+        struct fake_view f;
+        fake_init(&f);
+        fake_node(&f, 4000, 1ul << 32);
+        fake_node(&f, 8000, 1ul << 32);
+        fake_job(&f, 1, 500, 256 << 20);
+        struct view_claim *c = fake_claim(&f, 0, 0, 0, 7);
+        c->doc.state = row == FAILED ? INSTANCE_FAILED : INSTANCE_RUNNING;
+        c->doc.spec.at[0] = row == OLD ? 0 : 1;
+        if (row == LEAVES || row == AWAY) {
+            f.nodes[0].doc.state = row == LEAVES ? AGENT_LEAVING : AGENT_AWAY;
+            f.nodes[0].takes_work = false;
+        }
+        if (row == UNFIT)
+            fake_constraint(&f, 0, CONSTRAINT_EQ, "rack", "r1");
+        if (row == TOO_BIG)
+            fake_spec(&f, 0)->task.cpu_milli = 5000;
+        if (row == FAILED)
+            fake_refuse(&f, 0, 0, 0, "gave up");
+        struct plan plan = plan_of(&f);
+        bool stays = row == AWAY || row == OLD;
+        cr_assert_eq(plan.placements[0].action, stays ? PLACEMENT_KEEP : PLACEMENT_PLACE, "row %d",
+                     row);
+        cr_assert_eq(plan.placements[0].node, stays ? 0 : 1, "row %d", row);
+        cr_assert_eq(plan.placements[0].generation, stays ? 7 : 8, "row %d", row);
+        fake_fini(&f);
+    }
+}
+
+Test(plan, widens_its_sample_until_something_fits)
+{
+    struct fake_view f;
+    fake_init(&f);
+    for (int i = 0; i < 1000; i++)
+        fake_node(&f, i == 777 ? 4000 : 100, 1ul << 32);
+    fake_job(&f, 2, 3000, 256 << 20);
+    struct plan plan = plan_of(&f);
+    cr_assert_eq(plan.placements[0].node, 777);
+    cr_assert_eq(plan.placements[1].action, PLACEMENT_NONE);
+    cr_assert_str_eq(plan.placements[1].reason, "no node fits: 1000 lack cpu (3 wanted)");
+    fake_fini(&f);
+}
+
+Test(plan, reserves_what_live_claims_take)
+{
+    struct fake_view f;
+    fake_init(&f);
+    fake_node(&f, 4000, 1ul << 32);
+    fake_job(&f, 2, 500, 256 << 20);
+    fake_claim(&f, 0, 0, 0, 1);
+    fake_claim(&f, 0, 5, 0, 1);
+    fake_claim(&f, 0, 1, 0, 1)->doc.state = INSTANCE_FAILED;
+    fake_sort(&f);
+    struct reserved *reserved;
+    cr_assert_eq(plan_reserved(&f.view, &f.arena, &reserved), 0);
+    cr_assert_eq(reserved[0].cpu_milli, 1000);
+    cr_assert_eq(reserved[0].memory_bytes, 512 << 20);
+    fake_fini(&f);
+}
+
+Test(plan, reports_a_full_arena_at_every_allocation)
+{
+    struct rng r;
+    struct fake_view f;
+    rng_init(&r, 4);
+    fake_random(&f, &r);
+    int rc = -1;
+    for (size_t limit = 16; rc < 0 && limit < 1 << 20; limit += 16) {
+        struct arena small;
+        struct plan plan;
+        arena_init(&small, limit);
+        rc = plan_make(&f.view, &small, &plan);
+        cr_assert(rc == 0 || rc == -ENOMEM);
+        arena_fini(&small);
+    }
+    cr_assert_eq(rc, 0);
+    fake_fini(&f);
+}
