@@ -1,0 +1,154 @@
+/* The convergence checks.  See checker.h. */
+#include "tests/sim/checker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/record.h"
+
+struct check {
+    struct sim *sim;
+    char *why;
+    size_t cap;
+};
+
+static bool no(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool no(struct check *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(c->why, c->cap, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ---- membership ---- */
+
+static bool members_agree(struct check *c, const struct sim_node *observer)
+{
+    const struct members *m = gossip_members(node_gossip(observer->node));
+    if (!gossip_is_ready(node_gossip(observer->node)))
+        return no(c, "%s is not ready", observer->name);
+    for (unsigned i = 0; i < c->sim->options.nodes; i++) {
+        const struct sim_node *n = &c->sim->nodes[i];
+        const struct member *member = members_find(m, n->id);
+        if (n->node && (!member || member->state != MEMBER_ALIVE))
+            return no(c, "%s sees %s as %s, which is up", observer->name, n->name,
+                      member ? member_state_name(member->state) : "unknown");
+        if (!n->node && member && member->state == MEMBER_ALIVE)
+            return no(c, "%s sees %s alive, which is down", observer->name, n->name);
+    }
+    return true;
+}
+
+static bool tables_agree(struct check *c, const struct sim_node **first, const struct sim_node *n)
+{
+    const struct table *t = gossip_table(node_gossip(n->node));
+    if (!*first) {
+        *first = n;
+        return true;
+    }
+    const struct table *other = gossip_table(node_gossip((*first)->node));
+    if (table_digest(t) != table_digest(other))
+        return no(c, "the tables of %s and %s differ (%zu and %zu entries)", n->name, (*first)->name,
+                  table_count(t), table_count(other));
+    return true;
+}
+
+/* ---- work ---- */
+
+static uint32_t wanted_count(const struct sim_job *job)
+{
+    if (!job->is_asked || job->is_removal_asked || job->is_stopped)
+        return 0;
+    return job->scale_asked == UINT32_MAX ? job->count : job->scale_asked;
+}
+
+static unsigned count_running(const struct sim *s, const char *key)
+{
+    unsigned running = 0;
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        for (const struct sim_task *t = s->nodes[i].tasks; t; t = t->next)
+            running += t->is_running && s->nodes[i].node && strcmp(t->key, key) == 0;
+    return running;
+}
+
+static bool job_is_right(struct check *c, const struct sim_job *job)
+{
+    char key[160];
+    for (uint32_t i = 0; i < wanted_count(job); i++) {
+        (void)snprintf(key, sizeof(key), "default.%s.%u", job->name, i);
+        unsigned running = count_running(c->sim, key);
+        if (running != 1)
+            return no(c, "%s runs on %u nodes, not on one", key, running);
+    }
+    (void)snprintf(key, sizeof(key), "default.%s.%u", job->name, wanted_count(job));
+    if (count_running(c->sim, key) > 0)
+        return no(c, "%s runs, but only %u are wanted", key, wanted_count(job));
+    return true;
+}
+
+struct claims {
+    struct check *check;
+    const struct table *table;
+    bool is_right;
+};
+
+/* A claim of somebody alive must be a task that runs there. */
+static int claim_visit(void *ctx, const struct entry *e)
+{
+    struct claims *claims = ctx;
+    struct key_parts parts;
+    char key[160];
+    if (key_parse(e->key, &parts) < 0) {
+        claims->is_right = no(claims->check, "a claim's key does not parse");
+        return 1;
+    }
+    (void)snprintf(key, sizeof(key), "%.*s.%.*s.%u", (int)parts.ns.len, (const char *)parts.ns.at,
+                   (int)parts.name.len, (const char *)parts.name.at, parts.index);
+    for (unsigned i = 0; i < claims->check->sim->options.nodes; i++) {
+        const struct sim_node *n = &claims->check->sim->nodes[i];
+        if (!n->node || !node_id_equal(n->id, parts.node))
+            continue;
+        for (const struct sim_task *t = n->tasks; t; t = t->next)
+            if (t->is_running && strcmp(t->key, key) == 0)
+                return 0;
+        claims->is_right = no(claims->check, "%s claims %s and does not run it", n->name, key);
+        return 1;
+    }
+    return 0;
+}
+
+static bool jobs_are_known(struct check *c, const struct sim_node *n)
+{
+    for (size_t i = 0; i < c->sim->n_jobs; i++) {
+        const struct sim_job *job = &c->sim->jobs[i];
+        struct key key = key_job("default", job->name);
+        bool is_known = table_get(gossip_table(node_gossip(n->node)), key_bytes(&key)) != NULL;
+        if (job->is_acked && !job->is_removal_asked && !is_known)
+            return no(c, "%s has lost job %s, which was acknowledged", n->name, job->name);
+    }
+    return true;
+}
+
+bool checker_is_converged(struct sim *s, char *why, size_t cap)
+{
+    struct check c = {.sim = s, .why = why, .cap = cap};
+    const struct sim_node *first = NULL;
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        const struct sim_node *n = &s->nodes[i];
+        if (n->node && (!members_agree(&c, n) || !tables_agree(&c, &first, n) || !jobs_are_known(&c, n)))
+            return false;
+    }
+    for (size_t i = 0; i < s->n_jobs; i++)
+        if (!s->jobs[i].is_unsure && !job_is_right(&c, &s->jobs[i]))
+            return false;
+    if (!first)
+        return no(&c, "no node is up");
+    struct claims claims = {
+        .check = &c, .table = gossip_table(node_gossip(first->node)), .is_right = true};
+    (void)table_each(claims.table, bytes_of_text("claim/"), claim_visit, &claims);
+    return claims.is_right;
+}

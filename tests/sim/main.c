@@ -1,0 +1,117 @@
+/* The simulator's command line: one seed or many, on as many processes as there are cores.
+ *
+ *     sim --seeds 1-100 --nodes 50 [--twice]     sim --seed 7 --nodes 5 --verbose */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/seal.h"
+#include "tests/sim/scenario.h"
+
+struct arguments {
+    uint64_t first, last;
+    unsigned nodes, workers;
+    bool is_twice, is_verbose;
+};
+
+static double seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* One seed; with --twice it must leave the same trace both times. */
+static bool run_seed(const struct arguments *args, uint64_t seed)
+{
+    struct sim_options o = scenario_options(seed, args->nodes);
+    double start = seconds();
+    struct scenario_result r = scenario_run(&o, args->is_verbose);
+    if (r.is_passed && args->is_twice) {
+        struct scenario_result again = scenario_run(&o, false);
+        if (again.trace_hash != r.trace_hash) {
+            r.is_passed = false;
+            (void)snprintf(r.why, sizeof(r.why), "the same seed left two traces: %016llx and %016llx",
+                           (unsigned long long)r.trace_hash, (unsigned long long)again.trace_hash);
+        }
+    }
+    if (r.is_passed && args->first != args->last) {
+        printf("ok   seed=%llu converged=%.1fs steps=%llu trace=%016llx %.1fs\n",
+               (unsigned long long)seed, (double)r.converged_ms / 1000, (unsigned long long)r.n_steps,
+               (unsigned long long)r.trace_hash, seconds() - start);
+    } else {
+        printf("%s ", r.is_passed ? "ok  " : "FAIL");
+        scenario_print(&o);
+        printf("     %s converged=%.1fs steps=%llu datagrams=%llu trace=%016llx %.1fs\n",
+               r.is_passed ? "" : r.why, (double)r.converged_ms / 1000, (unsigned long long)r.n_steps,
+               (unsigned long long)r.n_datagrams, (unsigned long long)r.trace_hash, seconds() - start);
+    }
+    (void)fflush(stdout);
+    return r.is_passed;
+}
+
+/* Worker `w` of `n` takes every n-th seed; its exit code is its number of failures. */
+static int run_share(const struct arguments *args, unsigned w)
+{
+    int failed = 0;
+    for (uint64_t seed = args->first + w; seed <= args->last; seed += args->workers)
+        failed += !run_seed(args, seed);
+    return failed > 100 ? 100 : failed;
+}
+
+static bool parse(int argc, char **argv, struct arguments *args)
+{
+    *args = (struct arguments){.first = 1, .last = 1, .nodes = 5, .workers = 1};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        char *end = NULL;
+        if (strcmp(argv[i], "--twice") == 0) {
+            args->is_twice = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--verbose") == 0) {
+            args->is_verbose = true;
+            continue;
+        }
+        i++;
+        if (strcmp(argv[i - 1], "--seed") == 0) {
+            args->first = args->last = strtoull(value, &end, 10);
+        } else if (strcmp(argv[i - 1], "--seeds") == 0) {
+            args->first = strtoull(value, &end, 10);
+            args->last = *end == '-' ? strtoull(end + 1, &end, 10) : args->first;
+        } else if (strcmp(argv[i - 1], "--nodes") == 0) {
+            args->nodes = (unsigned)strtoul(value, &end, 10);
+        } else if (strcmp(argv[i - 1], "--workers") == 0) {
+            args->workers = (unsigned)strtoul(value, &end, 10);
+        }
+        if (!end || end == value || *end)
+            return false;
+    }
+    return args->nodes >= 1 && args->nodes <= SIM_NODES_MAX && args->workers >= 1 && args->workers <= 64;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments args;
+    if (!parse(argc, argv, &args) || seal_init() < 0) {
+        (void)fprintf(stderr, "usage: sim [--seed N | --seeds A-B] [--nodes N] [--workers N] [--twice] "
+                              "[--verbose]\n");
+        return 2;
+    }
+    int failed = 0;
+    if (args.workers == 1) {
+        failed = run_share(&args, 0);
+    } else {
+        for (unsigned w = 0; w < args.workers; w++)
+            if (fork() == 0)
+                _exit(run_share(&args, w));
+        for (int status; wait(&status) > 0;)
+            failed += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    }
+    uint64_t total = args.last - args.first + 1;
+    printf("%llu passed, %d failed\n", (unsigned long long)(total - (uint64_t)failed), failed);
+    return failed ? 1 : 0;
+}

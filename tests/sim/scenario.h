@@ -1,0 +1,19 @@
+/* A scenario: options drawn from a seed, a workload and faults on it, then the checks. */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include "tests/sim/world.h"
+
+struct sim_options scenario_options(uint64_t seed, unsigned nodes);
+void scenario_print(const struct sim_options *o);
+
+struct scenario_result {
+    bool is_passed;
+    char why[512];
+    uint64_t trace_hash, n_steps, n_datagrams;
+    uint64_t converged_ms; /* after the faults ended */
+};
+
+struct scenario_result scenario_run(const struct sim_options *o, bool is_verbose);
+
+#endif

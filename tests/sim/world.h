@@ -1,0 +1,104 @@
+/* The simulator's world: pure nodes on virtual time, with a network that delays, loses, repeats and
+ * reorders, disks that survive or do not, and tasks that exit.
+ *
+ * Everything is drawn from one rng, so that a seed is a run.  Nothing here knows how a node works:
+ * it performs effects and delivers events, as agent/uv_agent.c does with real ones. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "agent/node.h"
+#include "core/rng.h"
+
+enum { SIM_NODES_MAX = 1024, SIM_JOBS_MAX = 64, SIM_START_UNIX_MS = 0 };
+
+struct sim_options {
+    uint64_t seed;
+    unsigned nodes;
+    uint32_t delay_min_ms, delay_max_ms;
+    double loss, duplication;
+    bool has_partitions, is_asymmetric, has_crashes, has_wipes, has_skew, has_task_exits;
+    uint64_t faults_ms;   /* how long faults go on */
+    uint64_t converge_ms; /* how long the cluster may take afterwards */
+    unsigned jobs;
+};
+
+struct sim_task {
+    struct sim_task *next;
+    char key[160];
+    uint64_t boot;       /* of the launch: events of an earlier task of that key are void */
+    bool is_running, is_healthy;
+    uint32_t pid;
+    uint64_t started_unix_ms;
+    struct bytes note;   /* malloc'ed */
+};
+
+struct sim_node {
+    struct node *node;   /* NULL: down */
+    struct node_effects fx;
+    struct store *store;
+    struct metrics metrics;
+    struct node_id id;
+    struct endpoint endpoint;
+    char name[16];
+    uint64_t boot;       /* grows with every start: events for earlier lives are void */
+    uint64_t disk;       /* grows with every wipe */
+    uint64_t epoch;
+    int64_t skew_ms;
+    unsigned side;       /* of the partition */
+    uint64_t tick_ms;    /* the armed timer; UINT64_MAX: none */
+    struct sim_task *tasks;
+    uint32_t next_accepted;
+    bool is_performing;
+};
+
+struct sim_event;
+struct sim_stream;
+
+/* What the workload wants, and what it was promised. */
+struct sim_job {
+    char name[16];
+    uint32_t count;
+    bool is_asked, is_acked;    /* submitted; acknowledged */
+    bool is_removal_asked, is_stopped;
+    uint32_t scale_asked;       /* the newest scale order; UINT32_MAX: none */
+    bool is_unsure;             /* an order was not acknowledged: either outcome is right */
+};
+
+struct sim {
+    struct sim_options options;
+    struct rng rng;
+    uint64_t now_ms;
+    struct sim_node nodes[SIM_NODES_MAX];
+    struct sim_event **heap;
+    size_t n_events, events_cap;
+    uint64_t next_event;
+    struct sim_stream *streams;
+    struct sim_job jobs[SIM_JOBS_MAX];
+    size_t n_jobs;
+    uint64_t trace_hash;
+    uint64_t n_steps, n_datagrams, n_dropped;
+    bool is_partitioned, is_verbose;
+    double loss_now, duplication_now;
+    char failure[512]; /* what a checker said first */
+};
+
+void sim_init(struct sim *s, const struct sim_options *options);
+void sim_fini(struct sim *s);
+
+/* Run until virtual time `until_ms` or a failure. */
+void sim_run(struct sim *s, uint64_t until_ms);
+void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- faults; each is one deliberate act of the scenario ---- */
+void sim_boot(struct sim *s, unsigned node);
+void sim_crash(struct sim *s, unsigned node, bool kills_tasks);
+void sim_wipe(struct sim *s, unsigned node); /* of a node that is down: its disk and tasks are gone */
+void sim_task_exit(struct sim *s, unsigned node); /* one running task of it, if any */
+
+/* ---- orders ---- */
+/* `command`'s token is set to `job`'s index; the answer updates s->jobs. */
+void sim_command(struct sim *s, unsigned node, struct command *command, size_t job);
+
+struct moment sim_moment(const struct sim *s, const struct sim_node *n);
+
+#endif
