@@ -4,6 +4,7 @@
  * Marathon's own defaults (1 cpu, 128 MiB) are written out, because ours differ. */
 #include "sched/import_app.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -157,11 +158,6 @@ static bool write_command(const struct app_import *import, const struct doc *app
     yaml_add(out, "  command: ");
     yaml_scalar(out, text ? text : "");
     yaml_add(out, "\n");
-    if (strstr(cmd->text, "$HOST") || strstr(cmd->text, "${HOST}"))
-        complain(import->notes, cmd->line, cmd->column,
-                 "%s: the command uses HOST, which tasks do not see here; use ADDR_<PORT "
-                 "NAME>",
-                 import->id);
     return true;
 }
 
@@ -178,6 +174,12 @@ static bool write_variable(const struct app_import *import, const struct doc *va
                  import->id, value->key);
         return false;
     }
+    if (!*value->key || strchr(value->key, '=') || strlen(value->key) > KEY_TEXT_MAX) {
+        complain(import->notes, value->key_line, value->key_column,
+                 "%s: variable '%.64s' is left out: no environment can hold that name",
+                 import->id, value->key);
+        return false;
+    }
     yaml_add(out, is_first ? "  env:\n    " : "    ");
     yaml_scalar(out, value->key);
     yaml_add(out, ": ");
@@ -186,19 +188,42 @@ static bool write_variable(const struct app_import *import, const struct doc *va
     return true;
 }
 
+/* Does a script use the variable: $NAME or ${NAME...}? */
+static bool uses_variable(const char *script, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = strchr(script, '$'); at; at = strchr(at + 1, '$')) {
+        const char *word = at[1] == '{' ? at + 2 : at + 1;
+        if (strncmp(word, name, len) == 0 && word[len] != '_' &&
+            !isalnum((unsigned char)word[len]))
+            return true;
+    }
+    return false;
+}
+
 static void write_env(const struct app_import *import, const struct doc *app,
                       struct yaml_text *out)
 {
+    static const struct {
+        const char *name, *value;
+    } given[] = {{"HOST", "${STRATOS_ADDRESS}"},
+                 {"MESOS_SANDBOX", "${STRATOS_DIR}"},
+                 {"MARATHON_APP_ID", NULL}};
     const struct doc *env = doc_find(app, "env");
     const char *cmd = import_text(app, "cmd");
     bool is_first = true;
     for (const struct doc *v = env && env->kind == DOC_MAP ? env->child : NULL; v;
          v = v->next)
         is_first = !write_variable(import, v, is_first, out) && is_first;
-    bool has_sandbox = env && doc_find(env, "MESOS_SANDBOX");
-    if (cmd && strstr(cmd, "MESOS_SANDBOX") && !has_sandbox)
-        yaml_add(out, "%s    MESOS_SANDBOX: \"${STRATOS_DIR}\"  # the command uses it\n",
-                 is_first ? "  env:\n" : "");
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        if (!cmd || !uses_variable(cmd, given[i].name) ||
+            (env && doc_find(env, given[i].name)))
+            continue;
+        yaml_add(out, "%s    %s: ", is_first ? "  env:\n" : "", given[i].name);
+        yaml_scalar(out, given[i].value ? given[i].value : import->id);
+        yaml_add(out, "  # Marathon sets it, and the command uses it\n");
+        is_first = false;
+    }
 }
 
 /* MiB, maybe with a fraction, as the largest unit that fits. */

@@ -11,6 +11,7 @@
 #include "core/err.h"
 #include "sched/import_app.h"
 #include "sched/jobfile.h"
+#include "sched/jobfile_schema.h"
 #include "sched/yaml_text.h"
 
 struct made_job {
@@ -199,8 +200,8 @@ static int check(struct walk *w, const char *yaml)
     return error;
 }
 
-int import_marathon(struct bytes text, struct arena *arena, struct complaints *notes,
-                    char **ret_yaml)
+static int import_file(struct bytes text, struct arena *arena, struct complaints *notes,
+                       char **ret_yaml)
 {
     struct doc *docs = NULL;
     size_t n_docs = 0;
@@ -229,4 +230,12 @@ int import_marathon(struct bytes text, struct arena *arena, struct complaints *n
         return error;
     *ret_yaml = out.at;
     return 0;
+}
+
+int import_marathon(struct bytes text, struct arena *arena, struct complaints *notes,
+                    char **ret_yaml)
+{
+    int error = import_file(text, arena, notes, ret_yaml);
+    schema_sort(notes);
+    return error;
 }

@@ -312,6 +312,7 @@ int jobfile_read(struct bytes text, struct arena *arena, struct complaints *comp
     struct job_reader reader = {.arena = arena, .complaints = complaints};
     struct jobfile file = {0};
     error = read_docs(&reader, docs, n_docs, &file);
+    schema_sort(complaints);
     if (error < 0)
         return error;
     *ret_file = file;

@@ -27,6 +27,22 @@ void schema_refuse(struct job_reader *r, const struct doc *at, const char *forma
         r->error = ERR_INVALID;
 }
 
+static bool is_before(const struct complaint *a, const struct complaint *b)
+{
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+void schema_sort(struct complaints *complaints)
+{
+    for (size_t i = 1; i < complaints->n; i++) {
+        struct complaint moved = complaints->list[i];
+        size_t j = i;
+        for (; j > 0 && is_before(&moved, &complaints->list[j - 1]); j--)
+            complaints->list[j] = complaints->list[j - 1];
+        complaints->list[j] = moved;
+    }
+}
+
 void *schema_array(struct job_reader *r, size_t n, size_t size)
 {
     if (n == 0)

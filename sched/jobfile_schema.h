@@ -36,6 +36,9 @@ void schema_read(struct job_reader *r, const struct doc *map, const struct key *
 void schema_refuse(struct job_reader *r, const struct doc *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Complaints in the order of the file, whatever order its keys were looked at in. */
+void schema_sort(struct complaints *complaints);
+
 /* Zeroed memory for `n` elements; NULL (and r->error) when there is none, or for n == 0.
  */
 void *schema_array(struct job_reader *r, size_t n, size_t size);
