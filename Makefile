@@ -90,6 +90,8 @@ $(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcar
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic) -lcriterion
 
+$(OUT)/tests/unit_isolate: | $(BIN)  # tests of the runner start its shim
+
 .PHONY: unit unit-%
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t -j2 || exit 1; done

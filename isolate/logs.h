@@ -13,6 +13,7 @@ struct log_file {
     uint64_t size, max_bytes;
     uint32_t max_files;
     bool is_mid_line;
+    uint32_t line_len; /* bytes of the current line */
 };
 int log_file_open(struct log_file *f, const char *dir, const char *stream, uint64_t max_bytes,
                   uint32_t max_files, struct err *err);

@@ -16,7 +16,10 @@ struct uv_runner;
 
 struct uv_runner_options {
     const char *data_dir;  /* tasks/ is made below it */
-    const char *name;      /* of the node: the cgroups' parent is stratos/<name>-<pid independent hash> */
+    const char *name;      /* of the node, for people; control groups are named by the data directory */
+    const char *const *hidden; /* NULL-terminated, or NULL: paths no task may see (secret, socket ...)
+                                  besides data_dir, /etc/stratos/secret and /run/stratos */
+    const char *shim_path; /* the program with the verb `shim`; NULL = this very binary */
     bool tasks_die;        /* with the agent, as on a lost host (dev) */
 };
 

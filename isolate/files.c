@@ -1,0 +1,172 @@
+/* See files.h. */
+#include "isolate/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/err.h"
+
+enum {
+    DIR_DEPTH_MAX = 64,
+    FIRST_READ = 4096, /* most are smaller */
+};
+
+static int last_error(void)
+{
+    return errno ? -errno : -EIO;
+}
+
+int file_read(const char *path, size_t max, struct arena *arena, struct bytes *ret_content)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return last_error();
+    size_t cap = FIRST_READ, len = 0;
+    uint8_t *content = arena_alloc(arena, cap);
+    int code = content ? 0 : -ENOMEM;
+    while (code == 0) {
+        code = arena_grow(arena, (void **)&content, len, &cap, 1);
+        if (code)
+            break;
+        ssize_t got = read(fd, content + len, cap - len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        code = got < 0 ? last_error() : 0;
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+        code = len > max ? ERR_BOUND : 0;
+        if (code)
+            break;
+    }
+    (void)close(fd);
+    if (code == 0)
+        *ret_content = (struct bytes){content, len};
+    return code;
+}
+
+static int write_all(int fd, struct bytes in)
+{
+    while (in.len) {
+        ssize_t done = write(fd, in.at, in.len);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return last_error();
+        in.at += done;
+        in.len -= (size_t)done;
+    }
+    return 0;
+}
+
+static int sync_parent(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof(dir))
+        return -EINVAL;
+    memcpy(dir, path, (size_t)(slash - path));
+    dir[slash - path] = '\0';
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return last_error();
+    int code = fsync(fd) < 0 ? last_error() : 0;
+    (void)close(fd);
+    return code;
+}
+
+int file_replace(const char *path, struct bytes content)
+{
+    char fresh[PATH_MAX];
+    if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
+        return -ENAMETOOLONG;
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return last_error();
+    int code = write_all(fd, content);
+    if (code == 0 && fsync(fd) < 0)
+        code = last_error();
+    (void)close(fd);
+    if (code == 0 && rename(fresh, path) < 0)
+        code = last_error();
+    return code ? code : sync_parent(path);
+}
+
+int file_put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return last_error();
+    size_t len = strlen(text);
+    int code = write(fd, text, len) == (ssize_t)len ? 0 : last_error();
+    (void)close(fd);
+    return code;
+}
+
+int dir_make(const char *path, unsigned mode)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof(part))
+        return -ENAMETOOLONG;
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
+            return last_error();
+    }
+    return 0;
+}
+
+/* `fd` is a directory and is consumed. */
+static int empty_at(int fd, dev_t device, unsigned depth)
+{
+    DIR *dir = depth < DIR_DEPTH_MAX ? fdopendir(fd) : NULL;
+    if (!dir) {
+        (void)close(fd);
+        return depth < DIR_DEPTH_MAX ? last_error() : ERR_BOUND;
+    }
+    int code = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        if (unlinkat(dirfd(dir), e->d_name, 0) == 0 || errno == ENOENT)
+            continue;
+        int child = openat(dirfd(dir), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat info;
+        if (child >= 0 && fstat(child, &info) == 0 && info.st_dev == device) {
+            int inner = empty_at(child, device, depth + 1);
+            code = code ? code : inner;
+        } else if (child >= 0) {
+            (void)close(child);
+            code = code ? code : -EXDEV;
+            continue;
+        }
+        if (unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0 && code == 0)
+            code = last_error();
+    }
+    (void)closedir(dir);
+    return code;
+}
+
+int dir_empty(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : last_error();
+    if (fstat(fd, &info) < 0) {
+        int code = last_error();
+        (void)close(fd);
+        return code;
+    }
+    return empty_at(fd, info.st_dev, 0);
+}

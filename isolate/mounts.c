@@ -1,0 +1,111 @@
+/* See mounts.h.  The usual path: one or two system calls per operation.  What can fail: a host
+ * that forbids mounts (a container without CAP_SYS_ADMIN), a path that is not there. */
+#include "isolate/mounts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "isolate/files.h"
+
+static int result(int returned)
+{
+    return returned < 0 ? -errno : 0;
+}
+
+static int keep(int slots[], const struct sandbox_op *op)
+{
+    assert(op->slot < SANDBOX_SLOTS);
+    slots[op->slot] = open(op->from, O_PATH | O_CLOEXEC);
+    return result(slots[op->slot]);
+}
+
+static int bind(const int slots[], const struct sandbox_op *op)
+{
+    char from[64];
+    (void)snprintf(from, sizeof(from), "/proc/self/fd/%d", slots[op->slot]);
+    return result(mount(from, op->to, NULL, MS_BIND | MS_REC, NULL));
+}
+
+static int mask(const struct sandbox_op *op)
+{
+    struct stat info;
+    if (stat(op->to, &info) < 0)
+        return -errno;
+    if (S_ISDIR(info.st_mode))
+        return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k"));
+    return result(mount("/dev/null", op->to, NULL, MS_BIND, NULL));
+}
+
+/* mount_setattr (Linux 5.12) makes a whole tree read-only at once. */
+static int read_only(const struct sandbox_op *op)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (mount(op->to, op->to, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -errno;
+    if (mount_setattr(AT_FDCWD, op->to, AT_RECURSIVE, &attributes, sizeof(attributes)) == 0)
+        return 0;
+    if (errno != ENOSYS)
+        return -errno;
+    return result(mount(NULL, op->to, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+}
+
+static int apply(int slots[], const struct sandbox_op *op)
+{
+    switch (op->kind) {
+    case SANDBOX_DETACH: /* slave: what the host unmounts later is not kept busy by the task */
+        return result(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
+    case SANDBOX_KEEP:
+        return keep(slots, op);
+    case SANDBOX_TMPFS: /* /dev needs device nodes; everything else does not */
+        return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | (strcmp(op->to, "/dev") ? MS_NODEV : 0),
+                            op->options));
+    case SANDBOX_PROC:
+        return result(mount("proc", op->to, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+    case SANDBOX_PTS:
+        return result(mount("devpts", op->to, "devpts", MS_NOSUID | MS_NOEXEC, op->options));
+    case SANDBOX_DIR:
+        return dir_make(op->to, 0755);
+    case SANDBOX_LINK:
+        return result(symlink(op->from, op->to));
+    case SANDBOX_DEVICE:
+        return result(mknod(op->to, S_IFCHR | 0666, makedev(op->device >> 8, op->device & 255)));
+    case SANDBOX_BIND:
+        return bind(slots, op);
+    case SANDBOX_MASK:
+        return mask(op);
+    case SANDBOX_READ_ONLY:
+        return read_only(op);
+    }
+    return -EINVAL;
+}
+
+int mounts_apply(const struct sandbox *s, struct err *err)
+{
+    int slots[SANDBOX_SLOTS];
+    int code = 0;
+    for (size_t i = 0; i < SANDBOX_SLOTS; i++)
+        slots[i] = -1;
+    mode_t before = umask(0); /* device nodes get the mode that is asked for */
+    for (size_t i = 0; i < s->n_ops && code == 0; i++) {
+        const struct sandbox_op *op = &s->ops[i];
+        code = apply(slots, op);
+        if (op->is_optional && (code == -ENOENT || code == -ENOTDIR))
+            code = 0;
+        if (code)
+            (void)err_set(err, code, "cannot set up %s in the sandbox: %s",
+                          op->to ? op->to : op->from ? op->from : "mounts", err_text(code));
+    }
+    (void)umask(before);
+    for (size_t i = 0; i < SANDBOX_SLOTS; i++)
+        if (slots[i] >= 0)
+            (void)close(slots[i]);
+    return code;
+}
