@@ -1,7 +1,13 @@
 # Stratos: one Makefile, read top to bottom.  `make help` lists what it can do.
 #
-# BUILD picks the flavour; each has its own build/<kind>/.
+# BUILD picks the flavour, each with its own build/<kind>/: release (one static binary), debug,
+# asan (address and undefined behaviour), tsan, cov, fuzz (clang).
+CHECK_BUILD := $(or $(BUILD),debug)
 BUILD ?= release
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+override BUILD := fuzz
+override CC    := clang-14
+endif
 OUT   := build/$(BUILD)
 
 # ---------------------------------------------------------------- what Debian 12 must have
@@ -13,7 +19,9 @@ DEPS := build-essential pkg-config git ca-certificates \
         binutils python3 curl bind9-dnsutils iproute2 procps
 
 # ---------------------------------------------------------------- compiler and flags
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wold-style-definition -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 \
             -Wswitch-enum -Wimplicit-fallthrough -Wvla -Wnull-dereference
@@ -27,7 +35,8 @@ FLAGS_debug   := -O0
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -fsanitize=thread
 FLAGS_cov     := -O0 --coverage
-CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan or cov))
+FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
 LDFLAGS_release := -static -Wl,--gc-sections
 LDFLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD))
 
@@ -54,7 +63,7 @@ $(BIN): $(OUT)/cli/main.o $(LIB)
 	$(if $(filter release,$(BUILD)),@strip -s -o $@.stripped $@ && mv $@.stripped $@)
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar qcs $@ $^
 
 $(OUT)/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)
@@ -85,6 +94,7 @@ $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 	@echo "CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(WERROR) -MMD -MP -c -o $@ $<
 
+.SECONDARY:                          # keep objects that only a chain of rules asked for
 .SECONDEXPANSION:
 $(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c)))) $(TEST_LIB_OBJ) $(LIB)
 	@echo "LINK  $@"
@@ -92,11 +102,76 @@ $(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcar
 
 $(OUT)/tests/unit_isolate: | $(BIN)  # tests of the runner start its shim
 
-.PHONY: unit unit-%
-unit: $(UNIT)
+.PHONY: unit units
+units: $(UNIT)
+unit: $(UNIT)                        # all unit tests
 	@for t in $(UNIT); do $$t -j2 || exit 1; done
 unit-%: $(OUT)/tests/unit_%          # make unit-core BUILD=debug: one folder's tests
 	@$<
+
+# ---------------------------------------------------------------- fuzzing: tests/fuzz/fuzz_<x>.c, tests/fuzz/corpus/<x>/
+FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TARGET  ?= $(FUZZ)
+SECONDS ?= 60
+REPLAY  := $(FUZZ:%=$(OUT)/tests/replay_%)
+
+$(OUT)/tests/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(TEST_LIB_OBJ) $(LIB)
+	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
+$(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJ) $(LIB)
+	@$(CC) $(FLAGS_$(BUILD)) -fsanitize=fuzzer -o $@ $^ $(LIBS_dynamic)
+
+.PHONY: fuzz replay replays
+replays: $(REPLAY)
+replay: $(REPLAY)                    # every fuzz target over its corpus, without a fuzzer
+	@for x in $(FUZZ); do $(OUT)/tests/replay_$$x tests/fuzz/corpus/$$x || exit 1; done
+fuzz: $(TARGET:%=$(OUT)/tests/fuzz_%) # make fuzz TARGET=doc SECONDS=60; findings land in build/fuzz/found/
+	@for x in $(TARGET); do \
+	    mkdir -p $(OUT)/corpus/$$x $(OUT)/found tests/fuzz/corpus/$$x; \
+	    $(OUT)/tests/fuzz_$$x -max_total_time=$(SECONDS) -timeout=10 -max_len=65536 \
+	        -artifact_prefix=$(OUT)/found/$$x- $(OUT)/corpus/$$x tests/fuzz/corpus/$$x || exit 1; \
+	done
+
+# ---------------------------------------------------------------- the simulator and the benches
+SIM   := $(OUT)/sim
+BENCH := $(patsubst tests/bench/%.c,$(OUT)/tests/%,$(wildcard tests/bench/bench_*.c))
+
+$(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB_OBJ) $(LIB)
+	@echo "LINK  $@"
+	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
+$(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB_OBJ) $(LIB)
+	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
+
+.PHONY: sim simulator bench
+simulator: $(SIM)
+sim: $(SIM)                          # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
+	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
+bench: $(BENCH)                      # all benches
+	@for b in $(BENCH); do echo "== $$b"; $$b || exit 1; done
+
+# ---------------------------------------------------------------- what the code must not do
+# A file decides unless it is named here as one that does; deciding files call nothing outside
+# tests/purity.allow.
+DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/secret proto/stream_seal \
+            isolate/caps isolate/cgroup isolate/child isolate/files isolate/logs isolate/mounts \
+            isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/users \
+            agent/api% agent/client% agent/facts agent/files agent/home agent/settings
+DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
+
+.PHONY: floors purity
+floors:                              # which folder includes which; fails on a wrong include
+	@tests/floors.sh
+purity: $(DECIDING:%.c=$(OUT)/%.o) $(GEN).o # deciding code calls no socket, clock, file or thread
+	@tests/purity.sh tests/purity.allow $^
+
+# ---------------------------------------------------------------- everything
+# On a fresh machine the lists above were made before the packages were there, so both of these
+# start make once more.
+.PHONY: check demo
+check: deps                          # all tests; make check BUILD=asan for the sanitizers
+	@MAKEFLAGS= CC="$(CC)" tests/check.sh $(CHECK_BUILD)
+demo: deps                           # a small cluster at work, from nothing
+	@$(MAKE) --no-print-directory $(BIN)
+	@tests/demo.sh
 
 # ---------------------------------------------------------------- housekeeping
 .PHONY: deps format clean help

@@ -11,6 +11,8 @@
 #include "core/bytes.h"
 #include "core/stamp.h"
 
+enum { LINE_MAX_BYTES = 2048, VALUE_MAX = 512 }; /* longer values are cut */
+
 static enum log_level threshold = LOG_INFO;
 
 void log_level_set(enum log_level level)
@@ -22,7 +24,7 @@ static bool is_plain(const char *value)
 {
     if (!*value)
         return false;
-    for (const char *c = value; *c; c++)
+    for (const char *c = value; *c && c < value + VALUE_MAX; c++)
         if ((unsigned char)*c <= ' ' || *c == '"' || *c == '=' || *c == 0x7f)
             return false;
     return true;
@@ -31,11 +33,11 @@ static bool is_plain(const char *value)
 static void put_value(struct writer *w, const char *value)
 {
     if (is_plain(value)) {
-        writer_bytes(w, bytes_of_text(value));
+        writer_put(w, value, strnlen(value, VALUE_MAX));
         return;
     }
     writer_u8(w, '"');
-    for (const char *c = value; *c; c++) {
+    for (const char *c = value; *c && c < value + VALUE_MAX; c++) {
         if (*c == '"' || *c == '\\')
             writer_u8(w, '\\');
         writer_u8(w, (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : (uint8_t)*c);
@@ -49,9 +51,10 @@ void log_line(enum log_level level, const char *subject, ...)
     if (level < threshold)
         return;
     struct timespec now;
-    char buf[2048], when[32];
+    char buf[LINE_MAX_BYTES], when[32];
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)unix_ms_text((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, when);
+    (void)unix_ms_text((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+                       when);
     struct writer w = writer_of(buf, sizeof(buf) - 1);
     writer_bytes(&w, bytes_of_text(when));
     writer_u8(&w, ' ');

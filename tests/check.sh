@@ -1,0 +1,139 @@
+#!/bin/bash
+# All tests, one line for each step, closed by `N passed, N failed[, N skipped]`.
+#
+#   tests/check.sh KIND        KIND is debug (then end-to-end tests take the release binary), asan, ...
+#
+# What passes is kept in build/<kind>/check/*.log; what fails is shown.  A sanitizer's report fails
+# the check wherever it was written: Criterion alone would let a leak pass.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+kind=${1:-debug}
+binary_kind=$([ "$kind" = debug ] && echo release || echo "$kind")
+out=build/$kind
+logs=$PWD/$out/check
+passed=0 failed=0 skipped=0
+jobs=$(nproc)
+rm -rf "$logs"
+mkdir -p "$logs"
+export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:log_path=$logs/sanitizer${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$logs/sanitizer${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+export TSAN_OPTIONS="log_path=$logs/sanitizer${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+
+make=(make --no-print-directory "-j$jobs" "CC=${CC:-gcc}")
+
+# run NAME SECONDS COMMAND...: its output goes to a log, its status to $status, its time to $took.
+run() {
+    local limit=$2 start=$EPOCHREALTIME
+    log=$logs/${1// /-}.log
+    shift 2
+    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1fs", b - a}')
+    [ $status -ne 124 ] && [ $status -ne 137 ] || echo "timed out after $limit s" >>"$log"
+}
+
+# tell NAME PASSED FAILED SKIPPED: count a step and print its line, and its log when it failed.
+tell() {
+    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+    printf '%-4s  %-28s %4d passed, %d failed, %d skipped  %8s\n' \
+        "$([ "$3" -eq 0 ] && echo ok || echo FAIL)" "$1" "$2" "$3" "$4" "$took"
+    if [ "$3" -gt 0 ]; then
+        tail -n 200 "$log" | sed 's/^/      /'
+    fi
+}
+
+# A step that is one test: it passes when its command does.
+step() {
+    run "$@"
+    tell "$1" $((status == 0)) $((status != 0)) 0
+    return $status
+}
+
+# A program whose closing line may be `N passed, N failed[, N skipped]`; else it is one test.
+program() {
+    run "$@"
+    local line
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
+    if [ -z "$line" ]; then
+        tell "$1" $((status == 0)) $((status != 0)) 0
+        return
+    fi
+    read -r p _ f _ s _ <<<"$line"
+    [ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1
+    tell "$1" "$p" "$f" "${s:-0}"
+}
+
+unit() {
+    local p f s
+    run "unit $1" 300 "$out/tests/unit_$1" --verbose=1 "-j$jobs" --timeout 120
+    read -r p f < <(sed -nE 's/.*Synthesis: Tested: [0-9]+ \| Passing: ([0-9]+) \| Failing: ([0-9]+).*/\1 \2/p' "$log" | tail -n 1)
+    s=$(grep -c '^\[SKIP\]' "$log")
+    p=${p:-0} f=${f:-0}
+    [ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1 # it crashed or was cut off before its last line
+    [ "$f" -eq 0 ] || sed -i -E '/^\[(RUN |PASS)/d' "$log"
+    tell "unit $1" "$p" "$f" "$s"
+}
+
+end_to_end() {
+    local name n f s
+    name=$(basename "$1" .py)
+    run "e2e ${name#test_}" 600 env PYTHONDONTWRITEBYTECODE=1 STRATOS="$PWD/build/$binary_kind/stratos" \
+        PYTHONPATH=tests/e2e python3 -m unittest -v "$name"
+    n=$(sed -nE 's/^Ran ([0-9]+) tests? in .*/\1/p' "$log" | tail -n 1)
+    n=${n:-0}
+    f=$(tail -n 1 "$log" | grep -oE '(failures|errors|unexpected successes)=[0-9]+' | awk -F= '{n += $2} END {print n + 0}')
+    s=$(tail -n 1 "$log" | sed -nE 's/.*skipped=([0-9]+).*/\1/p')
+    s=${s:-0}
+    [ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1
+    local p=$((n - f - s))
+    tell "e2e ${name#test_}" $((p > 0 ? p : 0)) "$f" "$s"
+}
+
+close() {
+    if [ "$skipped" -gt 0 ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+step "floors" 60 "${make[@]}" floors BUILD="$kind"
+step "purity" 900 "${make[@]}" purity BUILD="$kind"
+
+has_sim=$(compgen -G 'tests/sim/*.c')
+run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator}
+tell "build $kind" 0 $((status != 0)) 0
+if [ "$binary_kind" != "$kind" ]; then
+    run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all
+    tell "build $binary_kind" 0 $((status != 0)) 0
+fi
+[ "$binary_kind" != release ] || step "static binary" 10 sh -c '! ldd build/release/stratos 2>&1 | tee /dev/stderr | grep -q "=>"'
+
+for dir in tests/*/; do
+    name=$(basename "$dir")
+    [ -x "$out/tests/unit_$name" ] && unit "$name"
+done
+for target in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$target" .c)
+    name=${name#fuzz_}
+    step "replay $name" 120 "$out/tests/replay_$name" "tests/fuzz/corpus/$name"
+done
+# Every seed twice: a run must be its seed's, whatever the machine does meanwhile.
+seeds=$([ "$kind" = asan ] && echo 1-10 || echo 1-30)
+[ -z "$has_sim" ] || program "simulator" 600 "$out/sim" --seeds $seeds --nodes 5 --workers "$jobs" --twice
+for script in tests/e2e/test_*.py; do
+    [ ! -e "$script" ] || end_to_end "$script"
+done
+
+log=$logs/sanitizers.log took=
+if compgen -G "$logs/sanitizer.*" >/dev/null; then
+    for report in "$logs"/sanitizer.*; do
+        echo "== $report"
+        head -n 60 "$report"
+    done >"$log"
+    tell "sanitizer reports" 0 "$(compgen -G "$logs/sanitizer.*" | wc -l)" 0
+fi
+close
