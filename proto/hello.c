@@ -18,15 +18,18 @@ enum {
 
 _Static_assert(HELLO_1_LEN == HEADER_AT + MAC_LEN, "message 1");
 _Static_assert(HELLO_2_LEN == HEADER_AT + HELLO_HEADER_LEN + MAC_LEN, "message 2");
-_Static_assert(HELLO_CHANCE_LEN == NONCE_LEN + EPHEMERAL_LEN, "nonce and ephemeral secret");
+_Static_assert(HELLO_CHANCE_LEN == NONCE_LEN + EPHEMERAL_LEN,
+               "nonce and ephemeral secret");
 _Static_assert(EPHEMERAL_LEN == crypto_scalarmult_BYTES, "x25519");
-_Static_assert(HELLO_HEADER_LEN == crypto_secretstream_xchacha20poly1305_HEADERBYTES, "header");
+_Static_assert(HELLO_HEADER_LEN == crypto_secretstream_xchacha20poly1305_HEADERBYTES,
+               "header");
 
 static const uint8_t magic[3] = {'S', 'T', HELLO_VERSION};
 
 enum hash_label { LABEL_MAC_1 = 1, LABEL_MAC_2 = 2, LABEL_KEYS = 3 };
 
-/* BLAKE2b under the subkey over label, `extra` and the first `len` bytes of the transcript. */
+/* BLAKE2b under the subkey over label, `extra` and the first `len` bytes of the
+ * transcript. */
 static void keyed_hash(const struct hello *h, enum hash_label label, struct bytes extra,
                        size_t len, uint8_t *out, size_t out_len)
 {
@@ -53,7 +56,8 @@ static bool mac_is_right(const struct hello *h, enum hash_label label, size_t at
 }
 
 /* The part that both hellos begin with. */
-static void put_start(struct hello *h, uint8_t *out, uint8_t purpose, const uint8_t *chance)
+static void put_start(struct hello *h, uint8_t *out, uint8_t purpose,
+                      const uint8_t *chance)
 {
     memcpy(out, magic, sizeof(magic));
     out[PURPOSE_AT] = purpose;
@@ -62,14 +66,15 @@ static void put_start(struct hello *h, uint8_t *out, uint8_t purpose, const uint
     crypto_scalarmult_base(out + EPHEMERAL_AT, h->ephemeral_secret);
 }
 
-/* The session keys, from the other side's ephemeral key.  The transcript they are bound to ends
- * before message 2's header: the responder needs its key to make that. */
+/* The session keys, from the other side's ephemeral key.  The transcript they are bound
+ * to ends before message 2's header: the responder needs its key to make that. */
 static int agree(struct hello *h, const uint8_t *peer_ephemeral)
 {
     uint8_t shared[crypto_scalarmult_BYTES], keys[64];
     if (crypto_scalarmult(shared, h->ephemeral_secret, peer_ephemeral) != 0)
         return ERR_FORGED;
-    keyed_hash(h, LABEL_KEYS, BYTES_OF(shared), HELLO_1_LEN + HEADER_AT, keys, sizeof(keys));
+    keyed_hash(h, LABEL_KEYS, BYTES_OF(shared), HELLO_1_LEN + HEADER_AT, keys,
+               sizeof(keys));
     memcpy(h->initiator_key, keys, 32);
     memcpy(h->responder_key, keys + 32, 32);
     sodium_memzero(shared, sizeof(shared));
@@ -84,8 +89,10 @@ bool hello_is_possible(struct bytes start)
     return n == 0 || memcmp(start.at, magic, n) == 0;
 }
 
-void hello_begin(struct hello *h, const struct secret *secret, enum stream_purpose purpose,
-                 const uint8_t chance[static HELLO_CHANCE_LEN], uint8_t out[static HELLO_1_LEN])
+void hello_begin(struct hello *h, const struct secret *secret,
+                 enum stream_purpose purpose,
+                 const uint8_t chance[static HELLO_CHANCE_LEN],
+                 uint8_t out[static HELLO_1_LEN])
 {
     secret_subkey(secret, SECRET_STREAMS, h->key);
     put_start(h, h->transcript, (uint8_t)purpose, chance);
@@ -93,8 +100,8 @@ void hello_begin(struct hello *h, const struct secret *secret, enum stream_purpo
     memcpy(out, h->transcript, HELLO_1_LEN);
 }
 
-int hello_check(struct hello *h, const struct secret *secret, const uint8_t in[static HELLO_1_LEN],
-                enum stream_purpose *ret_purpose)
+int hello_check(struct hello *h, const struct secret *secret,
+                const uint8_t in[static HELLO_1_LEN], enum stream_purpose *ret_purpose)
 {
     secret_subkey(secret, SECRET_STREAMS, h->key);
     memcpy(h->transcript, in, HELLO_1_LEN);
@@ -109,8 +116,8 @@ int hello_check(struct hello *h, const struct secret *secret, const uint8_t in[s
 }
 
 int hello_answer(struct hello *h, const uint8_t chance[static HELLO_CHANCE_LEN],
-                 void (*make_header)(void *ctx, const uint8_t *key, uint8_t *header), void *ctx,
-                 uint8_t out[static HELLO_2_LEN])
+                 void (*make_header)(void *ctx, const uint8_t *key, uint8_t *header),
+                 void *ctx, uint8_t out[static HELLO_2_LEN])
 {
     uint8_t *answer = h->transcript + HELLO_1_LEN;
     put_start(h, answer, 0, chance);

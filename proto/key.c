@@ -1,5 +1,5 @@
-/* Keys of the table: see key.h.  Building is plain copying (a view builds a key per claim), and
- * parsing accepts only what building could have made. */
+/* Keys of the table: see key.h.  Building is plain copying (a view builds a key per
+ * claim), and parsing accepts only what building could have made. */
 #include "proto/key.h"
 
 #include <string.h>
@@ -12,8 +12,9 @@ static const struct {
     const char *text;
     enum key_kind kind;
 } prefixes[] = {
-    {"job/", KEY_JOB}, {"spec/", KEY_SPEC}, {"control/", KEY_CONTROL}, {"intent/", KEY_INTENT},
-    {"var/", KEY_VAR}, {"node/", KEY_NODE}, {"claim/", KEY_CLAIM},     {"refuse/", KEY_REFUSE},
+    {"job/", KEY_JOB},       {"spec/", KEY_SPEC},     {"control/", KEY_CONTROL},
+    {"intent/", KEY_INTENT}, {"var/", KEY_VAR},       {"node/", KEY_NODE},
+    {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE},
 };
 
 struct bytes key_bytes(const struct key *key)
@@ -150,7 +151,8 @@ struct key key_claim(struct node_id node, const char *ns, const char *job, uint3
     return instance_key(KEY_CLAIM, node, ns, job, index);
 }
 
-struct key key_refuse(struct node_id node, const char *ns, const char *job, uint32_t index)
+struct key key_refuse(struct node_id node, const char *ns, const char *job,
+                      uint32_t index)
 {
     return instance_key(KEY_REFUSE, node, ns, job, index);
 }
@@ -159,7 +161,8 @@ static bool var_name_is_valid(struct bytes name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = (char)name.at[i];
-        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        bool is_word =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!is_word && c != '.' && c != '_' && c != '/' && c != '-')
             return false;
     }
@@ -217,7 +220,8 @@ static uint32_t take_index(struct reader *r)
 {
     struct bytes text = take_part(r);
     uint32_t index = 0;
-    if (text.len == 0 || text.len > INDEX_DIGITS_MAX || (text.at[0] == '0' && text.len > 1))
+    if (text.len == 0 || text.len > INDEX_DIGITS_MAX ||
+        (text.at[0] == '0' && text.len > 1))
         reader_fail(r, ERR_MALFORMED);
     for (size_t i = 0; i < text.len && i < INDEX_DIGITS_MAX; i++) {
         if (text.at[i] < '0' || text.at[i] > '9')

@@ -1,7 +1,7 @@
 /* The keys of the table: text paths, built and taken apart in one place.
  *
- * Each thing has exactly one spelling (lower-case hex, no leading zeros), so equal things are
- * equal bytes on every node. */
+ * Each thing has exactly one spelling (lower-case hex, no leading zeros), so equal things
+ * are equal bytes on every node. */
 #ifndef PROTO_KEY_H
 #define PROTO_KEY_H
 
@@ -35,15 +35,18 @@ struct key_parts {
 };
 
 struct bytes key_bytes(const struct key *key);
-/* Builders.  A key has len 0 when a part of it is no valid name; no table entry has that key. */
+/* Builders.  A key has len 0 when a part of it is no valid name; no table entry has that
+ * key. */
 struct key key_job(const char *ns, const char *job);
 struct key key_spec(const char *ns, const char *job, struct spec_hash hash);
 struct key key_control(const char *ns, const char *job);
 struct key key_intent(struct node_id node);
 struct key key_var(const char *name);
 struct key key_node(struct node_id node);
-struct key key_claim(struct node_id node, const char *ns, const char *job, uint32_t index);
-struct key key_refuse(struct node_id node, const char *ns, const char *job, uint32_t index);
+struct key key_claim(struct node_id node, const char *ns, const char *job,
+                     uint32_t index);
+struct key key_refuse(struct node_id node, const char *ns, const char *job,
+                      uint32_t index);
 /* ERR_MALFORMED for a known prefix with a bad rest; KEY_OTHER for unknown prefixes. */
 int key_parse(struct bytes text, struct key_parts *ret_parts);
 

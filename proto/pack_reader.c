@@ -166,7 +166,8 @@ struct bytes pack_read_bin(struct reader *r, size_t len)
     return reader_take(r, len);
 }
 
-/* A pair takes two bytes or more: a count that the bytes left cannot hold is cut short here. */
+/* A pair takes two bytes or more: a count that the bytes left cannot hold is cut short
+ * here. */
 size_t pack_read_map(struct reader *r, size_t n_max)
 {
     uint8_t type = reader_u8(r);
@@ -184,11 +185,13 @@ size_t pack_read_map(struct reader *r, size_t n_max)
     return r->error ? 0 : (size_t)n;
 }
 
-/* Step over the head of a value and its own bytes; returns how many values it contains. */
+/* Step over the head of a value and its own bytes; returns how many values it contains.
+ */
 static uint64_t skip_head(struct reader *r)
 {
     uint8_t type = reader_u8(r);
-    if (type < FIX_MAP || type >= NEGATIVE_FIX || type == NIL || type == FALSE || type == TRUE)
+    if (type < FIX_MAP || type >= NEGATIVE_FIX || type == NIL || type == FALSE ||
+        type == TRUE)
         return 0;
     if (type < FIX_ARRAY)
         return 2 * (type - (uint64_t)FIX_MAP);
@@ -221,8 +224,8 @@ static uint64_t skip_head(struct reader *r)
     return 0;
 }
 
-/* Instead of a stack, one count of values still to come; each takes a byte or more, so a count
- * beyond the bytes left is an early end, however deep the nesting. */
+/* Instead of a stack, one count of values still to come; each takes a byte or more, so a
+ * count beyond the bytes left is an early end, however deep the nesting. */
 void pack_skip(struct reader *r)
 {
     uint64_t n_open = 1;

@@ -1,6 +1,7 @@
-/* Reading msgpack straight from received bytes: no tree, no allocation, no recursion, so a
- * hostile count or nesting costs nothing.  (msgpack-c's unpacker builds an object tree sized by
- * the counts it is told.)  The reader's error sticks: after one, everything reads as 0.
+/* Reading msgpack straight from received bytes: no tree, no allocation, no recursion, so
+ * a hostile count or nesting costs nothing.  (msgpack-c's unpacker builds an object tree
+ * sized by the counts it is told.)  The reader's error sticks: after one, everything
+ * reads as 0.
  *
  * Format: github.com/msgpack/msgpack/blob/master/spec.md. */
 #ifndef PROTO_PACK_READER_H

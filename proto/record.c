@@ -9,8 +9,8 @@
 #include "core/err.h"
 #include "proto/pack_reader.h"
 
-/* Fields are packed behind a one-byte map head that is filled in at the end: a document of ours
- * has at most 15 fields, so the head is a fixmap. */
+/* Fields are packed behind a one-byte map head that is filled in at the end: a document
+ * of ours has at most 15 fields, so the head is a fixmap. */
 struct encoder {
     msgpack_packer packer;
     struct writer *out;
@@ -88,8 +88,8 @@ static void put_text(struct encoder *e, unsigned field, const char *text, size_t
     pack_text(e, text, len_max);
 }
 
-/* Free text, perhaps from a program's output: what cannot be sent is changed, not refused, for a
- * claim must not fail to be published because of its reason. */
+/* Free text, perhaps from a program's output: what cannot be sent is changed, not
+ * refused, for a claim must not fail to be published because of its reason. */
 static void put_free_text(struct encoder *e, unsigned field, const char *text)
 {
     char clean[REASON_LEN_MAX + 1];

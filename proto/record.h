@@ -1,24 +1,28 @@
-/* The documents of the table as msgpack maps; the keys they live under are in proto/key.h.
+/* The documents of the table as msgpack maps; the keys they live under are in
+ * proto/key.h.
  *
- * A document is one map from small unsigned integers to values.  The numbers are for ever: a
- * field that goes leaves its number unused, a new one takes the next.
+ * A document is one map from small unsigned integers to values.  The numbers are for
+ * ever: a field that goes leaves its number unused, a new one takes the next.
  *
- *     node      1 name  2 version  3 address  4 cpu milli  5 memory bytes  6 agent state
- *               7 away until, unix ms  8 attributes (map text -> text)
- *     job       1 spec hash (bin 32)  2 version  3 first stamp  4 at, unix ms  5 by  6 note
+ *     node      1 name  2 version  3 address  4 cpu milli  5 memory bytes
+ *               6 agent state  7 away until, unix ms  8 attributes (map text -> text)
+ *     job       1 spec hash (bin 32)  2 version  3 first stamp  4 at, unix ms
+ *               5 by  6 note
  *     control   1 is stopped  2 count (absent: no override)  3 restart at
- *     claim     1 generation  2 spec hash (bin 32)  3 version  4 restart at  5 state  6 health
- *               7 is proven  8 claimed, unix ms  9 started, unix ms  10 pid  11 restarts
- *               12 last exit (absent: none)  13 reason  14 ports (map text -> number)
+ *     claim     1 generation  2 spec hash (bin 32)  3 version  4 restart at  5 state
+ *               6 health  7 is proven  8 claimed, unix ms  9 started, unix ms  10 pid
+ *               11 restarts  12 last exit (absent: none)  13 reason
+ *               14 ports (map text -> number)
  *     refuse    1 until, unix ms  2 spec hash (bin 32)  3 reason
  *
- * Zero, false, "" and empty maps are not written, and are what a missing field reads as (texts
- * never decode to NULL), so equal documents are equal bytes.  Encoding appends to a writer
- * (ERR_BOUND when it is full or a name is too long; reasons and notes are cut instead, at
- * REASON_LEN_MAX bytes, and what is no UTF-8 in them becomes '?').  Decoding is strict about
- * types, ranges, UTF-8 and repeated fields (ERR_MALFORMED), lenient about unknown fields: they
- * are skipped here, and kept by the table, which never re-encodes what others wrote.  Decoded
- * texts and arrays live in `arena`; -ENOMEM when it is full. */
+ * Zero, false, "" and empty maps are not written, and are what a missing field reads as
+ * (texts never decode to NULL), so equal documents are equal bytes.  Encoding appends to
+ * a writer (ERR_BOUND when it is full or a name is too long; reasons and notes are cut
+ * instead, at REASON_LEN_MAX bytes, and what is no UTF-8 in them becomes '?').  Decoding
+ * is strict about types, ranges, UTF-8 and repeated fields (ERR_MALFORMED), lenient about
+ * unknown fields: they are skipped here, and kept by the table, which never re-encodes
+ * what others wrote.  Decoded texts and arrays live in `arena`; -ENOMEM when it is full.
+ */
 #ifndef PROTO_RECORD_H
 #define PROTO_RECORD_H
 
@@ -37,6 +41,7 @@ int record_decode_control(struct bytes in, struct control_doc *ret_doc);
 int record_encode_claim(const struct claim_doc *doc, struct writer *out);
 int record_decode_claim(struct bytes in, struct arena *arena, struct claim_doc *ret_doc);
 int record_encode_refuse(const struct refuse_doc *doc, struct writer *out);
-int record_decode_refuse(struct bytes in, struct arena *arena, struct refuse_doc *ret_doc);
+int record_decode_refuse(struct bytes in, struct arena *arena,
+                         struct refuse_doc *ret_doc);
 
 #endif

@@ -1,5 +1,6 @@
-/* Reading the documents of the table: the field numbers are in record.h.  A view reads every claim
- * of the cluster, so this goes straight from the bytes to the struct (pack_reader.h). */
+/* Reading the documents of the table: the field numbers are in record.h.  A view reads
+ * every claim of the cluster, so this goes straight from the bytes to the struct
+ * (pack_reader.h). */
 #include "proto/record.h"
 
 #include <errno.h>
@@ -8,7 +9,9 @@
 #include "core/err.h"
 #include "proto/pack_reader.h"
 
-enum { FIELDS_MAX = 64 }; /* four times what the largest document has, for newer versions */
+enum {
+    FIELDS_MAX = 64
+}; /* four times what the largest document has, for newer versions */
 
 /* The fields of one document, one after the other. */
 struct decoder {
@@ -26,8 +29,8 @@ static struct decoder decoder_of(struct bytes in, struct arena *arena)
     return d;
 }
 
-/* The number of the next field, 0 at the end.  Keys that are no number this version could know
- * are skipped with their values. */
+/* The number of the next field, 0 at the end.  Keys that are no number this version could
+ * know are skipped with their values. */
 static unsigned next_field(struct decoder *d)
 {
     while (d->n_left > 0 && !reader_error(&d->r)) {
@@ -80,7 +83,8 @@ static uint64_t take_u64(struct decoder *d)
     return pack_read_uint(&d->r, UINT64_MAX);
 }
 
-/* The array for `*n` elements that were announced; none when there is no memory for them. */
+/* The array for `*n` elements that were announced; none when there is no memory for them.
+ */
 static void *take_array(struct decoder *d, size_t *n, size_t size)
 {
     void *array = *n ? arena_array(d->arena, *n, size) : NULL;

@@ -1,4 +1,5 @@
-/* A hash table of senders with a list through it in the order they were heard: see replay.h. */
+/* A hash table of senders with a list through it in the order they were heard: see
+ * replay.h. */
 #include "proto/replay.h"
 
 #include <errno.h>

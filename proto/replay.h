@@ -1,13 +1,15 @@
-/* Replay windows: which counters of which sender's session were seen (RFC 6479's idea with a
- * window of one word).  Pure; who calls has opened the seal first, so only holders of the secret
- * can make it remember anything.
+/* Replay windows: which counters of which sender's session were seen (RFC 6479's idea
+ * with a window of one word).  Pure; who calls has opened the seal first, so only holders
+ * of the secret can make it remember anything.
  *
- * Promised: as long as a session is remembered, each of its counters is accepted once, and one
- * that is SEAL_WINDOW or more behind the newest never.
- * Not promised: anything about a session that was forgotten, be it that this process restarted or
- * that SEAL_SESSIONS others were heard since.  A recorded datagram of such a session is accepted
- * again.  The window keeps echoes and duplicates cheap; what the datagrams mean (incarnations,
- * probe numbers, entries that merge by maximum) is what makes an old one harmless. */
+ * Promised: as long as a session is remembered, each of its counters is accepted once,
+ * and one that is SEAL_WINDOW or more behind the newest never.
+ *
+ * Not promised: anything about a session that was forgotten, be it that this process
+ * restarted or that SEAL_SESSIONS others were heard since.  A recorded datagram of such a
+ * session is accepted again.  The window keeps echoes and duplicates cheap; what the
+ * datagrams mean (incarnations, probe numbers, entries that merge by maximum) is what
+ * makes an old one harmless. */
 #ifndef PROTO_REPLAY_H
 #define PROTO_REPLAY_H
 
@@ -26,8 +28,8 @@ struct replay_table {
 /* The seed makes bucket order unpredictable. */
 void replay_init(struct replay_table *t, uint64_t hash_seed);
 void replay_fini(struct replay_table *t);
-/* 0 when this counter is new, which it then no longer is; ERR_REPLAYED; -ENOMEM when a new
- * sender found no room at all. */
+/* 0 when this counter is new, which it then no longer is; ERR_REPLAYED; -ENOMEM when a
+ * new sender found no room at all. */
 int replay_check(struct replay_table *t, const uint8_t session[static SESSION_LEN],
                  uint64_t counter);
 

@@ -1,8 +1,9 @@
 /* Sealed datagrams: the layout is in seal.h, the replay window in replay.h.
  *
- * Every node seals under the same group key, so nonces must never meet: each process draws a
- * session of 16 random bytes and counts from 1 under it.  A datagram of our own session that
- * comes back is a reflection (or our own multicast) and counts as replayed. */
+ * Every node seals under the same group key, so nonces must never meet: each process
+ * draws a session of 16 random bytes and counts from 1 under it.  A datagram of our own
+ * session that comes back is a reflection (or our own multicast) and counts as replayed.
+ */
 #include "proto/seal.h"
 
 #include <errno.h>
@@ -29,7 +30,8 @@ struct sealer {
     struct replay_table replays;
 };
 
-struct sealer *sealer_new(const struct secret *secret, const uint8_t session[static SESSION_LEN])
+struct sealer *sealer_new(const struct secret *secret,
+                          const uint8_t session[static SESSION_LEN])
 {
     struct sealer *s = calloc(1, sizeof(*s));
     if (!s)
@@ -60,12 +62,14 @@ int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap)
     writer_u8(&w, KEY_EPOCH);
     writer_put(&w, s->session, SESSION_LEN);
     writer_u64(&w, ++s->counter);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + SEAL_HEADER, NULL, plain.at, plain.len, out,
-                                               HEAD_LEN, NULL, out + HEAD_LEN, s->key);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + SEAL_HEADER, NULL, plain.at,
+                                               plain.len, out, HEAD_LEN, NULL,
+                                               out + HEAD_LEN, s->key);
     return (int)(plain.len + SEAL_OVERHEAD);
 }
 
-int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out, size_t cap)
+int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out,
+                size_t cap)
 {
     (void)now_ms; /* senders are forgotten in the order they were heard, not by age */
     struct reader r = reader_of(in);
@@ -81,8 +85,9 @@ int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out
     size_t plain_len = sealed.len - SEAL_TAG;
     if (cap < plain_len || plain_len > INT32_MAX)
         return ERR_BOUND;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.at, sealed.len, in.at,
-                                                   HEAD_LEN, nonce.at, s->key) != 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.at, sealed.len,
+                                                   in.at, HEAD_LEN, nonce.at,
+                                                   s->key) != 0)
         return ERR_FORGED;
     if (memcmp(nonce.at, s->session, SESSION_LEN) == 0)
         return ERR_REPLAYED;

@@ -1,5 +1,5 @@
-/* The cluster's secret, the keys derived from it, a node's identity, and the random device.
- * All of it is libsodium; this is where the host draws chance from. */
+/* The cluster's secret, the keys derived from it, a node's identity, and the random
+ * device. All of it is libsodium; this is where the host draws chance from. */
 #include "proto/secret.h"
 
 #include <string.h>
@@ -9,8 +9,10 @@
 static const char kdf_context[crypto_kdf_CONTEXTBYTES] = "stratos1"; /* without its NUL */
 
 _Static_assert(SECRET_LEN == crypto_kdf_KEYBYTES, "the secret is a master key");
-_Static_assert(sizeof(((struct identity *)0)->public_key) == crypto_sign_PUBLICKEYBYTES, "Ed25519");
-_Static_assert(sizeof(((struct identity *)0)->secret_key) == crypto_sign_SECRETKEYBYTES, "Ed25519");
+_Static_assert(sizeof(((struct identity *)0)->public_key) == crypto_sign_PUBLICKEYBYTES,
+               "Ed25519");
+_Static_assert(sizeof(((struct identity *)0)->secret_key) == crypto_sign_SECRETKEYBYTES,
+               "Ed25519");
 
 int seal_init(void)
 {
@@ -29,7 +31,8 @@ void secret_new(struct secret *ret_secret)
 
 void secret_text(const struct secret *secret, char out[static 45])
 {
-    sodium_bin2base64(out, 45, secret->at, sizeof(secret->at), sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(out, 45, secret->at, sizeof(secret->at),
+                      sodium_base64_VARIANT_ORIGINAL);
 }
 
 static bool is_space(char c)
@@ -48,8 +51,8 @@ int secret_parse(const char *text, size_t len, struct secret *ret_secret)
     struct secret secret;
     size_t n = 0;
     const char *end = NULL;
-    if (len != 44 || sodium_base642bin(secret.at, sizeof(secret.at), text, len, NULL, &n, &end,
-                                       sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (len != 44 || sodium_base642bin(secret.at, sizeof(secret.at), text, len, NULL, &n,
+                                       &end, sodium_base64_VARIANT_ORIGINAL) != 0)
         return ERR_MALFORMED;
     if (n != sizeof(secret.at) || end != text + len)
         return ERR_MALFORMED;
@@ -61,7 +64,8 @@ int secret_parse(const char *text, size_t len, struct secret *ret_secret)
 void secret_subkey(const struct secret *secret, enum secret_purpose purpose,
                    uint8_t out[static SUBKEY_LEN])
 {
-    crypto_kdf_derive_from_key(out, SUBKEY_LEN, (uint64_t)purpose, kdf_context, secret->at);
+    crypto_kdf_derive_from_key(out, SUBKEY_LEN, (uint64_t)purpose, kdf_context,
+                               secret->at);
 }
 
 static void hash256(struct bytes in, uint8_t out[static 32])

@@ -1,5 +1,5 @@
-/* The keys derived from the cluster's secret: one per purpose, so that no message made for one
- * can be taken for another's.  For the neighbours in this folder. */
+/* The keys derived from the cluster's secret: one per purpose, so that no message made
+ * for one can be taken for another's.  For the neighbours in this folder. */
 #ifndef PROTO_SECRET_H
 #define PROTO_SECRET_H
 

@@ -1,6 +1,6 @@
-/* A sealed stream as a pure machine: bytes of the socket in, frames out (see seal.h).  The
- * opening is hello.c's; this is what surrounds it: collecting bytes until a message is whole,
- * and the frames after it.
+/* A sealed stream as a pure machine: bytes of the socket in, frames out (see seal.h). The
+ * opening is hello.c's; this is what surrounds it: collecting bytes until a message is
+ * whole, and the frames after it.
  *
  *     initiator:  WANT_HELLO_2 ------------------> OPEN
  *     responder:  WANT_HELLO_1 --> WANT_HEADER --> WANT_CONFIRM --> OPEN
@@ -8,8 +8,9 @@
  *
  *     frame:  u32 length of the ciphertext | secretstream ciphertext (plain + 17)
  *
- * Secretstream numbers the frames, so a lost, repeated or swapped one does not open.  A stream
- * that ends between two frames looks like a closed one: protocols on top say when they are done. */
+ * Secretstream numbers the frames, so a lost, repeated or swapped one does not open.  A
+ * stream that ends between two frames looks like a closed one: protocols on top say when
+ * they are done. */
 #include "proto/seal.h"
 
 #include <errno.h>
@@ -32,13 +33,14 @@ enum {
     PENDING_MAX = HELLO_2_LEN,
 };
 
-_Static_assert(STREAM_OVERHEAD == PREFIX_LEN + CIPHER_EXTRA, "prefix, tag byte, authenticator");
+_Static_assert(STREAM_OVERHEAD == PREFIX_LEN + CIPHER_EXTRA,
+               "prefix, tag byte, authenticator");
 _Static_assert(HELLO_HEADER_LEN + STREAM_OVERHEAD <= PENDING_MAX, "message 3 fits");
 
 struct sealed_stream {
     enum stream_state state;
     enum stream_purpose purpose;
-    int error; /* of BROKEN */
+    int error;            /* of BROKEN */
     struct secret secret; /* wiped once the stream is open */
     struct hello hello;   /* likewise */
     crypto_secretstream_xchacha20poly1305_state push, pull;
@@ -105,7 +107,8 @@ static size_t seal_frame(struct sealed_stream *s, struct bytes frame, uint8_t *o
     return frame.len + STREAM_OVERHEAD;
 }
 
-int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out, size_t cap)
+int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out,
+                       size_t cap)
 {
     if (s->state != OPEN)
         return ERR_NOT_READY;
@@ -114,14 +117,15 @@ int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out
     return (int)seal_frame(s, frame, out);
 }
 
-/* Open the whole message in buf where it lies: the plain bytes take the ciphertext's place. */
+/* Open the whole message in buf where it lies: the plain bytes take the ciphertext's
+ * place. */
 static int open_frame(struct sealed_stream *s, struct bytes *ret_frame)
 {
     uint8_t *sealed = s->buf + PREFIX_LEN;
     unsigned char tag = 0;
     unsigned long long len = 0;
-    if (crypto_secretstream_xchacha20poly1305_pull(&s->pull, sealed + 1, &len, &tag, sealed,
-                                                   s->len - PREFIX_LEN, NULL, 0) != 0)
+    if (crypto_secretstream_xchacha20poly1305_pull(
+            &s->pull, sealed + 1, &len, &tag, sealed, s->len - PREFIX_LEN, NULL, 0) != 0)
         return ERR_FORGED;
     if (tag != 0)
         return ERR_MALFORMED;
@@ -165,12 +169,12 @@ static int take_hello_2(struct sealed_stream *s)
     int error = hello_finish(&s->hello, s->buf);
     if (error < 0)
         return error;
-    if (crypto_secretstream_xchacha20poly1305_init_pull(&s->pull, s->hello.responder_header,
-                                                        s->hello.responder_key) != 0)
+    if (crypto_secretstream_xchacha20poly1305_init_pull(
+            &s->pull, s->hello.responder_header, s->hello.responder_key) != 0)
         return ERR_FORGED;
     make_header(s, s->hello.initiator_key, s->pending);
-    s->n_pending =
-        HELLO_HEADER_LEN + seal_frame(s, (struct bytes){0}, s->pending + HELLO_HEADER_LEN);
+    s->n_pending = HELLO_HEADER_LEN +
+                   seal_frame(s, (struct bytes){0}, s->pending + HELLO_HEADER_LEN);
     be_open(s);
     return 0;
 }
@@ -197,7 +201,8 @@ static int take_confirm(struct sealed_stream *s)
 
 /* ---- collecting bytes ---- */
 
-/* How long the arriving message is as far as its first bytes tell; negative when they are wrong. */
+/* How long the arriving message is as far as its first bytes tell; negative when they are
+ * wrong. */
 static int message_len(const struct sealed_stream *s)
 {
     switch (s->state) {

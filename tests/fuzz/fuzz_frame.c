@@ -1,5 +1,5 @@
-/* Bytes of a peer that holds the secret: frames of an open stream that were tampered with, the
- * documents of the table, and its keys.  The first byte picks the door. */
+/* Bytes of a peer that holds the secret: frames of an open stream that were tampered
+ * with, the documents of the table, and its keys.  The first byte picks the door. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,8 @@ static void pass(struct sealed_stream *from, struct sealed_stream *to)
     (void)sealed_stream_feed(to, pending, &used, &frame);
 }
 
-/* The input is one frame, then a mask over its first bytes on the wire, cut into small reads. */
+/* The input is one frame, then a mask over its first bytes on the wire, cut into small
+ * reads. */
 static void fuzz_frames(struct bytes in)
 {
     struct sealed_stream *a = sealed_stream_new(&secret, true, STREAM_GOSSIP);
@@ -38,7 +39,8 @@ static void fuzz_frames(struct bytes in)
     for (size_t at = 0, used; len > 0 && result >= 0 && at < (size_t)len; at += used) {
         struct bytes frame;
         size_t left = (size_t)len - at;
-        result = sealed_stream_feed(b, (struct bytes){wire + at, left < 7 ? left : 7}, &used, &frame);
+        result = sealed_stream_feed(b, (struct bytes){wire + at, left < 7 ? left : 7},
+                                    &used, &frame);
     }
 out:
     free(wire);
@@ -51,12 +53,14 @@ static void fuzz_claim(struct bytes in, struct arena *arena)
 {
     struct claim_doc doc;
     uint8_t first[16 * 1024], second[16 * 1024];
-    struct writer a = writer_of(first, sizeof(first)), b = writer_of(second, sizeof(second));
+    struct writer a = writer_of(first, sizeof(first)),
+                  b = writer_of(second, sizeof(second));
     if (record_decode_claim(in, arena, &doc) < 0)
         return;
     if (record_encode_claim(&doc, &a) < 0 ||
         record_decode_claim(writer_done(&a), arena, &doc) < 0 ||
-        record_encode_claim(&doc, &b) < 0 || !bytes_equal(writer_done(&a), writer_done(&b)))
+        record_encode_claim(&doc, &b) < 0 ||
+        !bytes_equal(writer_done(&a), writer_done(&b)))
         abort();
 }
 

@@ -1,4 +1,5 @@
-/* Bytes of a stranger into everything that opens seals.  The first byte picks the door. */
+/* Bytes of a stranger into everything that opens seals.  The first byte picks the door.
+ */
 #include <stdlib.h>
 #include <string.h>
 

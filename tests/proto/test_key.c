@@ -5,7 +5,8 @@
 #include "core/err.h"
 #include "proto/key.h"
 
-static const struct node_id node = {{0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff}};
+static const struct node_id node = {
+    {0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff}};
 #define NODE "ab0102030405060708090a0b0c0d0eff"
 #define HASH "1700000000000000000000000000000000000000000000000000000000000000"
 
@@ -84,7 +85,8 @@ Test(key, with_a_bad_part_does_not_parse)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct key_parts parts;
-        cr_expect_eq(key_parse(bytes_of_text(rows[i]), &parts), ERR_MALFORMED, "%s", rows[i]);
+        cr_expect_eq(key_parse(bytes_of_text(rows[i]), &parts), ERR_MALFORMED, "%s",
+                     rows[i]);
     }
 }
 

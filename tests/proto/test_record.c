@@ -36,7 +36,8 @@ static int encode(enum kind kind, const union doc *doc, struct writer *out)
     return record_encode_refuse(&doc->refuse, out);
 }
 
-static int decode(enum kind kind, struct bytes in, struct arena *arena, union doc *ret_doc)
+static int decode(enum kind kind, struct bytes in, struct arena *arena,
+                  union doc *ret_doc)
 {
     switch (kind) {
     case NODE:
@@ -73,7 +74,10 @@ static const union doc full[KINDS] = {
                  .at_unix_ms = 1700000000000,
                  .by = "n1",
                  .note = "gr\xc3\xbc\xc3\x9f dich"},
-    [CONTROL].control = {.is_stopped = true, .has_count = true, .count = 0, .restart_at = 300},
+    [CONTROL].control = {.is_stopped = true,
+                         .has_count = true,
+                         .count = 0,
+                         .restart_at = 300},
     [CLAIM].claim = {.generation = 3,
                      .spec = {{9}},
                      .version = 7,
@@ -90,20 +94,24 @@ static const union doc full[KINDS] = {
                      .reason = "most room",
                      .ports = ports,
                      .n_ports = 2},
-    [REFUSE].refuse = {.until_unix_ms = 1700000000000, .spec = {{5}}, .reason = "crashed"},
+    [REFUSE].refuse = {.until_unix_ms = 1700000000000,
+                       .spec = {{5}},
+                       .reason = "crashed"},
 };
 
 #define ZEROS_29 "0000000000000000000000000000000000000000000000000000000000"
 #define ZEROS_31 ZEROS_29 "0000"
 
 static const char *const golden[KINDS] = {
-    [NODE] = "8801a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf0000000200000000060207cf"
+    [NODE] = "8801a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
+             "0060207cf"
              "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba27231",
-    [JOB] = "8601c420010203" ZEROS_29 "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
+    [JOB] = "8601c420010203" ZEROS_29
+            "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
             "72c3bcc39f2064696368",
     [CONTROL] = "8301c3020003cd012c",
-    [CLAIM] = "8e010302c42009" ZEROS_31
-              "03070401050206" "0207c308cf0000018bcfe5680009cf0000018bcfe5687b0acd10920b020cff0da96d6f"
+    [CLAIM] = "8e010302c42009" ZEROS_31 "03070401050206"
+              "0207c308cf0000018bcfe5680009cf0000018bcfe5687b0acd10920b020cff0da96d6f"
               "737420726f6f6d0e82a468747470cd4e2ba561646d696e50",
     [REFUSE] = "8301cf0000018bcfe5680002c42005" ZEROS_31 "03a763726173686564",
 };
@@ -217,8 +225,8 @@ Test(record, cut_anywhere_is_malformed)
             union doc doc;
             struct arena arena;
             arena_init(&arena, 0);
-            cr_expect_eq(decode(kind, (struct bytes){in.at, len}, &arena, &doc), ERR_MALFORMED,
-                         "kind %d cut at %zu", kind, len);
+            cr_expect_eq(decode(kind, (struct bytes){in.at, len}, &arena, &doc),
+                         ERR_MALFORMED, "kind %d cut at %zu", kind, len);
             arena_fini(&arena);
         }
     }
@@ -244,8 +252,8 @@ Test(record, with_any_byte_changed_is_decoded_or_refused)
                 arena_init(&arena, 1 << 16);
                 buf[at] = (uint8_t)value;
                 int error = decode(kind, in, &arena, &doc);
-                cr_assert(error == 0 || error == ERR_MALFORMED, "kind %d at %zu = %u: %d", kind,
-                          at, value, error);
+                cr_assert(error == 0 || error == ERR_MALFORMED, "kind %d at %zu = %u: %d",
+                          kind, at, value, error);
                 arena_fini(&arena);
             }
             buf[at] = was;
@@ -266,15 +274,24 @@ Test(record, of_the_wrong_type_or_range_is_malformed)
         {CONTROL, "810101", "a number for a bool"},
         {CONTROL, "8102cf0000000100000000", "a count beyond 32 bits"},
         {CONTROL, "8102ff", "a negative count"},
-        {CONTROL, "820101" "01c3", "a field twice"},
+        {CONTROL,
+         "820101"
+         "01c3",
+         "a field twice"},
         {CLAIM, "8102c41f" ZEROS_31, "a short hash"},
-        {CLAIM, "810cd280000000" "00", "bytes behind"},
+        {CLAIM,
+         "810cd280000000"
+         "00",
+         "bytes behind"},
         {CLAIM, "810ccf7fffffffffffffff", "an exit beyond 32 bits"},
         {CLAIM, "810dc3", "a bool for a text"},
         {CLAIM, "810da2c328", "no UTF-8"},
         {CLAIM, "810da3eda080", "a surrogate"},
         {CLAIM, "810da2c080", "an overlong NUL"},
-        {CLAIM, "810da161" "00", "bytes behind a text"},
+        {CLAIM,
+         "810da161"
+         "00",
+         "bytes behind a text"},
         {CLAIM, "810da100", "a NUL in a text"},
         {CLAIM, "810e81a168ce00010000", "a port beyond 16 bits"},
         {CLAIM, "810ede0021", "33 ports"},
@@ -292,8 +309,8 @@ Test(record, of_the_wrong_type_or_range_is_malformed)
         union doc doc;
         struct arena arena;
         arena_init(&arena, 0);
-        cr_expect_eq(decode(rows[i].kind, unhex(rows[i].hex, buf), &arena, &doc), ERR_MALFORMED,
-                     "%s", rows[i].why);
+        cr_expect_eq(decode(rows[i].kind, unhex(rows[i].hex, buf), &arena, &doc),
+                     ERR_MALFORMED, "%s", rows[i].why);
         arena_fini(&arena);
     }
 }
@@ -306,7 +323,8 @@ Test(record, nested_without_end_is_skipped_without_a_stack)
     in[2 + DEPTH] = 0xc0;
     struct control_doc doc;
     cr_expect_eq(record_decode_control((struct bytes){in, sizeof(in)}, &doc), 0);
-    cr_expect_eq(record_decode_control((struct bytes){in, sizeof(in) - 1}, &doc), ERR_MALFORMED);
+    cr_expect_eq(record_decode_control((struct bytes){in, sizeof(in) - 1}, &doc),
+                 ERR_MALFORMED);
 }
 
 Test(record, takes_a_reason_of_any_bytes_and_length)
@@ -333,7 +351,8 @@ Test(record, that_does_not_fit_is_a_bound)
         for (size_t cap = 0; cap < strlen(golden[kind]) / 2; cap++) {
             uint8_t buf[1024];
             struct writer w = writer_of(buf, cap);
-            cr_expect_eq(encode(kind, &full[kind], &w), ERR_BOUND, "kind %d cap %zu", kind, cap);
+            cr_expect_eq(encode(kind, &full[kind], &w), ERR_BOUND, "kind %d cap %zu",
+                         kind, cap);
         }
     }
     char long_name[100];
@@ -341,7 +360,8 @@ Test(record, that_does_not_fit_is_a_bound)
     long_name[99] = '\0';
     uint8_t buf[1024];
     struct writer w = writer_of(buf, sizeof(buf));
-    cr_expect_eq(record_encode_node(&(struct node_doc){.name = long_name}, &w), ERR_BOUND);
+    cr_expect_eq(record_encode_node(&(struct node_doc){.name = long_name}, &w),
+                 ERR_BOUND);
 }
 
 Test(record, without_room_in_the_arena_is_out_of_memory)
@@ -372,9 +392,11 @@ Test(record, of_a_claim_is_decoded_in_microseconds)
         arena_clear(&arena);
     }
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-    double us = ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
+    double us = ((double)(end.tv_sec - start.tv_sec) * 1e9 +
+                 (double)(end.tv_nsec - start.tv_nsec)) /
                 ROUNDS / 1e3;
     cr_log_info("one claim: %.3f us", us);
-    cr_expect_lt(us, 20.0, "%.3f us", us); /* unoptimised and sanitized builds are in this too */
+    cr_expect_lt(us, 20.0, "%.3f us",
+                 us); /* unoptimised and sanitized builds are in this too */
     arena_fini(&arena);
 }

@@ -9,7 +9,8 @@
 #include "proto/seal.h"
 
 static const struct secret secret = {{1, 2, 3, 4, 5, 6, 7, 8}};
-static const uint8_t session_a[SESSION_LEN] = "session a......", session_b[SESSION_LEN] = "b";
+static const uint8_t session_a[SESSION_LEN] = "session a......",
+                     session_b[SESSION_LEN] = "b";
 
 static struct sealer *sealer(const uint8_t *session)
 {
@@ -63,7 +64,8 @@ Test(secret, of_another_form_is_malformed)
     cr_assert_eq(seal_init(), 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct secret parsed;
-        cr_expect_eq(secret_parse(rows[i], strlen(rows[i]), &parsed), ERR_MALFORMED, "%s", rows[i]);
+        cr_expect_eq(secret_parse(rows[i], strlen(rows[i]), &parsed), ERR_MALFORMED, "%s",
+                     rows[i]);
     }
 }
 
@@ -93,10 +95,11 @@ Test(sealer, makes_these_bytes)
     struct sealer *s = sealer(session_a);
     size_t len = seal(s, "hello", sealed);
     hex_encode(sealed, len, hex);
-    cr_expect_str_eq(hex, "0101"
-                          "73657373696f6e20612e2e2e2e2e2e00"
-                          "0000000000000001"
-                          "50b9b4fb39dd89905ba910c47357c76114819e261a",
+    cr_expect_str_eq(hex,
+                     "0101"
+                     "73657373696f6e20612e2e2e2e2e2e00"
+                     "0000000000000001"
+                     "50b9b4fb39dd89905ba910c47357c76114819e261a",
                      "%s", hex);
     sealer_free(s);
 }
@@ -105,8 +108,10 @@ Test(sealer, opens_what_another_sealed)
 {
     uint8_t sealed[DATAGRAM_MAX], out[DATAGRAM_MAX];
     struct sealer *a = sealer(session_a), *b = sealer(session_b);
-    const char *const rows[] = {"", "x", "a longer one, with more than a block of sixty-four bytes in "
-                                         "it, so that the cipher has to go round"};
+    const char *const rows[] = {
+        "", "x",
+        "a longer one, with more than a block of sixty-four bytes in "
+        "it, so that the cipher has to go round"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         size_t len = seal(a, rows[i], sealed);
         int plain = sealer_open(b, 0, (struct bytes){sealed, len}, out, sizeof(out));
@@ -123,12 +128,12 @@ Test(sealer, refuses_every_cut_and_every_flipped_bit)
     struct sealer *a = sealer(session_a), *b = sealer(session_b);
     size_t len = seal(a, "some datagram", sealed);
     for (size_t cut = 0; cut < len; cut++)
-        cr_expect_eq(open_sealed(b, sealed, cut), cut < SEAL_OVERHEAD ? ERR_TRUNCATED : ERR_FORGED,
-                     "cut at %zu", cut);
+        cr_expect_eq(open_sealed(b, sealed, cut),
+                     cut < SEAL_OVERHEAD ? ERR_TRUNCATED : ERR_FORGED, "cut at %zu", cut);
     for (size_t bit = 0; bit < 8 * len; bit++) {
         sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        cr_expect_eq(open_sealed(b, sealed, len), bit / 8 == 1 ? ERR_EPOCH : ERR_FORGED, "bit %zu",
-                     bit);
+        cr_expect_eq(open_sealed(b, sealed, len), bit / 8 == 1 ? ERR_EPOCH : ERR_FORGED,
+                     "bit %zu", bit);
         sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     cr_expect_geq(open_sealed(b, sealed, len), 0, "failures must not touch the window");
@@ -156,7 +161,8 @@ Test(sealer, refuses_too_small_buffers)
 {
     uint8_t out[64], sealed[DATAGRAM_MAX];
     struct sealer *a = sealer(session_a), *b = sealer(session_b);
-    cr_expect_eq(sealer_seal(a, bytes_of_text("12345"), out, SEAL_OVERHEAD + 4), ERR_BOUND);
+    cr_expect_eq(sealer_seal(a, bytes_of_text("12345"), out, SEAL_OVERHEAD + 4),
+                 ERR_BOUND);
     size_t len = seal(a, "12345", sealed);
     cr_expect_eq(sealer_open(b, 0, (struct bytes){sealed, len}, out, 4), ERR_BOUND);
     sealer_free(a);
@@ -169,7 +175,8 @@ Test(sealer, sends_the_same_bytes_twice_as_different_ones)
     struct sealer *a = sealer(session_a);
     size_t len = seal(a, "same", first);
     seal(a, "same", second);
-    cr_expect_neq(memcmp(first + SEAL_HEADER, second + SEAL_HEADER, len - SEAL_HEADER), 0);
+    cr_expect_neq(memcmp(first + SEAL_HEADER, second + SEAL_HEADER, len - SEAL_HEADER),
+                  0);
     sealer_free(a);
 }
 
@@ -187,21 +194,31 @@ Test(replay, takes_each_counter_once_within_the_window)
         uint64_t counter;
         int result;
     } rows[] = {
-        {10, 0},  {10, ERR_REPLAYED}, {9, 0},
-        {12, 0},  {11, 0},            {11, ERR_REPLAYED},
+        {10, 0},
+        {10, ERR_REPLAYED},
+        {9, 0},
+        {12, 0},
+        {11, 0},
+        {11, ERR_REPLAYED},
         {9, ERR_REPLAYED},
-        {73, 0},                   /* 10 is the last in the window */
-        {10, ERR_REPLAYED},        /* seen */
-        {13, 0},  {9, ERR_REPLAYED}, /* too old */
-        {1000, 0}, {937, 0},         /* the last in the window */
-        {936, ERR_REPLAYED},       /* one behind it, never seen */
-        {UINT64_MAX, 0}, {UINT64_MAX, ERR_REPLAYED}, {UINT64_MAX - 63, 0},
-        {UINT64_MAX - 64, ERR_REPLAYED}, {0, ERR_REPLAYED},
+        {73, 0},            /* 10 is the last in the window */
+        {10, ERR_REPLAYED}, /* seen */
+        {13, 0},
+        {9, ERR_REPLAYED}, /* too old */
+        {1000, 0},
+        {937, 0},            /* the last in the window */
+        {936, ERR_REPLAYED}, /* one behind it, never seen */
+        {UINT64_MAX, 0},
+        {UINT64_MAX, ERR_REPLAYED},
+        {UINT64_MAX - 63, 0},
+        {UINT64_MAX - 64, ERR_REPLAYED},
+        {0, ERR_REPLAYED},
     };
     struct replay_table t;
     replay_init(&t, 1);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        cr_expect_eq(replay_check(&t, session_a, rows[i].counter), rows[i].result, "row %zu", i);
+        cr_expect_eq(replay_check(&t, session_a, rows[i].counter), rows[i].result,
+                     "row %zu", i);
     replay_fini(&t);
 }
 

@@ -1,4 +1,5 @@
-/* Sealed streams against themselves: whole, byte by byte, cut, flipped, replayed, forged. */
+/* Sealed streams against themselves: whole, byte by byte, cut, flipped, replayed, forged.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@ enum { WIRE_MAX = FRAME_MAX + 1024 };
 /* Both ends, and what each has put on the wire for the other. */
 struct pair_of {
     struct sealed_stream *a, *b; /* initiator, responder */
-    uint8_t hello_1[HELLO_1_LEN], hello_2[HELLO_2_LEN], hello_3[HELLO_HEADER_LEN + STREAM_OVERHEAD];
+    uint8_t hello_1[HELLO_1_LEN], hello_2[HELLO_2_LEN],
+        hello_3[HELLO_HEADER_LEN + STREAM_OVERHEAD];
 };
 
 static size_t take_pending(struct sealed_stream *s, uint8_t *out, size_t cap)
@@ -74,7 +76,8 @@ static size_t seal(struct sealed_stream *s, const char *text, uint8_t *out, size
     return (size_t)len;
 }
 
-/* The bytes below were computed by another implementation of the primitives, from hello.h. */
+/* The bytes below were computed by another implementation of the primitives, from
+ * hello.h. */
 static const char golden_1[] =
     "53540101000102030405060708090a0b0c0d0e0fd89e3bad79437dbed9f843418304f460ff05"
     "c7fe81fe4a9577a804cb9367ff66c90f378acdba01bb405106a9b6403b73ee8d38183fdd0e98"
@@ -134,7 +137,9 @@ Test(stream_seal, opens_and_carries_frames_both_ways)
         size_t used;
         const char *text = i < 2 ? "" : "a frame";
         size_t len = seal(ends[i % 2], text, wire, sizeof(wire));
-        cr_assert_eq(sealed_stream_feed(ends[1 - i % 2], (struct bytes){wire, len}, &used, &frame), 1);
+        cr_assert_eq(
+            sealed_stream_feed(ends[1 - i % 2], (struct bytes){wire, len}, &used, &frame),
+            1);
         cr_expect_eq(used, len);
         cr_expect(bytes_equal(frame, bytes_of_text(text)));
     }
@@ -152,7 +157,9 @@ Test(stream_seal, hands_out_one_frame_per_call)
     cr_assert_eq(sealed_stream_feed(p.b, (struct bytes){wire, both}, &used, &frame), 1);
     cr_expect_eq(used, first);
     cr_expect(bytes_equal(frame, bytes_of_text("one")));
-    cr_assert_eq(sealed_stream_feed(p.b, (struct bytes){wire + first, both - first}, &used, &frame), 1);
+    cr_assert_eq(sealed_stream_feed(p.b, (struct bytes){wire + first, both - first},
+                                    &used, &frame),
+                 1);
     cr_expect(bytes_equal(frame, bytes_of_text("two")));
     cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){wire, 0}, &used, &frame), 0);
     end(&p);
@@ -212,15 +219,19 @@ Test(stream_seal, carries_frames_up_to_the_bound)
         int len = sealed_stream_seal(p.a, in, wire, WIRE_MAX);
         cr_assert_eq(len, (int)lens[i] + STREAM_OVERHEAD);
         int result = 0;
-        for (size_t at = 0, used; at < (size_t)len; at += used) { /* as a socket would give it */
+        for (size_t at = 0, used; at < (size_t)len;
+             at += used) { /* as a socket would give it */
             size_t chunk = (size_t)len - at < 4000 ? (size_t)len - at : 4000;
-            result = sealed_stream_feed(p.b, (struct bytes){wire + at, chunk}, &used, &frame);
+            result =
+                sealed_stream_feed(p.b, (struct bytes){wire + at, chunk}, &used, &frame);
             cr_assert_geq(result, 0);
         }
         cr_assert_eq(result, 1);
         cr_expect(bytes_equal(frame, in), "%zu", lens[i]);
     }
-    cr_expect_eq(sealed_stream_seal(p.a, (struct bytes){plain, FRAME_MAX + 1}, wire, WIRE_MAX), ERR_BOUND);
+    cr_expect_eq(
+        sealed_stream_seal(p.a, (struct bytes){plain, FRAME_MAX + 1}, wire, WIRE_MAX),
+        ERR_BOUND);
     cr_expect_eq(sealed_stream_seal(p.a, (struct bytes){plain, 9}, wire, 9), ERR_BOUND);
     free(plain);
     free(wire);
@@ -231,9 +242,11 @@ Test(stream_seal, seals_nothing_before_it_is_open)
 {
     struct pair_of p = begin(&secret, &secret);
     uint8_t wire[64];
-    cr_expect_eq(sealed_stream_seal(p.a, bytes_of_text("x"), wire, sizeof(wire)), ERR_NOT_READY);
+    cr_expect_eq(sealed_stream_seal(p.a, bytes_of_text("x"), wire, sizeof(wire)),
+                 ERR_NOT_READY);
     cr_expect_eq(feed(p.b, p.hello_1, HELLO_1_LEN), 0);
-    cr_expect_eq(sealed_stream_seal(p.b, bytes_of_text("x"), wire, sizeof(wire)), ERR_NOT_READY);
+    cr_expect_eq(sealed_stream_seal(p.b, bytes_of_text("x"), wire, sizeof(wire)),
+                 ERR_NOT_READY);
     end(&p);
 }
 
@@ -260,7 +273,8 @@ Test(stream_seal, refuses_other_protocols_at_their_first_bytes)
     end(&p);
 }
 
-/* Play the opening with one bit of one message flipped: nobody may end up open with the other. */
+/* Play the opening with one bit of one message flipped: nobody may end up open with the
+ * other. */
 static bool survives_flip(int message, size_t bit)
 {
     struct pair_of p = begin(&secret, &secret);
@@ -290,7 +304,8 @@ Test(stream_seal, opens_with_no_bit_of_the_hello_changed)
     const size_t lens[] = {HELLO_1_LEN, HELLO_2_LEN, HELLO_HEADER_LEN + STREAM_OVERHEAD};
     for (int message = 1; message <= 3; message++)
         for (size_t bit = 0; bit < 8 * lens[message - 1]; bit++)
-            cr_expect_not(survives_flip(message, bit), "message %d bit %zu", message, bit);
+            cr_expect_not(survives_flip(message, bit), "message %d bit %zu", message,
+                          bit);
 }
 
 Test(stream_seal, waits_for_every_byte_of_the_hello)
@@ -315,7 +330,8 @@ Test(stream_seal, waits_for_every_byte_of_the_hello)
 
 Test(stream_seal, gives_nothing_for_a_recorded_hello)
 {
-    struct pair_of p = opened(), again = begin(&secret, &secret), third = begin(&secret, &secret);
+    struct pair_of p = opened(), again = begin(&secret, &secret),
+                   third = begin(&secret, &secret);
     uint8_t wire[256];
     size_t len = seal(p.a, "recorded", wire, sizeof(wire));
 
@@ -325,7 +341,8 @@ Test(stream_seal, gives_nothing_for_a_recorded_hello)
     cr_expect_not(sealed_stream_is_open(again.b));
     cr_expect_lt(feed(again.b, wire, len), 0);
 
-    /* All that the responder ever sent, to a new initiator; and its own hello back to it. */
+    /* All that the responder ever sent, to a new initiator; and its own hello back to it.
+     */
     cr_expect_eq(feed(again.a, p.hello_2, HELLO_2_LEN), ERR_FORGED);
     uint8_t reflected[HELLO_2_LEN] = {0};
     memcpy(reflected, third.hello_1, HELLO_1_LEN);
@@ -349,7 +366,8 @@ Test(stream_seal, breaks_on_any_flipped_bit_of_a_frame)
         wire[bit / 8] ^= (uint8_t)(1u << bit % 8);
         int result = sealed_stream_feed(p.b, (struct bytes){wire, len}, &used, &frame);
         /* A longer length waits for bytes that will not fit. */
-        cr_expect(bit / 8 < 4 ? result <= 0 : result == ERR_FORGED, "bit %zu: %d", bit, result);
+        cr_expect(bit / 8 < 4 ? result <= 0 : result == ERR_FORGED, "bit %zu: %d", bit,
+                  result);
         end(&p);
     }
 }
@@ -362,19 +380,24 @@ Test(stream_seal, breaks_on_a_frame_repeated_or_left_out)
     size_t used, len = seal(p.a, "one", one, sizeof(one));
     seal(p.a, "two", two, sizeof(two));
     cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){one, len}, &used, &frame), 1);
-    cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){one, len}, &used, &frame), ERR_FORGED);
+    cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){one, len}, &used, &frame),
+                 ERR_FORGED);
     end(&p);
     p = opened();
     seal(p.a, "one", one, sizeof(one));
     seal(p.a, "two", two, sizeof(two));
-    cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){two, len}, &used, &frame), ERR_FORGED);
+    cr_expect_eq(sealed_stream_feed(p.b, (struct bytes){two, len}, &used, &frame),
+                 ERR_FORGED);
     end(&p);
 }
 
 Test(stream_seal, refuses_a_length_out_of_range_as_soon_as_it_is_there)
 {
-    static const uint8_t lengths[][4] = {
-        {0, 0, 0, 0}, {0, 0, 0, 16}, {0, 8, 0, 18}, {0xff, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0}};
+    static const uint8_t lengths[][4] = {{0, 0, 0, 0},
+                                         {0, 0, 0, 16},
+                                         {0, 8, 0, 18},
+                                         {0xff, 0xff, 0xff, 0xff},
+                                         {0x80, 0, 0, 0}};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
         struct pair_of p = opened();
         cr_expect_eq(feed(p.b, lengths[i], 4), ERR_MALFORMED, "row %zu", i);
