@@ -1,5 +1,6 @@
-/* The gossip driver: one UDP socket and one TCP listener on the same address, sealed with the
- * cluster's secret.  It knows no protocol; it opens seals and hands plain bytes up. */
+/* The gossip driver: one UDP socket and one TCP listener on the same address, sealed with
+ * the cluster's secret.  It knows no protocol; it opens seals and hands plain bytes up.
+ */
 #ifndef GOSSIP_UV_GOSSIP_H
 #define GOSSIP_UV_GOSSIP_H
 
@@ -16,11 +17,14 @@ struct uv_gossip_stream;
 struct uv_gossip_events {
     void (*datagram)(void *ctx, struct endpoint from, struct bytes plain);
     void (*refused)(void *ctx, struct endpoint to);
-    void (*stream_opened)(void *ctx, uint32_t stream); /* accepted, or our connect is through */
+    /* Accepted, or our connect is through. */
+    void (*stream_opened)(void *ctx, uint32_t stream);
     void (*stream_frame)(void *ctx, uint32_t stream, struct bytes frame);
-    void (*stream_closed)(void *ctx, uint32_t stream); /* also when a connect failed; last word */
-    /* An accepted stream whose purpose is STREAM_API: from now on its frames are HTTP bytes, to be
-     * read with uv_gossip_stream_start. */
+    /* Also when a connect failed; the last word. */
+    void (*stream_closed)(void *ctx, uint32_t stream);
+    /* An accepted stream whose purpose is STREAM_API: from now on its frames are HTTP
+     * bytes, to be read with uv_gossip_stream_start, which is called within this callback
+     * or the stream is closed. */
     void (*api_stream)(void *ctx, struct uv_gossip_stream *stream);
     void *ctx;
 };
@@ -29,26 +33,38 @@ struct uv_gossip_events {
 int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
                    const struct uv_gossip_events *events, struct metrics *metrics,
                    struct uv_gossip **ret_gossip, struct err *err);
-void uv_gossip_close(struct uv_gossip *g); /* frees itself in the last close callback */
+/* Frees itself in the last close callback, so the loop runs until then.  No event comes
+ * after this call; only the pipes of API streams are still told that they are closed. */
+void uv_gossip_close(struct uv_gossip *g);
 
+/* At most DATAGRAM_MAX bytes.  Callbacks never come from within these calls. */
 void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain);
 void uv_gossip_stream_connect(struct uv_gossip *g, uint32_t stream, struct endpoint to);
+/* From stream_opened on; at most FRAME_MAX bytes.  A stream whose peer does not take what
+ * is sent is closed at a bound. */
 void uv_gossip_stream_send(struct uv_gossip *g, uint32_t stream, struct bytes frame);
-void uv_gossip_stream_finish(struct uv_gossip *g, uint32_t stream); /* close when all is written */
+/* Close when all is written. */
+void uv_gossip_stream_finish(struct uv_gossip *g, uint32_t stream);
 
 /* ---- API streams: a byte pipe to a peer's HTTP server ---- */
 
 struct uv_gossip_pipe {
-    void (*opened)(void *ctx);            /* outgoing only */
+    void (*opened)(void *ctx); /* outgoing only */
     void (*data)(void *ctx, struct bytes in);
-    void (*closed)(void *ctx);            /* exactly once; the stream is gone afterwards */
+    void (*closed)(void *ctx); /* exactly once; the stream is gone afterwards */
     void *ctx;
 };
+/* NULL when out of memory or closing; a connect that fails is told by pipe.closed, later.
+ */
 struct uv_gossip_stream *uv_gossip_api_connect(struct uv_gossip *g, struct endpoint to,
                                                const struct uv_gossip_pipe *pipe);
-void uv_gossip_stream_start(struct uv_gossip_stream *stream, const struct uv_gossip_pipe *pipe);
+void uv_gossip_stream_start(struct uv_gossip_stream *stream,
+                            const struct uv_gossip_pipe *pipe);
 void uv_gossip_stream_write(struct uv_gossip_stream *stream, struct bytes data);
-size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream); /* bytes not yet written */
+/* Bytes not yet written. */
+size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream);
+/* Close when what was written has left; no data comes after this call, pipe.closed does.
+ */
 void uv_gossip_stream_close(struct uv_gossip_stream *stream);
 
 #endif

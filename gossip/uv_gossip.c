@@ -1,0 +1,330 @@
+/* The gossip driver's sockets and datagrams; streams are in uv_stream.c.
+ *
+ * The usual path: a datagram is readable -> open its seal -> hand the plain bytes up; to
+ * send, seal on the stack -> the kernel takes it at once, without any allocation. What
+ * can fail: a seal that does not open (counted, dropped); a full socket (a bounded queue,
+ * then counted drops); an ICMP refusal, which Linux reports on the socket's error queue
+ * with the address the datagram was for (ip(7), IP_RECVERR) and which goes up as a hint.
+ */
+#include "gossip/uv_gossip.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "gossip/uv_inner.h"
+
+enum { LISTEN_BACKLOG = 512, PORT_TRIES = 32 };
+
+/* ---- addresses ---- */
+
+void uv_gossip_address(const struct endpoint *e, struct sockaddr_storage *ret_address)
+{
+    memset(ret_address, 0, sizeof(*ret_address));
+    if (e->family == 4) {
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};
+        memcpy(&in.sin_addr, e->address, 4);
+        memcpy(ret_address, &in, sizeof(in));
+    } else if (e->family == 6) {
+        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
+        memcpy(&in6.sin6_addr, e->address, 16);
+        memcpy(ret_address, &in6, sizeof(in6));
+    }
+}
+
+struct endpoint uv_gossip_endpoint(const struct sockaddr *address)
+{
+    struct endpoint e = {0};
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof(in));
+        e.family = 4;
+        e.port = ntohs(in.sin_port);
+        memcpy(e.address, &in.sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, address, sizeof(in6));
+        e.family = 6;
+        e.port = ntohs(in6.sin6_port);
+        memcpy(e.address, &in6.sin6_addr, 16);
+    }
+    return e;
+}
+
+/* ---- receiving ---- */
+
+/* Read what ICMP said about datagrams of ours.  An entry that is left unread would wake
+ * the loop for ever, so the queue is drained whenever the socket reports an error. */
+static void read_refusals(struct uv_gossip *g)
+{
+    uv_os_fd_t fd;
+    if (g->is_closing || uv_fileno((uv_handle_t *)&g->udp, &fd) < 0)
+        return;
+    for (int i = 0; i < REFUSALS_AT_ONCE && !g->is_closing; i++) {
+        struct sockaddr_storage to = {0};
+        uint8_t control[512];
+        struct msghdr message = {.msg_name = &to,
+                                 .msg_namelen = sizeof(to),
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof(control)};
+        if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+            return;
+        struct endpoint refused = uv_gossip_endpoint((struct sockaddr *)&to);
+        if (refused.family != 0)
+            g->events.refused(g->events.ctx, refused);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+    (void)suggested;
+    struct uv_gossip *g = handle->data;
+    *ret_buf = uv_buf_init((char *)g->in, sizeof(g->in));
+}
+
+static void open_datagram(struct uv_gossip *g, struct endpoint from, struct bytes in)
+{
+    uint64_t now_ms = uv_now(g->loop);
+    int len = sealer_open(g->sealer, now_ms, in, g->plain, sizeof(g->plain));
+    g->metrics->bytes_in += in.len;
+    if (len >= 0) {
+        g->metrics->datagrams_in++;
+        g->events.datagram(g->events.ctx, from, (struct bytes){g->plain, (size_t)len});
+    } else if (len == ERR_REPLAYED) {
+        g->metrics->drop_replayed++;
+    } else if (len == ERR_TRUNCATED) {
+        g->metrics->drop_malformed++;
+    } else {
+        g->metrics->drop_forged++;
+    }
+}
+
+static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
+                        const struct sockaddr *from, unsigned flags)
+{
+    struct uv_gossip *g = udp->data;
+    if (g->is_closing)
+        return;
+    if (n < 0) {
+        read_refusals(g);
+        return;
+    }
+    if (!from) { /* nothing more to read; a wake-up that gave nothing was for an error */
+        if (!g->heard_since_wake)
+            read_refusals(g);
+        g->heard_since_wake = false;
+        return;
+    }
+    g->heard_since_wake = true;
+    if (flags & UV_UDP_PARTIAL || n > SEALED_DATAGRAM_MAX) {
+        g->metrics->drop_malformed++;
+        return;
+    }
+    open_datagram(g, uv_gossip_endpoint(from),
+                  (struct bytes){(const uint8_t *)buf->base, (size_t)n});
+}
+
+/* ---- sending ---- */
+
+struct queued_send {
+    uv_udp_send_t req;
+    uint8_t sealed[];
+};
+
+static void on_sent(uv_udp_send_t *req, int status)
+{
+    (void)status; /* a datagram that is lost here is a datagram lost */
+    free(req->data);
+}
+
+static void send_later(struct uv_gossip *g, const struct sockaddr *to,
+                       const uint8_t *sealed, size_t len)
+{
+    struct queued_send *send = NULL;
+    if (uv_udp_get_send_queue_count(&g->udp) < SENDS_QUEUED_MAX)
+        send = malloc(sizeof(*send) + len);
+    if (!send) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    memcpy(send->sealed, sealed, len);
+    send->req.data = send;
+    uv_buf_t buf = uv_buf_init((char *)send->sealed, (unsigned)len);
+    if (uv_udp_send(&send->req, &g->udp, &buf, 1, to, on_sent) < 0) {
+        free(send);
+        g->metrics->drop_bound++;
+    }
+}
+
+void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain)
+{
+    uint8_t sealed[SEALED_DATAGRAM_MAX];
+    struct sockaddr_storage address;
+    if (g->is_closing)
+        return;
+    int len = sealer_seal(g->sealer, plain, sealed, sizeof(sealed));
+    if (len < 0 || to.family == 0) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    uv_gossip_address(&to, &address);
+    uv_buf_t buf = uv_buf_init((char *)sealed, (unsigned)len);
+    int sent = uv_udp_try_send(&g->udp, &buf, 1, (struct sockaddr *)&address);
+    if (sent ==
+        UV_ECONNREFUSED) { /* about an earlier one: the kernel did not try this one yet */
+        sent = uv_udp_try_send(&g->udp, &buf, 1, (struct sockaddr *)&address);
+    }
+    if (sent == UV_EAGAIN)
+        send_later(g, (struct sockaddr *)&address, sealed, (size_t)len);
+    if (sent >= 0 || sent == UV_EAGAIN) {
+        g->metrics->datagrams_out++;
+        g->metrics->bytes_out += (uint64_t)len;
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static void free_driver(struct uv_gossip *g)
+{
+    sealer_free(g->sealer);
+    explicit_bzero(g, sizeof(*g));
+    free(g);
+}
+
+void uv_gossip_unref(struct uv_gossip *g)
+{
+    if (--g->n_handles == 0)
+        free_driver(g);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    uv_gossip_unref(handle->data);
+}
+
+static int port_of(struct uv_gossip *g, uint16_t *ret_port)
+{
+    struct sockaddr_storage address;
+    int len = sizeof(address);
+    int error = uv_tcp_getsockname(&g->listener, (struct sockaddr *)&address, &len);
+    if (error == 0)
+        *ret_port = uv_gossip_endpoint((struct sockaddr *)&address).port;
+    return error;
+}
+
+/* Listen on TCP first: a port that is free there is nearly always free for UDP too. */
+static int bind_both(struct uv_gossip *g, struct endpoint *bind)
+{
+    struct sockaddr_storage address;
+    bool is_v6 = bind->family == 6;
+    uv_gossip_address(bind, &address);
+    int error = uv_tcp_bind(&g->listener, (struct sockaddr *)&address,
+                            is_v6 ? UV_TCP_IPV6ONLY : 0);
+    if (error == 0)
+        error = uv_listen((uv_stream_t *)&g->listener, LISTEN_BACKLOG,
+                          uv_stream_on_connection);
+    if (error == 0)
+        error = port_of(g, &bind->port);
+    if (error < 0)
+        return error;
+    uv_gossip_address(bind, &address);
+    error = uv_udp_bind(&g->udp, (struct sockaddr *)&address,
+                        UV_UDP_LINUX_RECVERR | (is_v6 ? UV_UDP_IPV6ONLY : 0u));
+    if (error == 0)
+        error = uv_udp_recv_start(&g->udp, on_alloc, on_datagram);
+    return error;
+}
+
+static void enlarge_buffers(struct uv_gossip *g)
+{
+    int send = SOCKET_BUFFER, receive = SOCKET_BUFFER;
+    /* The kernel cuts them to its limits; smaller ones only lose more in a burst. */
+    (void)uv_send_buffer_size((uv_handle_t *)&g->udp, &send);
+    (void)uv_recv_buffer_size((uv_handle_t *)&g->udp, &receive);
+}
+
+static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct secret *secret,
+                                   const struct uv_gossip_events *events,
+                                   struct metrics *metrics)
+{
+    struct uv_gossip *g = calloc(1, sizeof(*g));
+    if (!g)
+        return NULL;
+    uint8_t session[SESSION_LEN];
+    random_bytes(session, sizeof(session));
+    g->loop = loop;
+    g->secret = *secret;
+    g->events = *events;
+    g->metrics = metrics;
+    g->sealer = sealer_new(secret, session);
+    if (!g->sealer) {
+        free_driver(g);
+        return NULL;
+    }
+    return g;
+}
+
+static int init_handles(struct uv_gossip *g)
+{
+    int error = uv_udp_init(g->loop, &g->udp);
+    if (error < 0)
+        return error;
+    g->n_handles = 1;
+    (void)uv_tcp_init(g->loop,
+                      &g->listener); /* without a family it makes no socket yet */
+    (void)uv_timer_init(g->loop, &g->sweep);
+    g->n_handles = 3;
+    g->udp.data = g->listener.data = g->sweep.data = g;
+    return 0;
+}
+
+static int open_once(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
+                     const struct uv_gossip_events *events, struct metrics *metrics,
+                     struct uv_gossip **ret_gossip)
+{
+    struct uv_gossip *g = gossip_of(loop, secret, events, metrics);
+    if (!g)
+        return -ENOMEM;
+    int error = init_handles(g);
+    if (error < 0) {
+        free_driver(g);
+        return error;
+    }
+    struct endpoint bound = *bind;
+    error = bind_both(g, &bound);
+    if (error < 0) {
+        uv_gossip_close(g);
+        return error;
+    }
+    enlarge_buffers(g);
+    *bind = bound;
+    *ret_gossip = g;
+    return 0;
+}
+
+int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
+                   const struct uv_gossip_events *events, struct metrics *metrics,
+                   struct uv_gossip **ret_gossip, struct err *err)
+{
+    int error = -EADDRINUSE;
+    int tries = bind->port == 0 ? PORT_TRIES : 1; /* a free port may be taken for UDP */
+    for (int i = 0; i < tries && error == -EADDRINUSE; i++)
+        error = open_once(loop, bind, secret, events, metrics, ret_gossip);
+    if (error == 0)
+        return 0;
+    char text[ADDRESS_TEXT_MAX];
+    return err_set(err, error, "bind %s: %s", endpoint_text(bind, text), err_text(error));
+}
+
+void uv_gossip_close(struct uv_gossip *g)
+{
+    if (!g || g->is_closing)
+        return;
+    g->is_closing = true;
+    uv_stream_drop_all(g);
+    uv_close((uv_handle_t *)&g->udp, on_closed);
+    uv_close((uv_handle_t *)&g->listener, on_closed);
+    uv_close((uv_handle_t *)&g->sweep, on_closed);
+}
