@@ -1,0 +1,50 @@
+/* The holder: what this node holds, from plan to task to claim.
+ *
+ * When members or table have been quiet for a moment it makes the view, plans, and acts on what the
+ * plan gives to this node; what becomes of its work it publishes as claims and refusals. */
+#ifndef AGENT_HOLDER_H
+#define AGENT_HOLDER_H
+
+#include "agent/work.h"
+#include "sched/hold.h"
+#include "sched/view.h"
+
+struct holder_options {
+    struct node_id id;
+    struct gossip *gossip; /* the node's; outlives the holder */
+    struct work_options work;
+    uint32_t settle_ms, hold_ms;
+    uint64_t seed;
+};
+
+struct holder {
+    struct holder_options options;
+    struct work work;
+    struct spec_cache *specs;
+    struct hold hold;
+    uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
+    uint64_t replan_unix_ms;                /* an `away` or a refusal ends; 0 = none */
+    bool is_cleaned;                        /* claims of earlier lives without a task are gone */
+};
+
+int holder_init(struct holder *h, const struct holder_options *options); /* -ENOMEM */
+void holder_fini(struct holder *h);
+
+/* What the plan is made of has changed: plan again when it has settled. */
+void holder_set_dirty(struct holder *h, uint64_t now_ms);
+/* A member's state changed to `state`: a death may begin the mass-failure hold, a return end it. */
+void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, enum member_state was);
+bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to decide */
+
+/* See node_adopt. */
+bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid, uint64_t started_unix_ms,
+                  struct bytes note);
+int holder_view(struct holder *h, struct moment at, struct arena *arena, struct view *ret_view);
+
+/* Decide if it is time to.  Returns whether it did. */
+bool holder_step(struct holder *h, struct moment at, struct node_effects *out);
+/* Publish what became of the work since the last call. */
+void holder_publish(struct holder *h, struct moment at, struct node_effects *out);
+uint64_t holder_deadline_ms(const struct holder *h); /* UINT64_MAX: none */
+
+#endif
