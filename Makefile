@@ -151,9 +151,9 @@ bench: $(BENCH)                      # all benches
 # ---------------------------------------------------------------- what the code must not do
 # A file decides unless it is named here as one that does; deciding files call nothing outside
 # tests/purity.allow.
-DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/secret proto/stream_seal \
+DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/random proto/stream_seal \
             isolate/caps isolate/cgroup isolate/child isolate/files isolate/logs isolate/mounts \
-            isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/users \
+            isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/task_dir isolate/users \
             agent/api% agent/client% agent/facts agent/files agent/home agent/settings
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 

@@ -1,5 +1,5 @@
-/* The cluster's secret, the keys derived from it, a node's identity, and the random
- * device. All of it is libsodium; this is where the host draws chance from. */
+/* The cluster's secret as text, the keys derived from it, and the hash of a spec: values
+ * made of values.  Where new ones come from is random.c. */
 #include "proto/secret.h"
 
 #include <string.h>
@@ -9,25 +9,6 @@
 static const char kdf_context[crypto_kdf_CONTEXTBYTES] = "stratos1"; /* without its NUL */
 
 _Static_assert(SECRET_LEN == crypto_kdf_KEYBYTES, "the secret is a master key");
-_Static_assert(sizeof(((struct identity *)0)->public_key) == crypto_sign_PUBLICKEYBYTES,
-               "Ed25519");
-_Static_assert(sizeof(((struct identity *)0)->secret_key) == crypto_sign_SECRETKEYBYTES,
-               "Ed25519");
-
-int seal_init(void)
-{
-    return sodium_init() < 0 ? ERR_DENIED : 0;
-}
-
-void random_bytes(void *out, size_t len)
-{
-    randombytes_buf(out, len);
-}
-
-void secret_new(struct secret *ret_secret)
-{
-    random_bytes(ret_secret->at, sizeof(ret_secret->at));
-}
 
 void secret_text(const struct secret *secret, char out[static 45])
 {
@@ -68,22 +49,9 @@ void secret_subkey(const struct secret *secret, enum secret_purpose purpose,
                                secret->at);
 }
 
-static void hash256(struct bytes in, uint8_t out[static 32])
-{
-    crypto_generichash(out, 32, in.at, in.len, NULL, 0);
-}
-
-void identity_new(struct identity *ret_identity)
-{
-    uint8_t hash[32];
-    crypto_sign_keypair(ret_identity->public_key, ret_identity->secret_key);
-    hash256(BYTES_OF(ret_identity->public_key), hash);
-    memcpy(ret_identity->id.at, hash, sizeof(ret_identity->id.at));
-}
-
 struct spec_hash spec_hash_of(struct bytes body)
 {
     struct spec_hash hash;
-    hash256(body, hash.at);
+    crypto_generichash(hash.at, sizeof(hash.at), body.at, body.len, NULL, 0);
     return hash;
 }
