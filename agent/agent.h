@@ -20,8 +20,9 @@ struct agent_options {
     bool tasks_die; /* with the agent (`dev`) */
 };
 
-/* Defaults for what is missing: /var/lib/stratos ... for root, the XDG places otherwise.  Strings
- * are static or malloc'ed for the life of the process. */
+/* Places for what is missing of data, secret and socket: /var/lib/stratos ... for root, the XDG
+ * places otherwise; the rest the agent reads off the host.  Strings are static or malloc'ed for
+ * the life of the process. */
 void agent_options_default(struct agent_options *o);
 /* Fill what the flags left open from a stratos.yaml; every flag has a key of the same name. */
 int agent_options_read(struct agent_options *o, const char *path, struct err *err);
@@ -31,6 +32,9 @@ const char *agent_default_secret_file(void);
 /* Run until SIGTERM/SIGINT or `leave`.  Returns the process's exit code. */
 int agent_run(const struct agent_options *o);
 
+/* Hidden verb `stratos shim DIR`: a task's owner (isolate/uv_runner.h).  argv[0] is "shim". */
+int agent_shim(int argc, char **argv);
+
 struct dev_options {
     unsigned nodes;        /* node i on 127.77.0.i; at most 250 */
     const char *dir;       /* NULL: a new one under /tmp, removed at the end */
@@ -39,7 +43,7 @@ struct dev_options {
     bool tasks_survive;
     const char *profile;
 };
-int dev_run(const struct dev_options *o);
+int dev_run(const struct dev_options *o); /* the process's exit code */
 
 /* `stratos demo-http`: GET / answers job, instance, node, version; GET /health. */
 int demo_http_run(unsigned port, unsigned long fail_health_after_ms);
