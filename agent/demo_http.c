@@ -1,0 +1,192 @@
+/* `stratos demo-http`: a tiny server to schedule.  GET / says which instance answered,
+ * GET /health is what health checks ask; everything it knows comes from the environment
+ * of the task.
+ *
+ * One thread, a bounded set of connections, one request each: a slow client holds nobody
+ * up, and the oldest connection makes room for a new one. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "core/err.h"
+#include "core/ids.h"
+
+enum { CONNECTIONS_MAX = 64, REQUEST_MAX = 4096, ANSWER_MAX_LEN = 2048 };
+
+struct connection {
+    int fd; /* -1: free */
+    size_t len;
+    char request[REQUEST_MAX];
+};
+
+struct demo {
+    int listener;
+    struct connection connections[CONNECTIONS_MAX];
+    size_t next;              /* where the next connection goes; whoever is there goes */
+    uint64_t unhealthy_at_ms; /* 0 = never */
+};
+
+static volatile sig_atomic_t stop_asked;
+
+/* As the first process of its namespace it gets no default action for SIGTERM. */
+static void on_signal(int signal)
+{
+    (void)signal;
+    stop_asked = 1;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static const char *env(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? value : "";
+}
+
+static char *who_am_i(void)
+{
+    char instance[160];
+    (void)snprintf(instance, sizeof(instance), "%s.%s", env("STRATOS_JOB"),
+                   env("STRATOS_INSTANCE"));
+    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:i}", "job", env("STRATOS_JOB"),
+                             "instance", instance, "node", env("STRATOS_NODE"), "version",
+                             env("STRATOS_VERSION"), "pid", (int)getpid());
+    char *text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
+static void answer(const struct demo *d, const struct connection *c)
+{
+    bool is_health = strncmp(c->request, "GET /health ", 12) == 0;
+    bool is_root = strncmp(c->request, "GET / ", 6) == 0;
+    bool is_sick = d->unhealthy_at_ms > 0 && now_ms() >= d->unhealthy_at_ms;
+    const char *status = is_health && is_sick   ? "503 Service Unavailable"
+                         : is_health || is_root ? "200 OK"
+                                                : "404 Not Found";
+    char *text = is_root ? who_am_i() : NULL;
+    const char *body = text        ? text
+                       : is_health ? (is_sick ? "failing" : "ok")
+                                   : "no such page";
+    char out[ANSWER_MAX_LEN];
+    int len = snprintf(out, sizeof(out),
+                       "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                       "Connection: close\r\n\r\n%s\n",
+                       status, is_root ? "application/json" : "text/plain",
+                       strlen(body) + 1, body);
+    if (len > 0 && (size_t)len < sizeof(out))
+        (void)!send(c->fd, out, (size_t)len, MSG_NOSIGNAL); /* fits any socket buffer */
+    printf("%.*s %s\n", (int)strcspn(c->request, "\r\n"), c->request, status);
+    fflush(stdout);
+    free(text);
+}
+
+static void drop(struct connection *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    c->len = 0;
+}
+
+static void take_connection(struct demo *d)
+{
+    int fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct connection *c = &d->connections[d->next];
+    d->next = (d->next + 1) % CONNECTIONS_MAX;
+    drop(c);
+    c->fd = fd;
+}
+
+static void take_bytes(struct demo *d, struct connection *c)
+{
+    ssize_t n = recv(c->fd, c->request + c->len, sizeof(c->request) - 1 - c->len, 0);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0) {
+        drop(c);
+        return;
+    }
+    c->len += (size_t)n;
+    c->request[c->len] = '\0';
+    bool is_whole = strstr(c->request, "\r\n\r\n") != NULL;
+    if (is_whole)
+        answer(d, c);
+    if (is_whole || c->len + 1 == sizeof(c->request))
+        drop(c);
+}
+
+static int serve(struct demo *d)
+{
+    struct pollfd polls[CONNECTIONS_MAX + 1];
+    while (!stop_asked) {
+        polls[CONNECTIONS_MAX] = (struct pollfd){.fd = d->listener, .events = POLLIN};
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+            polls[i] = (struct pollfd){.fd = d->connections[i].fd, .events = POLLIN};
+        if (poll(polls, CONNECTIONS_MAX + 1, -1) < 0)
+            continue; /* a signal: the loop's condition knows */
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+            if (polls[i].revents && d->connections[i].fd == polls[i].fd)
+                take_bytes(d, &d->connections[i]);
+        }
+        if (polls[CONNECTIONS_MAX].revents)
+            take_connection(d);
+    }
+    return 0;
+}
+
+/* The node's address, so that several nodes of one machine do not meet; all addresses
+ * when it was started by hand. */
+static struct sockaddr_in own_address(unsigned port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port)};
+    struct endpoint given;
+    if (endpoint_parse(env("STRATOS_ADDRESS"), 0, &given) == 0 && given.family == 4)
+        memcpy(&address.sin_addr, given.address, sizeof(address.sin_addr));
+    return address;
+}
+
+int demo_http_run(unsigned port, unsigned long fail_health_after_ms)
+{
+    static struct demo d;
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        d.connections[i].fd = -1;
+    if (fail_health_after_ms > 0)
+        d.unhealthy_at_ms = now_ms() + fail_health_after_ms;
+
+    struct sockaddr_in address = own_address(port);
+    int one = 1;
+    d.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (d.listener < 0 ||
+        setsockopt(d.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(d.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(d.listener, CONNECTIONS_MAX) < 0) {
+        fprintf(stderr, "stratos: demo-http: port %u: %s\n", port, err_text(-errno));
+        return 1;
+    }
+    printf("listening on port %u\n", port);
+    fflush(stdout);
+    return serve(&d);
+}
