@@ -1,0 +1,163 @@
+/* The help: for people in a terminal, and as docs/CLI.md. */
+#include "cli/help.h"
+
+#include <string.h>
+
+#include "cli/talk.h"
+#include "cli/verbs.h"
+
+static const struct {
+    int code;
+    const char *meaning;
+} exits[] = {
+    {EXIT_DONE, "done"},
+    {EXIT_FAILED, "failed otherwise"},
+    {EXIT_USAGE, "usage, or an invalid file"},
+    {EXIT_NO_SUCH, "no such job, node or variable"},
+    {EXIT_UNPLACEABLE, "cannot be placed before the deadline"},
+    {EXIT_ROLLOUT, "the rollout failed"},
+    {EXIT_NO_AGENT, "no agent, or the secret was refused"},
+    {EXIT_CONFLICT, "version conflict"},
+    {EXIT_TIMED_OUT, "timed out"},
+    {EXIT_INTERRUPTED, "interrupted"},
+};
+
+void help_synopsis(const struct command *command, FILE *out)
+{
+    fprintf(out, "stratos %s%s%s%s\n", command->name, *command->synopsis ? " " : "",
+            command->synopsis, command->flags ? " [flags]" : "");
+}
+
+/* "-f, --follow", "--timeout D" */
+static void flag_text(const struct flag *flag, char *out, size_t cap)
+{
+    char letter[8] = "";
+    if (flag->letter)
+        (void)snprintf(letter, sizeof(letter), "-%c, ", flag->letter);
+    (void)snprintf(out, cap, "%s--%s%s%s", letter, flag->name, flag->argument ? " " : "",
+                   flag->argument ? flag->argument : "");
+}
+
+static void print_flags(const struct flag *flags, FILE *out)
+{
+    for (; flags && flags->name; flags++) {
+        char text[96];
+        flag_text(flags, text, sizeof(text));
+        if (!flags->is_hidden)
+            fprintf(out, "  %-25s  %s\n", text, flags->help);
+    }
+}
+
+void help_overview(FILE *out)
+{
+    size_t n;
+    const struct command *table = command_table(&n);
+    fputs("stratos: a cluster scheduler without a master\n\nusage: stratos COMMAND "
+          "[words] [flags]\n",
+          out);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(table[i].group, table[i - 1].group) != 0)
+            fprintf(out, "\n%s\n", table[i].group);
+        char text[96];
+        (void)snprintf(text, sizeof(text), "%s%s%s", table[i].name,
+                       *table[i].synopsis ? " " : "", table[i].synopsis);
+        fprintf(out, "  %-24s  %s\n", text, table[i].summary);
+    }
+    fputs("\nFlags of every command\n", out);
+    print_flags(command_global_flags, out);
+    fputs("\n`stratos help COMMAND` says more.  To try it: stratos dev\n", out);
+}
+
+void help_command(const struct command *command, FILE *out)
+{
+    fprintf(out, "stratos %s: %s\n\nusage: ", command->name, command->summary);
+    help_synopsis(command, out);
+    if (command->detail)
+        fprintf(out, "\n%s\n", command->detail);
+    if (command->flags) {
+        fputs("\nFlags\n", out);
+        print_flags(command->flags, out);
+    }
+    fputs("\nFlags of every command\n", out);
+    print_flags(command_global_flags, out);
+    fprintf(out, "\nExample\n  %s\n", command->example);
+}
+
+static void markdown_flags(const struct flag *flags, FILE *out)
+{
+    fputs("| flag | |\n| --- | --- |\n", out);
+    for (; flags && flags->name; flags++) {
+        char text[96];
+        flag_text(flags, text, sizeof(text));
+        if (flags->is_hidden)
+            continue;
+        fputs("| `", out);
+        for (const char *c = text; *c; c++)
+            fprintf(out, *c == '|' ? "\\%c" : "%c", *c); /* a bar would end the cell */
+        fprintf(out, "` | %s |\n", flags->help);
+    }
+    fputc('\n', out);
+}
+
+void help_markdown(FILE *out)
+{
+    size_t n;
+    const struct command *table = command_table(&n);
+    fputs("# Commands\n\nWritten by `stratos help --markdown` from the command table; do "
+          "not edit.\n\n"
+          "Data goes to stdout, messages to stderr. Flags may stand before or after "
+          "other words, as\n"
+          "`--flag V` or `--flag=V`; `--` ends them.\n\n## Flags of every command\n\n",
+          out);
+    markdown_flags(command_global_flags, out);
+    fputs("## Exit codes\n\n| code | |\n| --- | --- |\n", out);
+    for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
+        fprintf(out, "| %d | %s |\n", exits[i].code, exits[i].meaning);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct command *c = &table[i];
+        if (i == 0 || strcmp(c->group, c[-1].group) != 0)
+            fprintf(out, "\n## %s\n", c->group);
+        fprintf(out, "\n### %s\n\n    ", c->name);
+        help_synopsis(c, out);
+        fprintf(out, "\n%c%s.\n", c->summary[0] & ~0x20, c->summary + 1);
+        if (c->detail)
+            fprintf(out, "%s\n", c->detail);
+        fputc('\n', out);
+        if (c->flags)
+            markdown_flags(c->flags, out);
+        fprintf(out, "Example: `%s`\n", c->example);
+    }
+}
+
+int verb_help(const struct invocation *in)
+{
+    if (words_has(&in->words, "markdown")) {
+        help_markdown(stdout);
+        return EXIT_DONE;
+    }
+    if (in->words.n_args == 0) {
+        help_overview(stdout);
+        return EXIT_DONE;
+    }
+    const char *first = in->words.args[0];
+    const char *second = in->words.n_args > 1 ? in->words.args[1] : NULL;
+    int used;
+    const struct command *command = command_find(first, second, &used);
+    if (!command) {
+        char text[512];
+        command_suggest(first, second, text, sizeof(text));
+        return fail(in, EXIT_USAGE, "usage", "%s", text);
+    }
+    help_command(command, stdout);
+    return EXIT_DONE;
+}
+
+int verb_version(const struct invocation *in)
+{
+    if (in->is_json)
+        puts("{\"api\":1,\"data\":{\"version\":\"" STRATOS_VERSION "\"}}");
+    else
+        puts("stratos " STRATOS_VERSION);
+    return EXIT_DONE;
+}

@@ -1,0 +1,231 @@
+/* Judging a status answer: counts, the one instance that is worth naming, and the
+ * verdict. */
+#include "cli/rollout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/talk.h"
+
+struct counts {
+    bool is_batch;
+    long long alive, ready, running, starting, pending, stopping, failed, old;
+    const json_t *worst; /* the instance to name: failed before pending before starting */
+    int worst_rank;
+};
+
+static bool is(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+/* A service's instance is ready when it runs and no check objects, a batch's when it is
+ * through. */
+static bool instance_is_ready(const json_t *instance, bool is_batch)
+{
+    const char *state = json_text(instance, "state"),
+               *health = json_text(instance, "health");
+    if (is(state, "finished"))
+        return json_number(instance, "last_exit") == 0;
+    return !is_batch && is(state, "running") && !is(health, "unknown") &&
+           !is(health, "failing");
+}
+
+static bool instance_is_alive(const json_t *instance)
+{
+    const char *state = json_text(instance, "state");
+    return is(state, "starting") || is(state, "running") || is(state, "stopping");
+}
+
+/* The same process as in an earlier status: it was not restarted yet. */
+static bool instance_is_in(const json_t *status, const json_t *instance)
+{
+    size_t i;
+    json_t *other;
+    json_array_foreach(json_object_get(status, "instances"), i, other)
+    {
+        if (is(json_text(other, "name"), json_text(instance, "name")))
+            return is(json_text(other, "started_at"),
+                      json_text(instance, "started_at")) &&
+                   is(json_text(other, "node"), json_text(instance, "node")) &&
+                   json_number(other, "pid") == json_number(instance, "pid");
+    }
+    return false;
+}
+
+static void note_worst(struct counts *c, const json_t *instance, int rank)
+{
+    if (rank > c->worst_rank) {
+        c->worst = instance;
+        c->worst_rank = rank;
+    }
+}
+
+static void count_one(const json_t *instance, const struct rollout_asked *asked,
+                      struct counts *c, struct rollout *r)
+{
+    const char *state = json_text(instance, "state");
+    const char *of = json_text(instance, "version");
+    bool is_old = *asked->version && *of && !is(of, asked->version);
+    is_old = is_old || (asked->before && instance_is_in(asked->before, instance));
+    c->alive += instance_is_alive(instance);
+    if (is_old && !is(state, "pending")) {
+        c->old += instance_is_alive(instance);
+        note_worst(c, instance, 1);
+        return;
+    }
+    if (instance_is_ready(instance, c->is_batch)) {
+        c->ready++;
+        return;
+    }
+    int rank = 2;
+    if (is(state, "failed") || is(state, "lost") || is(state, "finished")) {
+        c->failed++;
+        r->has_failing = true;
+        rank = 4;
+    } else if (is(state, "pending")) {
+        c->pending++;
+        r->has_unplaced = r->has_unplaced || !*json_text(instance, "node");
+        rank = 3;
+    } else if (is(state, "stopping")) {
+        c->stopping++;
+    } else if (is(state, "running")) {
+        c->running++;
+    } else {
+        c->starting++;
+    }
+    if (json_number(instance, "restarts") > RESTARTS_TOLERATED) {
+        r->has_failing = true;
+        rank = 4;
+    }
+    note_worst(c, instance, rank);
+}
+
+static size_t append(char *out, size_t cap, size_t len, const char *text)
+{
+    int wrote = len < cap ? snprintf(out + len, cap - len, "%s", text) : 0;
+    return len + (size_t)(wrote > 0 ? wrote : 0);
+}
+
+static void say_progress(const json_t *status, const char *version,
+                         const struct counts *c, struct rollout *r)
+{
+    const struct {
+        long long n;
+        const char *word;
+    } parts[] = {{c->running, c->is_batch ? "running" : "not healthy yet"},
+                 {c->starting, "starting"},
+                 {c->pending, "pending"},
+                 {c->stopping, "stopping"},
+                 {c->failed, "failed"},
+                 {c->old, "to be replaced"}};
+    const char *word = c->is_batch ? "finished" : "healthy";
+    char text[64];
+    (void)snprintf(r->progress, sizeof(r->progress), "%s%s%s: ", json_text(status, "job"),
+                   *version ? " " : "", version);
+    size_t len = strlen(r->progress);
+    (void)snprintf(text, sizeof(text), "%lld/%lld %s", r->ready, r->wanted, word);
+    len = append(r->progress, sizeof(r->progress), len, text);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].n == 0)
+            continue;
+        (void)snprintf(text, sizeof(text), ", %lld %s", parts[i].n, parts[i].word);
+        len = append(r->progress, sizeof(r->progress), len, text);
+    }
+}
+
+static void say_waiting(const json_t *status, const struct counts *c, struct rollout *r)
+{
+    if (!c->worst) {
+        (void)snprintf(r->waiting, sizeof(r->waiting), "%s: the job is %s",
+                       json_text(status, "job"), json_text(status, "status"));
+        return;
+    }
+    const char *node = json_text(c->worst, "node"),
+               *health = json_text(c->worst, "health");
+    const char *state = json_text(c->worst, "state"),
+               *reason = json_text(c->worst, "reason");
+    bool is_health_news = is(state, "running") && *health && !is(health, "none");
+    long long restarts = json_number(c->worst, "restarts");
+    char times[48] = "";
+    if (restarts > 0)
+        (void)snprintf(times, sizeof(times), ", restarted %lld times", restarts);
+    (void)snprintf(r->waiting, sizeof(r->waiting), "%s: %s%s%s%s%s%s%s%s",
+                   json_text(c->worst, "name"), state, *node ? " on " : "", node,
+                   is_health_news ? ", health " : "", is_health_news ? health : "", times,
+                   *reason ? ": " : "", reason);
+}
+
+static long long version_number(const char *version)
+{
+    return strtoll(version + (*version == 'v'), NULL, 10);
+}
+
+static void judge_stopped(const json_t *instances, struct rollout *r,
+                          const json_t *status)
+{
+    size_t i;
+    json_t *instance;
+    long long alive = 0;
+    const json_t *last = NULL;
+    json_array_foreach(instances, i, instance)
+    {
+        if (instance_is_alive(instance)) {
+            alive++;
+            last = instance;
+        }
+    }
+    r->ready = 0;
+    r->wanted = 0;
+    r->phase = alive == 0 ? ROLLOUT_DONE : ROLLOUT_UNDERWAY;
+    (void)snprintf(r->progress, sizeof(r->progress), "%s: %lld still running",
+                   json_text(status, "job"), alive);
+    if (last)
+        (void)snprintf(r->waiting, sizeof(r->waiting), "%s: %s on %s",
+                       json_text(last, "name"), json_text(last, "state"),
+                       json_text(last, "node"));
+}
+
+void rollout_judge(const json_t *status, const struct rollout_asked *asked,
+                   struct rollout *ret_rollout)
+{
+    const char *version = asked->version;
+    struct rollout r = {.phase = ROLLOUT_UNDERWAY};
+    struct counts c = {.is_batch = is(json_text(status, "type"), "batch")};
+    const json_t *instances = json_object_get(status, "instances");
+    if (asked->goal == GOAL_STOPPED) {
+        judge_stopped(instances, &r, status);
+        *ret_rollout = r;
+        return;
+    }
+    size_t i;
+    json_t *instance;
+    json_array_foreach(instances, i, instance)
+    {
+        count_one(instance, asked, &c, &r);
+    }
+
+    const char *word = json_text(status, "status"), *type = json_text(status, "type");
+    const char *now = json_text(status, "version");
+    bool has_count =
+        json_is_number(json_object_get(status, "count")) && !is(type, "system");
+    r.wanted =
+        has_count ? json_number(status, "count") : (long long)json_array_size(instances);
+    r.ready = c.ready;
+    say_progress(status, version, &c, &r);
+
+    r.has_failing = r.has_failing || is(word, "failed");
+    bool has_extra = has_count && c.alive > r.wanted;
+    bool is_settled = !has_extra && !is(word, "updating") && !is(word, "pending") &&
+                      !is(word, "stopped");
+    if (*version && *now && version_number(now) > version_number(version))
+        r.phase = ROLLOUT_REPLACED;
+    else if (is(type, "cron") || is(word, "complete"))
+        r.phase = ROLLOUT_DONE;
+    else if (c.ready >= r.wanted && c.old == 0 && is_settled)
+        r.phase = ROLLOUT_DONE;
+    if (r.phase != ROLLOUT_DONE)
+        say_waiting(status, &c, &r);
+    *ret_rollout = r;
+}

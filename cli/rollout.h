@@ -1,0 +1,40 @@
+/* Is it done yet?  Pure: reads one status answer and says how far a job is from what was
+ * asked, what it waits for, and whether waiting still makes sense. */
+#ifndef CLI_ROLLOUT_H
+#define CLI_ROLLOUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum rollout_goal { GOAL_HEALTHY, GOAL_STOPPED };
+
+enum rollout_phase {
+    ROLLOUT_UNDERWAY,
+    ROLLOUT_DONE,
+    ROLLOUT_REPLACED, /* another version is in force now: reverted, or somebody was faster
+                       */
+};
+
+struct rollout {
+    enum rollout_phase phase;
+    long long wanted, ready;
+    bool has_unplaced;  /* an instance that no node could take */
+    bool has_failing;   /* an instance that failed, or keeps being restarted */
+    char progress[160]; /* "web v3: 2/3 healthy, 1 starting" */
+    char waiting[320];  /* "web.2: pending: no node has 64 cores free"; "" when done */
+};
+
+enum { RESTARTS_TOLERATED = 2 }; /* a third restart of one instance is a pattern */
+
+struct rollout_asked {
+    enum rollout_goal goal;
+    const char *version;  /* "v3"; "" = any */
+    const json_t *before; /* a status whose processes are to be gone (restart), or NULL */
+};
+
+/* `status` is the data of `status JOB`. */
+void rollout_judge(const json_t *status, const struct rollout_asked *asked,
+                   struct rollout *ret_rollout);
+
+#endif

@@ -1,0 +1,110 @@
+/* The tables of jobs, members and instances. */
+#include "cli/tables.h"
+
+#include <string.h>
+
+#include "cli/talk.h"
+
+void jobs_print(const json_t *jobs)
+{
+    static const char *const heads[] = {"NAMESPACE", "JOB",    "TYPE", "VERSION",
+                                        "HEALTHY",   "STATUS", NULL};
+    struct grid grid;
+    size_t i;
+    json_t *job;
+    grid_init(&grid, heads);
+    json_array_foreach(jobs, i, job)
+    {
+        char healthy[64];
+        (void)snprintf(healthy, sizeof(healthy), "%lld/%lld", json_number(job, "healthy"),
+                       json_number(job, "count"));
+        grid_row(&grid,
+                 (const char *const[]){json_text(job, "namespace"), json_text(job, "job"),
+                                       json_text(job, "type"), json_text(job, "version"),
+                                       healthy, json_text(job, "status")});
+    }
+    grid_print(&grid, stdout, render_is_coloured(stdout));
+    grid_fini(&grid);
+}
+
+void members_print(const json_t *members)
+{
+    static const char *const heads[] = {"NODE", "STATE",  "ADDRESS", "RTT",
+                                        "CPU",  "MEMORY", "VERSION", NULL};
+    struct grid grid;
+    size_t i;
+    json_t *member;
+    grid_init(&grid, heads);
+    json_array_foreach(members, i, member)
+    {
+        char rtt[RENDER_TEXT] = "", cpu[80] = "", memory[80] = "";
+        char used[RENDER_TEXT], all[RENDER_TEXT], state[64];
+        const json_t *capacity = json_object_get(member, "capacity");
+        const json_t *reserved = json_object_get(member, "reserved");
+        if (json_is_number(json_object_get(member, "rtt_ms")))
+            (void)snprintf(rtt, sizeof(rtt), "%.1fms", json_decimal(member, "rtt_ms"));
+        if (capacity) {
+            (void)snprintf(cpu, sizeof(cpu), "%s/%s",
+                           cores_text(json_decimal(reserved, "cpu"), used),
+                           cores_text(json_decimal(capacity, "cpu"), all));
+            (void)snprintf(memory, sizeof(memory), "%s/%s",
+                           size_text((uint64_t)json_number(reserved, "memory"), used),
+                           size_text((uint64_t)json_number(capacity, "memory"), all));
+        }
+        (void)snprintf(state, sizeof(state), "%s%s", json_text(member, "state"),
+                       json_is_true(json_object_get(member, "draining")) ? " draining"
+                                                                         : "");
+        grid_row(&grid, (const char *const[]){json_text(member, "name"), state,
+                                              json_text(member, "address"), rtt, cpu,
+                                              memory, json_text(member, "version")});
+    }
+    grid_print(&grid, stdout, render_is_coloured(stdout));
+    grid_fini(&grid);
+}
+
+/* "127.77.0.1:20000", with "+1" for each further port. */
+static void address_text(const json_t *instance, char *out, size_t cap)
+{
+    const json_t *ports = json_object_get(instance, "ports");
+    const char *address = json_text(instance, "address");
+    size_t n = json_object_size(ports);
+    out[0] = '\0';
+    void *first = json_object_iter((json_t *)(uintptr_t)ports);
+    if (*address && first)
+        (void)snprintf(out, cap, "%s:%lld", address,
+                       (long long)json_number_value(json_object_iter_value(first)));
+    else if (*address)
+        (void)snprintf(out, cap, "%s", address);
+    size_t len = strlen(out);
+    if (n > 1)
+        (void)snprintf(out + len, cap - len, "+%zu", n - 1);
+}
+
+void instances_print(const json_t *const *instances, size_t n)
+{
+    static const char *const heads[] = {"INSTANCE", "NODE", "STATE",    "HEALTH",
+                                        "VERSION",  "AGE",  "RESTARTS", "ADDRESS",
+                                        "REASON",   NULL};
+    struct grid grid;
+    bool has_reason = false;
+    for (size_t i = 0; i < n; i++)
+        has_reason = has_reason || *json_text(instances[i], "reason");
+    grid_init(&grid, heads);
+    grid.n_columns -= !has_reason;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = instances[i];
+        char age[RENDER_TEXT] = "", restarts[RENDER_TEXT], address[128];
+        uint64_t at = time_parse(json_text(one, "started_at")), now = now_unix_ms();
+        if (at > 0)
+            (void)age_text(now > at ? now - at : 0, age);
+        (void)snprintf(restarts, sizeof(restarts), "%lld", json_number(one, "restarts"));
+        address_text(one, address, sizeof(address));
+        grid_row(&grid,
+                 (const char *const[]){json_text(one, "name"), json_text(one, "node"),
+                                       json_text(one, "state"), json_text(one, "health"),
+                                       json_text(one, "version"), age, restarts, address,
+                                       json_text(one, "reason")});
+    }
+    grid_print(&grid, stdout, render_is_coloured(stdout));
+    grid_fini(&grid);
+}

@@ -1,0 +1,79 @@
+/* `agent`: flags over stratos.yaml over defaults, then the node itself. */
+#include <string.h>
+
+#include "agent/agent.h"
+#include "cli/talk.h"
+#include "cli/verbs.h"
+
+/* "a,b,c": each a peer.  The copy lives as long as the process. */
+static int add_peers(const struct invocation *in, struct agent_options *o,
+                     const char *list)
+{
+    char *copy = strdup(list), *rest = copy;
+    if (!copy)
+        return fail(in, EXIT_FAILED, "failed", "out of memory");
+    for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+        if (*one == '\0')
+            continue;
+        if (o->n_join == JOIN_MAX)
+            return fail(in, EXIT_USAGE, "usage", "--join takes at most %d peers",
+                        JOIN_MAX);
+        o->join[o->n_join++] = one;
+    }
+    return EXIT_DONE;
+}
+
+static int add_attribute(const struct invocation *in, struct agent_options *o,
+                         const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    if (!equals || equals == pair)
+        return fail(in, EXIT_USAGE, "usage", "--attr wants K=V, not '%s'", pair);
+    if (o->n_attrs == ATTRS_MAX)
+        return fail(in, EXIT_USAGE, "usage", "more than %d attributes", ATTRS_MAX);
+    o->attrs[o->n_attrs++] = pair;
+    return EXIT_DONE;
+}
+
+static int fill(const struct invocation *in, struct agent_options *o)
+{
+    const struct words *w = &in->words;
+    *o = (struct agent_options){
+        .name = words_value(w, "name"),
+        .data_dir = words_value(w, "data"),
+        .secret_file = words_value(w, "secret-file"),
+        .bind = words_value(w, "bind"),
+        .http = words_value(w, "http"),
+        .dns = words_value(w, "dns"),
+        .socket = words_value(w, "socket"),
+        .profile = words_value(w, "profile"),
+        .ports = words_value(w, "ports"),
+        .memory = words_value(w, "memory"),
+        .cpu = words_value(w, "cpu"),
+        .no_discover = words_has(w, "no-discover"),
+        .is_debug = words_has(w, "debug"),
+        .tasks_die = words_has(w, "tasks-die"),
+    };
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < w->n_given && code == EXIT_DONE; i++) {
+        if (strcmp(w->given[i].flag->name, "join") == 0)
+            code = add_peers(in, o, w->given[i].value);
+        else if (strcmp(w->given[i].flag->name, "attr") == 0)
+            code = add_attribute(in, o, w->given[i].value);
+    }
+    return code;
+}
+
+int verb_agent(const struct invocation *in)
+{
+    static struct agent_options options;
+    struct err err = {0};
+    int code = fill(in, &options);
+    if (code != EXIT_DONE)
+        return code;
+    const char *config = words_value(&in->words, "config");
+    if (config && agent_options_read(&options, config, &err) < 0)
+        return fail(in, EXIT_USAGE, "invalid", "%s", err.text);
+    agent_options_default(&options);
+    return agent_run(&options);
+}

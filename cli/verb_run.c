@@ -1,0 +1,159 @@
+/* `run`: submit the jobs of a file, say who has them, follow them until they are healthy.
+ */
+#include <string.h>
+
+#include "cli/follow.h"
+#include "cli/input.h"
+#include "cli/verbs.h"
+#include "core/bounds.h"
+#include "core/doc.h"
+
+/* "v3" of 3, "3" or "v3". */
+static void version_text(const json_t *job, char *out, size_t cap)
+{
+    const json_t *version = json_object_get(job, "version");
+    const char *text = json_string_value(version);
+    if (text)
+        (void)snprintf(out, cap, "%s%s", *text == 'v' ? "" : "v", text);
+    else if (version)
+        (void)snprintf(out, cap, "v%lld", (long long)json_number_value(version));
+    else
+        out[0] = '\0';
+}
+
+static void say_submitted(const struct invocation *in, const json_t *data)
+{
+    size_t i;
+    json_t *job;
+    if (in->is_json)
+        return;
+    json_array_foreach(json_object_get(data, "jobs"), i, job)
+    {
+        const char *action = json_text(job, "action");
+        const char *word = strcmp(action, "create") == 0   ? "created"
+                           : strcmp(action, "update") == 0 ? "updated"
+                                                           : "unchanged";
+        char version[24];
+        version_text(job, version, sizeof(version));
+        fprintf(stderr, "%s/%s %s %s\n", json_text(job, "namespace"),
+                json_text(job, "job"), version, word);
+    }
+    say_told(in, data);
+}
+
+static int query_of(const struct invocation *in, char *out, size_t cap)
+{
+    const char *ack = words_value(&in->words, "ack");
+    const char *if_version = words_value(&in->words, "if-version");
+    char ack_escaped[64] = "";
+    uint64_t number = 0;
+    if (ack && strcmp(ack, "majority") != 0 && strcmp(ack, "all") != 0 &&
+        text_uint(ack, MEMBERS_MAX, &number) < 0)
+        return fail(in, EXIT_USAGE, "usage",
+                    "--ack wants a number, majority or all, not '%s'", ack);
+    bool is_version = !if_version || (text_uint(if_version + (*if_version == 'v'),
+                                                UINT32_MAX, &number) == 0 &&
+                                      number > 0);
+    if (!is_version)
+        return fail(in, EXIT_USAGE, "usage", "--if-version wants a version, not '%s'",
+                    if_version);
+    (void)talk_escape(ack ? ack : "", false, ack_escaped, sizeof(ack_escaped));
+    (void)snprintf(out, cap, "%s%s%s%s%s", ack || if_version ? "?" : "",
+                   ack ? "ack=" : "", ack_escaped, ack && if_version ? "&" : "",
+                   if_version ? "if_version=" : "");
+    if (if_version) {
+        size_t len = strlen(out);
+        (void)snprintf(out + len, cap - len, "%s", if_version + (*if_version == 'v'));
+    }
+    return EXIT_DONE;
+}
+
+static void say_done(const struct invocation *in, const struct answer *submitted,
+                     const struct follow *jobs, size_t n)
+{
+    if (!in->is_json) {
+        for (size_t i = 0; i < n; i++) {
+            const char *type = json_text(jobs[i].last.data, "type");
+            const char *word = strcmp(type, "cron") == 0    ? "scheduled"
+                               : strcmp(type, "batch") == 0 ? "finished"
+                                                            : "healthy";
+            printf("%s/%s %s: %lld of %lld %s\n", jobs[i].target.ns, jobs[i].target.job,
+                   jobs[i].version, jobs[i].rollout.ready, jobs[i].rollout.wanted, word);
+        }
+        return;
+    }
+    json_t *data = json_deep_copy(submitted->data), *status = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append(status, jobs[i].last.data);
+    (void)json_object_set_new(data, "status", status);
+    print_wrapped(&jobs[n - 1].last, data);
+}
+
+static int follow_submitted(struct talk *t, const struct answer *submitted,
+                            uint64_t timeout_ms, struct arena *arena)
+{
+    const json_t *list = json_object_get(submitted->data, "jobs");
+    size_t n = json_array_size(list);
+    struct follow *jobs = arena_array(arena, n, sizeof(*jobs));
+    if (n == 0)
+        return EXIT_DONE;
+    if (!jobs)
+        return fail(t->in, EXIT_FAILED, "failed", "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *job = json_array_get(list, i);
+        struct follow *f = &jobs[i];
+        (void)snprintf(f->target.ns, sizeof(f->target.ns), "%s",
+                       json_text(job, "namespace"));
+        (void)snprintf(f->target.job, sizeof(f->target.job), "%s", json_text(job, "job"));
+        version_text(job, f->version, sizeof(f->version));
+    }
+    int code = follow_all(t, jobs, n, timeout_ms);
+    if (code == EXIT_DONE)
+        say_done(t->in, submitted, jobs, n);
+    follow_close(jobs, n);
+    return code;
+}
+
+static int submit(struct talk *t, struct bytes text, struct arena *arena)
+{
+    const struct invocation *in = t->in;
+    char query[160];
+    uint64_t timeout_ms;
+    int code = query_of(in, query, sizeof(query));
+    if (code == EXIT_DONE)
+        code = follow_timeout(in, &timeout_ms);
+    struct answer a;
+    if (code == EXIT_DONE)
+        code = talk_call(t, "POST", text, &a, "/v1/jobs%s", query);
+    if (code != EXIT_DONE)
+        return code;
+    say_submitted(in, a.data);
+    if (words_has(&in->words, "detach"))
+        (void)print_json(in, &a);
+    else
+        code = follow_submitted(t, &a, timeout_ms, arena);
+    answer_close(&a);
+    return code;
+}
+
+int verb_run(const struct invocation *in)
+{
+    const char *path = in->words.args[0];
+    struct arena arena;
+    struct bytes text;
+    const char *const *names;
+    size_t n_names;
+    struct talk t;
+    arena_init(&arena, 0);
+    int code = input_read(in, path, &arena, &text);
+    if (code == EXIT_DONE)
+        code = input_check(in, path, text, &arena, &names, &n_names);
+    if (code == EXIT_DONE)
+        code = talk_open(&t, in);
+    if (code == EXIT_DONE) {
+        code = submit(&t, text, &arena);
+        talk_close(&t);
+    }
+    arena_fini(&arena);
+    return code;
+}

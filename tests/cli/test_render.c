@@ -1,0 +1,105 @@
+/* Tables, ages, sizes. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/render.h"
+
+Test(render, ages_have_two_units)
+{
+    static const struct {
+        uint64_t ms;
+        const char *text;
+    } rows[] = {
+        {0, "0.0s"},       {200, "0.2s"},      {9999, "9.9s"},      {10000, "10s"},
+        {59999, "59s"},    {60000, "1m0s"},    {192000, "3m12s"},   {3600000, "1h0m"},
+        {7500000, "2h5m"}, {86400000, "1d0h"}, {356400000, "4d3h"},
+    };
+    char text[RENDER_TEXT];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_assert_str_eq(age_text(rows[i].ms, text), rows[i].text);
+}
+
+Test(render, sizes_are_binary_and_cores_short)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } sizes[] = {{0, "0"},          {1023, "1023"},       {1024, "1K"},
+                 {1536, "1.5K"},    {256u << 20, "256M"}, {4ull << 30, "4G"},
+                 {1ull << 50, "1P"}};
+    static const struct {
+        double cores;
+        const char *text;
+    } cores[] = {{0, "0"}, {0.5, "0.5"}, {4, "4"}, {0.125, "0.125"}, {10, "10"}};
+    char text[RENDER_TEXT];
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        cr_assert_str_eq(size_text(sizes[i].bytes, text), sizes[i].text);
+    for (size_t i = 0; i < sizeof(cores) / sizeof(cores[0]); i++)
+        cr_assert_str_eq(cores_text(cores[i].cores, text), cores[i].text);
+}
+
+Test(render, times_are_read_back)
+{
+    cr_assert_eq(time_parse("1970-01-01T00:00:01.500Z"), 1500);
+    cr_assert_eq(time_parse("2026-11-21T00:45:46.123Z"), 1795221946123);
+    cr_assert_eq(time_parse(""), 0);
+    cr_assert_eq(time_parse(NULL), 0);
+    cr_assert_eq(time_parse("yesterday"), 0);
+}
+
+static char *print(const char *const *heads, const char *const (*rows)[4], size_t n,
+                   bool is_coloured)
+{
+    struct grid grid;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    grid_init(&grid, heads);
+    for (size_t i = 0; i < n; i++)
+        grid_row(&grid, rows[i]);
+    grid_print(&grid, out, is_coloured);
+    grid_fini(&grid);
+    fclose(out);
+    return text;
+}
+
+Test(render, a_table_has_two_space_gutters_and_dashes_for_nothing)
+{
+    static const char *const heads[] = {"JOB", "STATE", NULL};
+    static const char *const rows[][4] = {
+        {"web", "running"}, {"database", NULL}, {"x", ""}};
+    char *text = print(heads, rows, 3, false);
+    cr_assert_str_eq(text, "JOB       STATE\n"
+                           "web       running\n"
+                           "database  -\n"
+                           "x         -\n");
+    free(text);
+}
+
+Test(render, no_line_is_longer_than_eighty_columns)
+{
+    static const char *const heads[] = {"JOB", "STATE", "REASON", NULL};
+    static const char *const rows[][4] = {
+        {"web", "running",
+         "a reason that goes on and on and on and on and on and on and on and on"},
+        {"a-name-of-forty-characters-is-still-short", "pending",
+         "größer als größer, größer, größer"}};
+    char *text = print(heads, rows, 2, false);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        size_t width = 0;
+        for (const char *c = line; *c; c++)
+            width += ((unsigned char)*c & 0xc0) != 0x80;
+        cr_assert_leq(width, RENDER_WIDTH, "%s", line);
+    }
+    free(text);
+}
+
+Test(render, colour_adds_to_the_word_and_control_bytes_never_pass)
+{
+    static const char *const heads[] = {"STATE", "TEXT", NULL};
+    static const char *const rows[][4] = {{"failed", "\033[2Jcleared\n"}};
+    char *text = print(heads, rows, 1, true);
+    cr_assert_str_eq(text, "STATE   TEXT\n\033[31mfailed\033[0m   [2Jcleared \n");
+    free(text);
+}

@@ -1,0 +1,154 @@
+/* Is it done yet? */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "cli/rollout.h"
+#include "cli/talk.h"
+
+#define INSTANCE(name, state, health, version, more)                                     \
+    "{\"name\":\"" name "\",\"state\":\"" state "\",\"health\":\"" health                \
+    "\",\"version\":\"" version "\"" more "}"
+#define STATUS(count, status, version, instances)                                        \
+    "{\"job\":\"web\",\"type\":\"service\",\"count\":" count ",\"status\":\"" status     \
+    "\",\"version\":\"" version "\",\"instances\":[" instances "]}"
+
+static struct rollout judge(const char *text, enum rollout_goal goal, const char *version,
+                            const char *before)
+{
+    struct rollout r;
+    json_t *status = json_loads(text, 0, NULL),
+           *then = before ? json_loads(before, 0, NULL) : NULL;
+    cr_assert(status, "%s", text);
+    struct rollout_asked asked = {goal, version, then};
+    rollout_judge(status, &asked, &r);
+    json_decref(status);
+    json_decref(then);
+    return r;
+}
+
+Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_runs)
+{
+    static const struct {
+        const char *status;
+        enum rollout_phase phase;
+        const char *progress, *waiting;
+    } rows[] = {
+        {STATUS("1", "running", "v3", INSTANCE("web.0", "running", "passing", "v3", "")),
+         ROLLOUT_DONE, "web v3: 1/1 healthy", ""},
+        {STATUS("1", "running", "v3", INSTANCE("web.0", "running", "none", "v3", "")),
+         ROLLOUT_DONE, "web v3: 1/1 healthy", ""},
+        {STATUS("1", "pending", "v3",
+                INSTANCE("web.0", "running", "unknown", "v3", ",\"node\":\"n1\"")),
+         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 not healthy yet",
+         "web.0: running on n1, health unknown"},
+        {STATUS("2", "pending", "v3",
+                INSTANCE("web.0", "running", "passing", "v3",
+                         "") "," INSTANCE("web.1", "pending", "none", "v3",
+                                          ",\"reason\":\"no node has 64 cores free\"")),
+         ROLLOUT_UNDERWAY, "web v3: 1/2 healthy, 1 pending",
+         "web.1: pending: no node has 64 cores free"},
+        {STATUS("1", "updating", "v3",
+                INSTANCE("web.0", "running", "passing", "v2", ",\"node\":\"n2\"")),
+         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 to be replaced",
+         "web.0: running on n2, health passing"},
+        {STATUS("1", "running", "v3",
+                INSTANCE("web.0", "running", "none", "v3",
+                         "") "," INSTANCE("web.1", "stopping", "none", "v3", "")),
+         ROLLOUT_UNDERWAY, "web v3: 1/1 healthy, 1 stopping", "web.1: stopping"},
+        {STATUS("0", "running", "v3", ""), ROLLOUT_DONE, "web v3: 0/0 healthy", ""},
+        {STATUS("1", "running", "v4", INSTANCE("web.0", "running", "none", "v4", "")),
+         ROLLOUT_REPLACED, NULL, NULL},
+        {STATUS("1", "stopped", "v3", ""), ROLLOUT_UNDERWAY, "web v3: 0/1 healthy",
+         "web: the job is stopped"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rollout r = judge(rows[i].status, GOAL_HEALTHY, "v3", NULL);
+        cr_expect_eq(r.phase, rows[i].phase, "%s", rows[i].status);
+        if (rows[i].progress)
+            cr_expect_str_eq(r.progress, rows[i].progress);
+        if (rows[i].waiting)
+            cr_expect_str_eq(r.waiting, rows[i].waiting);
+    }
+}
+
+Test(rollout, what_cannot_be_placed_and_what_fails_are_told_apart)
+{
+    struct rollout r =
+        judge(STATUS("1", "pending", "v1",
+                     INSTANCE("web.0", "pending", "none", "v1", ",\"reason\":\"full\"")),
+              GOAL_HEALTHY, "v1", NULL);
+    cr_assert(r.has_unplaced && !r.has_failing);
+    r = judge(STATUS("1", "failed", "v1",
+                     INSTANCE("web.0", "failed", "none", "v1",
+                              ",\"node\":\"n1\",\"reason\":\"exit 3\"")),
+              GOAL_HEALTHY, "v1", NULL);
+    cr_assert(r.has_failing && !r.has_unplaced);
+    cr_assert_str_eq(r.waiting, "web.0: failed on n1: exit 3");
+    r = judge(STATUS("1", "pending", "v1",
+                     INSTANCE("web.0", "starting", "none", "v1",
+                              ",\"restarts\":3,\"node\":\"n1\"")),
+              GOAL_HEALTHY, "v1", NULL);
+    cr_assert(r.has_failing);
+    cr_assert_str_eq(r.waiting, "web.0: starting on n1, restarted 3 times");
+}
+
+Test(rollout, a_restart_is_done_when_every_process_is_another)
+{
+    const char *before =
+        STATUS("1", "running", "v1",
+               INSTANCE("web.0", "running", "none", "v1",
+                        ",\"pid\":7,\"started_at\":\"a\",\"node\":\"n1\""));
+    const char *after =
+        STATUS("1", "running", "v1",
+               INSTANCE("web.0", "running", "none", "v1",
+                        ",\"pid\":8,\"started_at\":\"b\",\"node\":\"n1\""));
+    cr_assert_eq(judge(before, GOAL_HEALTHY, "", before).phase, ROLLOUT_UNDERWAY);
+    cr_assert_eq(judge(after, GOAL_HEALTHY, "", before).phase, ROLLOUT_DONE);
+}
+
+Test(rollout, a_batch_is_done_when_it_finished_and_a_stop_when_nothing_runs)
+{
+    const char *running =
+        "{\"job\":\"b\",\"type\":\"batch\",\"count\":1,\"status\":\"running\","
+        "\"instances\":["
+        "{\"name\":\"b.0\",\"state\":\"running\",\"health\":\"none\"}]}";
+    const char *finished =
+        "{\"job\":\"b\",\"type\":\"batch\",\"count\":1,\"status\":\"complete\","
+        "\"instances\":["
+        "{\"name\":\"b.0\",\"state\":\"finished\",\"health\":\"none\",\"last_exit\":0}]}";
+    cr_assert_eq(judge(running, GOAL_HEALTHY, "", NULL).phase, ROLLOUT_UNDERWAY);
+    cr_assert_eq(judge(finished, GOAL_HEALTHY, "", NULL).phase, ROLLOUT_DONE);
+    cr_assert_eq(judge(running, GOAL_STOPPED, "", NULL).phase, ROLLOUT_UNDERWAY);
+    cr_assert_eq(judge(finished, GOAL_STOPPED, "", NULL).phase, ROLLOUT_DONE);
+}
+
+Test(rollout, a_job_is_taken_apart_from_its_namespace_and_instance)
+{
+    static const struct {
+        const char *word, *ns, *job;
+        int index; /* -1 none, -2 refused */
+    } rows[] = {
+        {"web", "shop", "web", -1},
+        {"other/web", "other", "web", -1},
+        {"web.3", "shop", "web", 3},
+        {"a/web.0", "a", "web", 0},
+        {"web.x", "", "", -2},
+        {"Web", "", "", -2},
+        {"", "", "", -2},
+        {"/web", "", "", -2},
+        {"a/b/c", "", "", -2},
+        {"web.99999999999", "", "", -2},
+    };
+    struct invocation in = {.namespace = "shop"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct target target;
+        int error = target_parse(&in, rows[i].word, &target);
+        cr_assert_eq(error < 0, rows[i].index == -2, "%s", rows[i].word);
+        if (error < 0)
+            continue;
+        cr_assert_str_eq(target.ns, rows[i].ns);
+        cr_assert_str_eq(target.job, rows[i].job);
+        cr_assert_eq(target.has_index, rows[i].index >= 0);
+        cr_assert(!target.has_index || (int)target.index == rows[i].index);
+    }
+}
