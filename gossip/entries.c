@@ -1,0 +1,352 @@
+/* The way into the table.  Every change becomes store changes of the step's batch and one
+ * TABLE_CHANGED effect; own writes make the batch a synced one. */
+#include "gossip/entries.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/trace.h"
+#include "gossip/stored.h"
+
+/* Counters a peer may use: with this many left no addition ever wraps. */
+#define COUNTER_MAX ((uint64_t)1 << 60)
+
+static const char forget_prefix[] = "forget/";
+static const char seen_prefix[] = "seen/";
+
+/* ---- the store ---- */
+
+static void persist_slot(struct gossip *g, const struct slot *slot,
+                         const struct seen_number *before, struct gossip_effects *fx)
+{
+    struct arena *a = &fx->arena;
+    const struct entry *e = &slot->entry;
+    struct bytes key = arena_bytes(a, e->key);
+    if (before->number)
+        batch_add(&g->batch, fx, STORE_ORDER,
+                  stored_order_key(&before->writer, before->epoch, before->number, a),
+                  (struct bytes){0});
+    struct bytes stored = stored_entry_encode(e, a);
+    if (!stored.at || !key.at) {
+        fx->n_lost++;
+        return;
+    }
+    batch_add(&g->batch, fx, STORE_TABLE, key, stored);
+    batch_add(&g->batch, fx, STORE_ORDER,
+              stored_order_key(&e->writer, e->epoch, e->number, a), key);
+}
+
+static void persist_seen(struct gossip *g, struct node_id writer,
+                         struct gossip_effects *fx)
+{
+    const struct seen_number *seen = seen_find(&g->seen, writer);
+    char key[sizeof(seen_prefix) - 1 + sizeof(writer.at)];
+    memcpy(key, seen_prefix, sizeof(seen_prefix) - 1);
+    memcpy(key + sizeof(seen_prefix) - 1, writer.at, sizeof(writer.at));
+    struct bytes value = stored_number_encode(seen->epoch, seen->number, &fx->arena);
+    if (value.at)
+        batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
+                  value);
+}
+
+static void persist_number(struct gossip *g, struct gossip_effects *fx)
+{
+    struct bytes value = stored_number_encode(g->epoch, g->number, &fx->arena);
+    struct bytes key = arena_bytes(&fx->arena, bytes_of_text("number"));
+    if (value.at)
+        batch_add(&g->batch, fx, STORE_LOCAL, key, value);
+    else
+        fx->n_lost++;
+}
+
+/* ---- forgetting ---- */
+
+static struct bytes forget_key(struct node_id id, char out[static 64])
+{
+    char text[NODE_ID_TEXT];
+    int len = snprintf(out, 64, "%s%s", forget_prefix, node_id_text(id, text));
+    return (struct bytes){(const uint8_t *)out, (size_t)len};
+}
+
+bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation)
+{
+    char key[64], number[16] = "";
+    const struct entry *e = table_get(&g->table, forget_key(id, key));
+    if (!e || e->value.len == 0 || e->value.len >= sizeof(number))
+        return false;
+    memcpy(number, e->value.at, e->value.len);
+    return incarnation <= strtoull(number, NULL, 10);
+}
+
+static bool is_writer_forgotten(const struct gossip *g, struct node_id writer)
+{
+    const struct peer *peer = members_peer(&g->members, writer);
+    return entries_is_forgotten(g, writer, peer ? peer->member.incarnation : 0);
+}
+
+int entries_forget(struct gossip *g, uint64_t now_ms, const struct peer *peer,
+                   struct gossip_effects *fx)
+{
+    char key[64], number[16];
+    int len = snprintf(number, sizeof(number), "%u", peer->member.incarnation);
+    return entries_write(g, now_ms, forget_key(peer->member.id, key),
+                         (struct bytes){(const uint8_t *)number, (size_t)len}, NULL, fx);
+}
+
+static void drop_slot(struct gossip *g, const struct slot *slot,
+                      struct gossip_effects *fx)
+{
+    const struct entry *e = &slot->entry;
+    struct bytes key = arena_bytes(&fx->arena, e->key);
+    batch_add(&g->batch, fx, STORE_TABLE, key, (struct bytes){0});
+    batch_add(&g->batch, fx, STORE_ORDER,
+              stored_order_key(&e->writer, e->epoch, e->number, &fx->arena),
+              (struct bytes){0});
+    if (e->value.at)
+        effect_table(fx, e->key);
+    table_remove(&g->table, key.at ? key : e->key);
+}
+
+bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
+                            struct gossip_effects *fx)
+{
+    static const char *const kinds[] = {"node", "claim", "done", "refuse"};
+    struct member gone = peer->member;
+    if ((gone.state != MEMBER_DEAD && gone.state != MEMBER_LEFT) ||
+        !entries_is_forgotten(g, gone.id, gone.incarnation))
+        return false;
+    char text[NODE_ID_TEXT], prefix[64];
+    (void)node_id_text(gone.id, text);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int len = snprintf(prefix, sizeof(prefix), "%s/%s", kinds[i], text);
+        struct slot probe = {.entry.key = {(const uint8_t *)prefix, (size_t)len}};
+        struct skip_node *node = skip_at_least(&g->table.by_key, &probe);
+        while (node && bytes_start_with(((struct slot *)node->item)->entry.key,
+                                        probe.entry.key)) {
+            drop_slot(g, node->item, fx);
+            node = skip_at_least(&g->table.by_key, &probe);
+        }
+    }
+    char key[5 + sizeof(gone.id.at)] = "peer/";
+    memcpy(key + 5, gone.id.at, sizeof(gone.id.at));
+    batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
+              (struct bytes){0});
+    trace(g->tracer, "forget %s", gone.name);
+    rumor_drop(&g->rumors, &peer->rumor);
+    members_remove(&g->members, peer);
+    enum member_state was = gone.state;
+    gone.state = MEMBER_LEFT;
+    effect_member(fx, &gone, was);
+    return true;
+}
+
+/* A record that forgets a member has just been merged. */
+static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effects *fx)
+{
+    struct bytes prefix = bytes_of_text(forget_prefix);
+    struct node_id id;
+    if (!bytes_start_with(key, prefix) ||
+        node_id_parse((struct bytes){key.at + prefix.len, key.len - prefix.len}, &id) < 0)
+        return;
+    struct peer *peer = members_peer(&g->members, id);
+    if (peer && peer != g->self)
+        (void)entries_drop_forgotten(g, peer, fx);
+}
+
+/* ---- merging ---- */
+
+/* Peers hold numbers of ours that we do not know: our store went back in time.  Going on
+ * from theirs keeps every number unique. */
+static void heed_own(struct gossip *g, uint64_t epoch, uint64_t number,
+                     struct gossip_effects *fx)
+{
+    if (seen_compare(epoch, number, g->epoch, g->number) <= 0)
+        return;
+    g->epoch = epoch;
+    g->number = number;
+    g->push.told = number;
+    (void)seen_advance(&g->seen, g->self->member.id, epoch, 0, number);
+    if (fx)
+        persist_number(g, fx);
+}
+
+static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
+                 bool is_heard_before, struct gossip_effects *fx)
+{
+    int err = table_check(e);
+    if (err == 0 && e->kind == ENTRY_ROW && is_writer_forgotten(g, e->writer))
+        err = ERR_INVALID;
+    if (err < 0)
+        return err;
+    struct node_id loser = {0};
+    struct seen_number before = {0};
+    int result = table_merge(&g->table, e, &loser, &before);
+    if (result < 0) {
+        g->metrics->drop_bound++;
+        return result;
+    }
+    if (machine_is_self(g, e->writer))
+        heed_own(g, e->epoch, e->number, fx);
+    if (result == MERGE_REPLACED || (result == MERGE_LOST && !is_heard_before)) {
+        const struct peer *peer = members_peer(&g->members, loser);
+        effect_conflict(fx, e->key, peer ? &peer->member : NULL);
+    }
+    if (result == MERGE_STALE || result == MERGE_LOST) {
+        g->metrics->entries_stale++;
+        return 0;
+    }
+    g->metrics->entries_merged++;
+    if (e->kind == ENTRY_RECORD)
+        hybrid_clock_hear(&g->clock, e->stamp, machine_unix_ms(g, now_ms));
+    persist_slot(g, table_slot(&g->table, e->key), &before, fx);
+    effect_table(fx, e->key);
+    if (e->value.at)
+        obey_forget(g, e->key, fx);
+    return 1;
+}
+
+static bool is_range_valid(const struct message_range *range)
+{
+    if (range->epoch > COUNTER_MAX || range->through > COUNTER_MAX ||
+        (range->through && range->through < range->after))
+        return false;
+    for (size_t i = 0; i < range->n_entries; i++) {
+        const struct message_entry *e = &range->entries[i];
+        bool is_inside = e->number > range->after && e->number <= range->through;
+        if (e->number == 0 || e->number > COUNTER_MAX || e->generation > COUNTER_MAX ||
+            (range->through && !is_inside))
+            return false;
+    }
+    return true;
+}
+
+int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *range,
+                 struct gossip_effects *fx)
+{
+    if (!is_range_valid(range)) {
+        g->metrics->drop_malformed++;
+        return ERR_MALFORMED;
+    }
+    const struct seen_number *seen = seen_find(&g->seen, range->writer);
+    struct seen_number was = seen ? *seen : (struct seen_number){.writer = range->writer};
+    int news = 0;
+    for (size_t i = 0; i < range->n_entries; i++) {
+        const struct message_entry *in = &range->entries[i];
+        struct entry e = {
+            .kind = table_kind(in->key),
+            .key = in->key,
+            .value = in->value,
+            .writer = range->writer,
+            .epoch = range->epoch,
+            .number = in->number,
+            .generation = in->generation,
+            .stamp = in->stamp,
+        };
+        bool is_heard =
+            seen_compare(range->epoch, in->number, was.epoch, was.number) <= 0;
+        int result = merge(g, now_ms, &e, is_heard, fx);
+        if (result == -ENOMEM || (result == ERR_BOUND && table_check(&e) == 0))
+            return result;
+        news |= result > 0;
+    }
+    if (range->through == 0)
+        return news;
+    if (machine_is_self(g, range->writer)) {
+        heed_own(g, range->epoch, range->through, fx);
+        return news;
+    }
+    int advanced =
+        seen_advance(&g->seen, range->writer, range->epoch, range->after, range->through);
+    if (advanced > 0)
+        persist_seen(g, range->writer, fx);
+    return advanced != 0 ? advanced : news;
+}
+
+/* ---- own writes ---- */
+
+int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
+                  uint64_t *ret_number, struct gossip_effects *fx)
+{
+    struct entry e = {
+        .kind = table_kind(key),
+        .key = key,
+        .value = value,
+        .writer = g->self->member.id,
+        .epoch = g->epoch,
+        .number = g->number + 1,
+    };
+    int err = table_check(&e);
+    if (err < 0)
+        return err;
+    const struct slot *old = table_slot(&g->table, key);
+    bool is_gone = !value.at && (!old || !old->entry.value.at);
+    bool is_same =
+        old && old->entry.value.at && value.at && bytes_equal(value, old->entry.value);
+    if (is_gone || (is_same && e.kind == ENTRY_ROW)) {
+        if (ret_number)
+            *ret_number =
+                old && machine_is_self(g, old->entry.writer) ? old->entry.number : 0;
+        return 0;
+    }
+    if (e.kind == ENTRY_RECORD) {
+        e.generation = old ? old->entry.generation + 1 : 1;
+        e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
+    }
+    struct seen_number before = {0};
+    int result = table_merge(&g->table, &e, NULL, &before);
+    if (result < 0)
+        return result;
+    g->number = e.number;
+    (void)seen_advance(&g->seen, e.writer, e.epoch, 0, e.number);
+    g->batch.is_synced = true;
+    persist_slot(g, table_slot(&g->table, key), &before, fx);
+    persist_number(g, fx);
+    effect_table(fx, key);
+    if (value.at)
+        obey_forget(g, key, fx);
+    g->metrics->writes++;
+    if (ret_number)
+        *ret_number = e.number;
+    return 0;
+}
+
+/* ---- restoring ---- */
+
+int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
+{
+    struct entry e;
+    if (stored_entry_decode(key, value, &e) < 0)
+        return ERR_DAMAGED;
+    e.kind = table_kind(key);
+    if (table_check(&e) < 0)
+        return ERR_DAMAGED;
+    int result = table_merge(&g->table, &e, NULL, NULL);
+    if (result < 0)
+        return result;
+    if (machine_is_self(g, e.writer))
+        heed_own(g, e.epoch, e.number, NULL);
+    if (e.kind == ENTRY_RECORD && e.stamp > g->clock.last && machine_is_self(g, e.writer))
+        g->clock.last = e.stamp;
+    return 0;
+}
+
+int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value)
+{
+    struct node_id writer;
+    uint64_t epoch, number;
+    if (key.len != sizeof(seen_prefix) - 1 + sizeof(writer.at) ||
+        stored_number_decode(value, &epoch, &number) < 0)
+        return ERR_DAMAGED;
+    memcpy(writer.at, key.at + sizeof(seen_prefix) - 1, sizeof(writer.at));
+    int err = seen_advance(&g->seen, writer, epoch, 0, number);
+    return err < 0 ? err : 0;
+}
+
+void entries_start(struct gossip *g)
+{
+    (void)seen_advance(&g->seen, g->self->member.id, g->epoch, 0, g->number);
+    g->push.told = g->number;
+}

@@ -1,0 +1,474 @@
+/* The face of gossip: takes events apart and hands them to the parts.  Decides nothing
+ * itself. */
+#include "gossip/gossip.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/trace.h"
+#include "gossip/entries.h"
+#include "gossip/join.h"
+#include "gossip/news.h"
+#include "gossip/push.h"
+#include "gossip/stored.h"
+#include "gossip/swim.h"
+#include "gossip/sync.h"
+
+/* ---- life ---- */
+
+struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
+{
+    struct gossip *g = calloc(1, sizeof(*g));
+    if (!g)
+        return NULL;
+    g->profile = *options->profile;
+    g->tracer = options->tracer;
+    g->metrics = options->metrics ? options->metrics : &g->no_metrics;
+    g->epoch = options->epoch;
+    rng_init(&g->rng, options->seed);
+    arena_init(&g->scratch, SCRATCH_MAX);
+    rumor_init(&g->rumors);
+    members_init(&g->members);
+    seen_init(&g->seen);
+    struct member self = {
+        .id = options->id,
+        .endpoint = options->endpoint,
+        .state = MEMBER_ALIVE,
+        .incarnation = 1,
+        .changed_ms = now_ms,
+    };
+    size_t name_len = strnlen(options->name, NAME_LEN_MAX);
+    memcpy(self.name, options->name, name_len);
+    if (table_init(&g->table, rng_next(&g->rng)) < 0 ||
+        members_add(&g->members, &self, true, &g->rng, &g->self) < 0) {
+        gossip_free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void gossip_free(struct gossip *g)
+{
+    if (!g)
+        return;
+    for (size_t i = 0; i < STREAMS_MAX; i++)
+        stream_drop(&g->sync.streams[i]);
+    members_fini(&g->members);
+    table_fini(&g->table);
+    seen_fini(&g->seen);
+    arena_fini(&g->scratch);
+    free(g);
+}
+
+static int restore_number(struct gossip *g, struct bytes value)
+{
+    uint64_t epoch, number;
+    if (stored_number_decode(value, &epoch, &number) < 0)
+        return ERR_DAMAGED;
+    if (seen_compare(epoch, number, g->epoch, g->number) > 0) {
+        g->epoch = epoch;
+        g->number = number;
+    }
+    return 0;
+}
+
+int gossip_restore(struct gossip *g, enum store_space space, struct bytes key,
+                   struct bytes value)
+{
+    if (space == STORE_TABLE)
+        return entries_restore(g, key, value);
+    if (space != STORE_LOCAL)
+        return 0; /* the order is in the entries */
+    if (bytes_equal(key, bytes_of_text("number")))
+        return restore_number(g, value);
+    if (bytes_equal(key, bytes_of_text("incarnation")))
+        return news_restore_incarnation(g, value);
+    if (bytes_start_with(key, bytes_of_text("peer/")))
+        return news_restore_peer(g, value);
+    if (bytes_start_with(key, bytes_of_text("seen/")))
+        return entries_restore_seen(g, key, value);
+    return 0; /* somebody else's */
+}
+
+/* ---- the step ---- */
+
+static void begin(struct gossip *g)
+{
+    arena_clear(&g->scratch);
+    batch_drop(&g->batch);
+}
+
+static void set_wall(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms)
+{
+    g->at_unix_ms = at_unix_ms;
+    g->at_now_ms = now_ms;
+}
+
+void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
+                 size_t n, struct gossip_effects *out)
+{
+    begin(g);
+    if (!g->is_started) {
+        g->is_started = true;
+        entries_start(g);
+        news_start(g, now_ms, out);
+        swim_start(g, now_ms);
+        sync_start(g, now_ms);
+    }
+    join_begin(g, now_ms, seeds, n, out);
+    batch_flush(&g->batch, out);
+}
+
+static int decode(struct gossip *g, struct bytes in, struct message *ret_message)
+{
+    int err = message_decode(in, &g->scratch, ret_message);
+    if (err < 0) {
+        g->metrics->drop_malformed++;
+        return err;
+    }
+    bool is_for_us =
+        node_id_is_zero(ret_message->to) || machine_is_self(g, ret_message->to);
+    if (machine_is_self(g, ret_message->sender.id) || !is_for_us) {
+        trace(g->tracer, "dropped a message meant for somebody else");
+        return ERR_INVALID;
+    }
+    return 0;
+}
+
+/* What every message says of its sender. */
+static void hear_header(struct gossip *g, uint64_t now_ms, const struct message *m,
+                        size_t len, struct gossip_effects *out)
+{
+    news_hear(g, now_ms, &m->sender, NEWS_RUMOR, out);
+    struct peer *peer = members_peer(&g->members, m->sender.id);
+    if (!peer)
+        return;
+    g->newest_ms = now_ms;
+    peer->heard_ms = now_ms;
+    peer->digest = m->digest;
+    peer->members_digest = m->members_digest;
+    peer->bytes_in += len;
+    if (machine_is_self(g, m->to) &&
+        seen_compare(m->known_epoch, m->known_number, peer->known_epoch,
+                     peer->known_number) > 0) {
+        peer->known_epoch = m->known_epoch;
+        peer->known_number = m->known_number;
+    }
+    sync_notice(g, now_ms, peer);
+}
+
+static void hear_news(struct gossip *g, uint64_t now_ms, const struct message *m,
+                      struct gossip_effects *out)
+{
+    for (size_t i = 0; i < m->n_members; i++)
+        news_hear(g, now_ms, &m->members[i], NEWS_RUMOR, out);
+}
+
+int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                   struct endpoint from, struct bytes datagram,
+                   struct gossip_effects *out)
+{
+    struct message m;
+    begin(g);
+    set_wall(g, now_ms, at_unix_ms);
+    int err = g->is_started ? decode(g, datagram, &m) : ERR_NOT_READY;
+    if (err < 0)
+        return err;
+    hear_header(g, now_ms, &m, datagram.len, out);
+    hear_news(g, now_ms, &m, out);
+    switch (m.kind) {
+    case MESSAGE_PING:
+        swim_hear_ping(g, now_ms, from, &m, out);
+        break;
+    case MESSAGE_PING_REQ:
+        swim_hear_ping_req(g, now_ms, from, &m, out);
+        break;
+    case MESSAGE_ACK:
+        swim_hear_ack(g, now_ms, &m, out);
+        break;
+    case MESSAGE_NACK:
+        swim_hear_nack(g, &m);
+        break;
+    case MESSAGE_PUSH:
+        push_hear(g, now_ms, from, NULL, &m, out);
+        break;
+    case MESSAGE_NEWS:
+    case MESSAGE_SEEN:
+        break; /* all of it is in the header and the news */
+    case MESSAGE_SYNC:
+    case MESSAGE_SYNC_REPLY:
+    case MESSAGE_BUSY:
+    case MESSAGE_MEMBERS:
+    case MESSAGE_ENTRIES:
+    case MESSAGE_CREDIT:
+    case MESSAGE_END:
+    case MESSAGE_CHECK:
+    case MESSAGE_LIST:
+    case MESSAGE_DONE:
+    case MESSAGE_KINDS:
+        g->metrics->drop_malformed++;
+        err = ERR_INVALID;
+        break;
+    }
+    /* An answer to a joining node's question is followed by the comparison that makes it
+     * ready. */
+    if (!g->is_ready && g->join.is_active && g->members.roles[ROLE_LIVE].n > 0 &&
+        !sync_is_running(g) && now_ms >= g->sync.next_ms)
+        g->join.next_ms = now_ms;
+    join_tick(g, now_ms, out);
+    batch_flush(&g->batch, out);
+    return err;
+}
+
+void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to,
+                    struct gossip_effects *out)
+{
+    begin(g);
+    if (g->is_started && !g->is_leaving)
+        swim_refused(g, now_ms, to, out);
+    batch_flush(&g->batch, out);
+}
+
+void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream,
+                          struct gossip_effects *out)
+{
+    begin(g);
+    struct stream *s = stream_find(g, stream);
+    if (!s && stream > STREAM_OWN_MAX) {
+        (void)stream_accept(g, now_ms, stream, out);
+    } else if (!s) {
+        effect_stream_close(out, stream); /* given up while it was being opened */
+    } else if (!s->is_open) {
+        s->is_open = true;
+        if (s->use == USE_SYNC)
+            sync_stream_opened(g, now_ms, s, out);
+        else if (s->use == USE_PUSH)
+            push_stream_opened(g, now_ms, s, out);
+        else if (s->use == USE_PROBE)
+            swim_stream_opened(g, now_ms, s, out);
+    }
+    batch_flush(&g->batch, out);
+}
+
+static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *out)
+{
+    static const struct endpoint nowhere;
+    switch (m->kind) {
+    case MESSAGE_PING:
+        hear_news(g, now_ms, m, out);
+        swim_stream_ping(g, now_ms, s, m, out);
+        break;
+    case MESSAGE_ACK:
+        swim_hear_ack(g, now_ms, m, out);
+        stream_close(s, out);
+        break;
+    case MESSAGE_PUSH:
+        push_hear(g, now_ms, nowhere, s, m, out);
+        break;
+    case MESSAGE_SEEN:
+        if (s->use == USE_PUSH && m->known_number >= s->range.through)
+            stream_close(s, out);
+        break;
+    case MESSAGE_SYNC:
+    case MESSAGE_SYNC_REPLY:
+    case MESSAGE_BUSY:
+    case MESSAGE_MEMBERS:
+    case MESSAGE_ENTRIES:
+    case MESSAGE_CREDIT:
+    case MESSAGE_END:
+    case MESSAGE_CHECK:
+    case MESSAGE_LIST:
+    case MESSAGE_DONE:
+        if (sync_hear(g, now_ms, s, m, out))
+            join_synced(g, out);
+        break;
+    case MESSAGE_PING_REQ:
+    case MESSAGE_NACK:
+    case MESSAGE_NEWS:
+    case MESSAGE_KINDS:
+        g->metrics->drop_malformed++;
+        stream_close(s, out);
+        break;
+    }
+}
+
+int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                        uint32_t stream, struct bytes frame, struct gossip_effects *out)
+{
+    struct message m;
+    begin(g);
+    set_wall(g, now_ms, at_unix_ms);
+    struct stream *s = stream_find(g, stream);
+    if (!s || !g->is_started)
+        return 0; /* it was closed by us and has not heard of it yet */
+    int err = decode(g, frame, &m);
+    if (err == 0 && s->is_ours && !node_id_equal(m.sender.id, s->peer))
+        err = ERR_INVALID;
+    if (err < 0) {
+        stream_close(s, out);
+        return err;
+    }
+    stream_touch(s, now_ms);
+    hear_header(g, now_ms, &m, frame.len, out);
+    hear_frame(g, now_ms, s, &m, out);
+    batch_flush(&g->batch, out);
+    return 0;
+}
+
+void gossip_stream_closed(struct gossip *g, uint64_t now_ms, uint32_t stream,
+                          struct gossip_effects *out)
+{
+    (void)now_ms;
+    (void)out;
+    struct stream *s = stream_find(g, stream);
+    if (s)
+        stream_drop(s);
+}
+
+void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                 struct gossip_effects *out)
+{
+    begin(g);
+    set_wall(g, now_ms, at_unix_ms);
+    if (!g->is_started)
+        return;
+    join_tick(g, now_ms, out);
+    push_tick(g, now_ms, out);
+    swim_tick(g, now_ms, out);
+    sync_tick(g, now_ms, out);
+    batch_flush(&g->batch, out);
+}
+
+uint64_t gossip_deadline_ms(const struct gossip *g)
+{
+    if (!g->is_started)
+        return UINT64_MAX;
+    const uint64_t all[] = {swim_deadline_ms(g), push_deadline_ms(g), sync_deadline_ms(g),
+                            join_deadline_ms(g)};
+    uint64_t deadline = UINT64_MAX;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        deadline = all[i] < deadline ? all[i] : deadline;
+    return deadline;
+}
+
+/* ---- writing ---- */
+
+int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                   struct bytes key, struct bytes value, uint64_t *ret_number,
+                   struct gossip_effects *out)
+{
+    enum { OVERHEAD = 8192 }; /* keys, numbers and checks beside the value */
+    begin(g);
+    set_wall(g, now_ms, at_unix_ms);
+    if (key.len == 0 || key.len > KEY_LEN_MAX)
+        return ERR_BOUND;
+    if (out->arena.limit && out->arena.used + value.len + OVERHEAD > out->arena.limit)
+        return -ENOMEM;
+    /* The caller's key may be that of the entry which is about to be replaced. */
+    struct bytes own_key = arena_bytes(&g->scratch, key);
+    if (!own_key.at)
+        return -ENOMEM;
+    uint64_t before = g->number;
+    int err = entries_write(g, now_ms, own_key, value, ret_number, out);
+    if (g->number != before)
+        push_fresh(g, now_ms);
+    batch_flush(&g->batch, out);
+    return err;
+}
+
+size_t gossip_known_by(const struct gossip *g, uint64_t number)
+{
+    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
+    size_t n = 1;
+    for (size_t i = 0; i < live->n; i++) {
+        const struct peer *peer = live->at[i];
+        n += peer->member.state == MEMBER_ALIVE &&
+             (number == 0 ||
+              (peer->known_epoch == g->epoch && peer->known_number >= number));
+    }
+    return n;
+}
+
+void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
+{
+    begin(g);
+    if (g->is_leaving || !g->is_started)
+        return;
+    news_leave(g, now_ms, out);
+    g->is_leaving = true;
+    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
+    for (size_t i = 0; i < live->n && i < DIRECT_MEMBERS; i++) {
+        struct message m = machine_message(g, now_ms, MESSAGE_NEWS, live->at[i]);
+        machine_send(g, live->at[i]->member.endpoint, live->at[i], &m, true, out);
+    }
+    batch_flush(&g->batch, out);
+}
+
+int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
+                  struct gossip_effects *out)
+{
+    begin(g);
+    const struct peer *peer = members_peer(&g->members, id);
+    if (!peer)
+        return ERR_NOT_FOUND;
+    if (peer->member.state != MEMBER_DEAD && peer->member.state != MEMBER_LEFT)
+        return ERR_INVALID;
+    int err = entries_forget(g, now_ms, peer, out);
+    push_fresh(g, now_ms);
+    batch_flush(&g->batch, out);
+    return err;
+}
+
+/* ---- reading ---- */
+
+const struct members *gossip_members(const struct gossip *g)
+{
+    return &g->members;
+}
+
+const struct table *gossip_table(const struct gossip *g)
+{
+    return &g->table;
+}
+
+bool gossip_is_ready(const struct gossip *g)
+{
+    return g->is_ready;
+}
+
+uint64_t gossip_newest_ms(const struct gossip *g)
+{
+    return g->newest_ms;
+}
+
+size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen)
+{
+    *ret_seen = g->seen.numbers;
+    return g->seen.n;
+}
+
+/* A peer with our digest has our table, so it has seen what we have. */
+bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *ret_view)
+{
+    const struct peer *peer = members_peer(&g->members, id);
+    if (!peer || peer->heard_ms == 0)
+        return false;
+    bool is_equal = peer->digest == g->table.digest;
+    *ret_view = (struct peer_view){
+        .digest = peer->digest,
+        .heard_ms = peer->heard_ms,
+        .seen = is_equal ? g->seen.numbers : peer->seen,
+        .n_seen = is_equal ? g->seen.n : peer->n_seen,
+        .bytes_in = peer->bytes_in,
+        .bytes_out = peer->bytes_out,
+    };
+    return true;
+}
+
+size_t gossip_rumors(const struct gossip *g)
+{
+    return g->rumors.n + g->push.n + (g->number > g->push.told);
+}

@@ -1,0 +1,114 @@
+/* Joining.  A node that has nobody to ask is ready at once; one that remembers peers
+ * gives them a few probe periods first, or after a power cut every node would believe to
+ * be the last. */
+#include "gossip/join.h"
+
+#include "core/trace.h"
+#include "gossip/swim.h"
+#include "gossip/sync.h"
+
+enum {
+    FIRST_WAIT_MS = 250,
+    ALONE_PERIODS = 3,
+    REMEMBERED_MAX = 32, /* remembered peers asked at a time */
+    READY_TRIES = 20,    /* for addresses given to a node that is ready already */
+};
+
+static void become_ready(struct gossip *g, const char *why, struct gossip_effects *fx)
+{
+    if (g->is_ready)
+        return;
+    g->is_ready = true;
+    trace(g->tracer, "ready: %s", why);
+    (void)effect_add(fx, GOSSIP_READY);
+}
+
+void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
+                struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    j->n_seeds = 0;
+    for (size_t i = 0; i < n && j->n_seeds < SEEDS_MAX; i++) {
+        if (!endpoint_equal(&seeds[i], &g->self->member.endpoint))
+            j->seeds[j->n_seeds++] = seeds[i];
+    }
+    size_t n_remembered = g->members.roles[ROLE_DEAD].n;
+    j->is_active = j->n_seeds > 0 || n_remembered > 0;
+    j->wait_ms = FIRST_WAIT_MS;
+    j->next_ms = now_ms;
+    j->n_tries = 0;
+    j->alone_ms = 0;
+    if (j->n_seeds == 0 && n_remembered > 0)
+        j->alone_ms = now_ms + (uint64_t)ALONE_PERIODS * g->profile.probe_period_ms;
+    if (!j->is_active)
+        become_ready(g, "alone", fx);
+    join_tick(g, now_ms, fx);
+}
+
+void join_synced(struct gossip *g, struct gossip_effects *fx)
+{
+    if (!g->is_ready)
+        g->join.is_active = false;
+    become_ready(g, "compared with a member", fx);
+}
+
+static bool is_met(const struct gossip *g, const struct endpoint *at)
+{
+    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
+    for (size_t i = 0; i < live->n; i++) {
+        if (endpoint_equal(&live->at[i]->member.endpoint, at))
+            return true;
+    }
+    return false;
+}
+
+static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct peer *remembered[REMEMBERED_MAX], *member;
+    size_t n =
+        members_draw(&g->members, ROLE_DEAD, &g->rng, NULL, remembered, REMEMBERED_MAX);
+    size_t n_unmet = 0;
+    for (size_t i = 0; i < g->join.n_seeds; i++) {
+        if (is_met(g, &g->join.seeds[i]))
+            continue;
+        n_unmet++;
+        swim_ping_address(g, now_ms, g->join.seeds[i], fx);
+    }
+    if (g->is_ready && (n_unmet < g->join.n_seeds || g->join.n_tries >= READY_TRIES)) {
+        g->join.is_active = false;
+        return;
+    }
+    for (size_t i = 0; i < n && !g->is_ready; i++)
+        swim_ping(g, now_ms, remembered[i], fx);
+    if (!g->is_ready &&
+        members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &member, 1) == 1)
+        sync_with(g, now_ms, member, fx);
+}
+
+void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    if (!j->is_active || g->is_leaving)
+        return;
+    if (j->alone_ms && now_ms >= j->alone_ms && g->members.roles[ROLE_LIVE].n == 0) {
+        j->is_active = false; /* the dead are probed for ever all the same */
+        become_ready(g, "nobody I remember answers", fx);
+        return;
+    }
+    if (now_ms < j->next_ms)
+        return;
+    uint64_t longest = 2 * (uint64_t)g->profile.probe_period_ms;
+    ask(g, now_ms, fx);
+    j->n_tries++;
+    j->next_ms = now_ms + j->wait_ms;
+    j->wait_ms = j->wait_ms * 3 / 2 < longest ? j->wait_ms * 3 / 2 : longest;
+}
+
+uint64_t join_deadline_ms(const struct gossip *g)
+{
+    const struct join *j = &g->join;
+    if (!j->is_active || g->is_leaving)
+        return UINT64_MAX;
+    bool may_be_alone = j->alone_ms && g->members.roles[ROLE_LIVE].n == 0;
+    return may_be_alone && j->alone_ms < j->next_ms ? j->alone_ms : j->next_ms;
+}

@@ -1,0 +1,128 @@
+/* Headers, rumors in the space that is left, and the way out.  See machine.h. */
+#include "gossip/machine.h"
+
+#include <stddef.h>
+
+#include "core/trace.h"
+
+struct message_member machine_member(const struct peer *peer)
+{
+    struct message_member m = {
+        .id = peer->member.id,
+        .name = peer->member.name,
+        .endpoint = peer->member.endpoint,
+        .state = peer->member.state,
+        .incarnation = peer->member.incarnation,
+    };
+    if (m.state == MEMBER_SUSPECT)
+        m.accuser = peer->accuser;
+    return m;
+}
+
+bool machine_is_self(const struct gossip *g, struct node_id id)
+{
+    return node_id_equal(g->self->member.id, id);
+}
+
+size_t machine_n_live(const struct gossip *g)
+{
+    return g->members.roles[ROLE_LIVE].n + 1;
+}
+
+uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms)
+{
+    return g->at_unix_ms + (now_ms > g->at_now_ms ? now_ms - g->at_now_ms : 0);
+}
+
+struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_kind kind,
+                               const struct peer *to)
+{
+    struct message m = {
+        .kind = kind,
+        .sender = machine_member(g->self),
+        .digest = g->table.digest,
+        .members_digest = g->members.digest,
+        .at_unix_ms = machine_unix_ms(g, now_ms),
+    };
+    if (to) {
+        m.to = to->member.id;
+        const struct seen_number *seen = seen_find(&g->seen, to->member.id);
+        if (seen) {
+            m.known_epoch = seen->epoch;
+            m.known_number = seen->number;
+        }
+    }
+    return m;
+}
+
+struct telling {
+    struct message *message;
+    const struct peer *first; /* told already */
+    size_t left;
+};
+
+static bool tell(void *ctx, struct rumor *r)
+{
+    struct telling *t = ctx;
+    const struct peer *peer =
+        (const struct peer *)(const void *)((const char *)r -
+                                            offsetof(struct peer, rumor));
+    struct message_member m = machine_member(peer);
+    size_t size = message_member_size(&m);
+    if (size > t->left || t->message->n_members == NEWS_MAX)
+        return false;
+    if (peer != t->first)
+        t->message->members[t->message->n_members++] = m;
+    t->left -= size;
+    return true;
+}
+
+static void add_rumors(struct gossip *g, const struct peer *to, struct message *m)
+{
+    struct telling t = {.message = m, .left = MESSAGE_DATAGRAM_MAX - MESSAGE_HEADER_SIZE};
+    m->members = arena_array(&g->scratch, NEWS_MAX, sizeof(*m->members));
+    m->n_members = 0;
+    if (!m->members)
+        return;
+    if (to && to->member.state != MEMBER_ALIVE) {
+        t.first = to;
+        m->members[m->n_members++] = machine_member(to);
+        t.left -= message_member_size(&m->members[0]);
+    }
+    unsigned limit = rumor_limit(g->profile.retransmit_mult, machine_n_live(g));
+    (void)rumor_take(&g->rumors, limit, tell, &t);
+}
+
+void machine_send(struct gossip *g, struct endpoint at, struct peer *to,
+                  struct message *m, bool has_rumors, struct gossip_effects *fx)
+{
+    batch_flush(&g->batch, fx);
+    if (has_rumors)
+        add_rumors(g, to, m);
+    struct bytes out;
+    if (at.family == 0 || message_encode(m, &g->scratch, &out) < 0 ||
+        out.len > MESSAGE_DATAGRAM_MAX) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    if (to)
+        to->bytes_out += out.len;
+    effect_send(fx, at, out);
+}
+
+void machine_send_frame(struct gossip *g, uint32_t stream, struct message *m,
+                        struct gossip_effects *fx)
+{
+    batch_flush(&g->batch, fx);
+    struct bytes out;
+    if (message_encode(m, &g->scratch, &out) < 0 || out.len > FRAME_MAX) {
+        g->metrics->drop_bound++;
+        trace(g->tracer, "stream %u: a frame of kind %d is too large", stream,
+              (int)m->kind);
+        return;
+    }
+    struct peer *peer = members_peer(&g->members, m->to);
+    if (peer)
+        peer->bytes_out += out.len;
+    effect_stream_send(fx, stream, out);
+}

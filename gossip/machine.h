@@ -1,0 +1,148 @@
+/* The state that the parts of gossip share, and how they speak: every message leaves through
+ * here, with its header and the rumors that fit.
+ *
+ * Order of the parts, lowest first: machine (this), news (what is believed of members), entries
+ * (what enters the table), swim (probing), push (fresh entries), sync (comparing tables), gossip
+ * (the face, which composes them). */
+#ifndef GOSSIP_MACHINE_H
+#define GOSSIP_MACHINE_H
+
+#include "gossip/effect.h"
+#include "gossip/member.h"
+#include "gossip/rumor.h"
+#include "gossip/seen.h"
+#include "gossip/table.h"
+#include "proto/codec.h"
+
+enum {
+    RELAYS_MAX = 128,      /* probes made for others at one time; each lives one probe period */
+    PUSHES_MAX = 1024,     /* ranges waiting to be passed on; a sync brings what was dropped */
+    STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
+    SEEDS_MAX = 64,        /* addresses to join by */
+    DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
+    NEWS_MAX = 24,         /* members in one datagram */
+    HEALTH_SCORE_MAX = 8,  /* Lifeguard, section IV-A */
+    SCRATCH_MAX = 32 << 20 /* a frame of the smallest parts decodes to some 20 MB */
+};
+
+/* ---- the parts' own state ---- */
+
+struct relay {
+    struct node_id requester;
+    struct endpoint requester_endpoint;
+    struct node_id target;
+    uint32_t sequence, their_sequence;
+    uint64_t nack_ms, expires_ms; /* expires_ms 0: free */
+};
+
+struct swim {
+    struct node_id target; /* of the running probe; zero: none */
+    uint32_t sequence;
+    uint64_t sent_ms, timeout_ms, deadline_ms; /* timeout_ms 0: already indirect */
+    bool is_acked;
+    unsigned n_asked, n_nacks;
+    uint32_t next_sequence;
+    uint64_t next_ms, rejoin_ms, gossip_ms; /* next probe, next probe of the dead, next rumors */
+    size_t cursor, dead_cursor;
+    unsigned health; /* Lifeguard's local health: 0 well, HEALTH_SCORE_MAX very late */
+    struct relay relays[RELAYS_MAX];
+    uint64_t reap_ms;
+    uint64_t left_ms; /* when the leave has been told enough; 0: not leaving */
+};
+
+/* A range to pass on; its entries are looked up when it is sent. */
+struct push_range {
+    struct node_id writer, from; /* from: who told us */
+    uint64_t epoch, after, through;
+    unsigned rounds; /* left */
+};
+
+struct push {
+    uint64_t told;     /* own numbers up to here have been sent once */
+    uint64_t due_ms;   /* own fresh entries or waiting ranges go out; 0: nothing waits */
+    uint64_t retry_ms; /* who has not answered is told again; 0: all have */
+    unsigned n_retries;
+    struct push_range ranges[PUSHES_MAX];
+    size_t n;
+};
+
+enum stream_use { USE_UNKNOWN, USE_SYNC, USE_PUSH, USE_PROBE };
+
+struct stream {
+    uint32_t id; /* 0: free */
+    bool is_ours, is_open;
+    enum stream_use use;
+    struct node_id peer;
+    uint64_t idle_ms; /* closed when nothing happened until then */
+    struct push_range range;  /* USE_PUSH */
+    uint32_t sequence;        /* USE_PROBE */
+    /* USE_SYNC */
+    bool is_greeted, has_sent_all, has_all, sends_members, is_listing;
+    unsigned credit;
+    struct node_id member_cursor, cursor_writer;
+    uint64_t cursor_epoch, cursor_number;
+    struct seen_number *theirs; /* malloc'ed, sorted by writer */
+    size_t n_theirs;
+};
+
+struct sync {
+    struct stream streams[STREAMS_MAX];
+    uint32_t next_id;
+    struct node_id candidate; /* differs from us; zero: none */
+    uint64_t candidate_ms;    /* when it is asked, if it still differs */
+    uint64_t next_ms;         /* not before: between two comparisons of our own */
+    uint64_t periodic_ms;
+};
+
+struct join {
+    struct endpoint seeds[SEEDS_MAX];
+    size_t n_seeds;
+    bool is_active;
+    uint64_t next_ms, wait_ms;
+    unsigned n_tries;
+    uint64_t alone_ms; /* ready by then even if nobody answers; 0: never */
+};
+
+struct gossip {
+    struct gossip_profile profile;
+    const struct tracer *tracer;
+    struct metrics *metrics; /* never NULL */
+    struct metrics no_metrics;
+    struct rng rng;
+    struct hybrid_clock clock;
+    struct arena scratch; /* of the running step */
+    struct batch batch;   /* of the running step */
+
+    struct members members;
+    struct peer *self;
+    struct rumor_queue rumors;
+    struct table table;
+    struct seen seen;
+    uint64_t epoch, number; /* of our own writes */
+    uint64_t at_unix_ms, at_now_ms;
+
+    struct swim swim;
+    struct push push;
+    struct sync sync;
+    struct join join;
+    bool is_ready, is_started, is_leaving, has_left;
+    uint64_t newest_ms;
+};
+
+/* ---- speaking ---- */
+
+struct message_member machine_member(const struct peer *peer);
+bool machine_is_self(const struct gossip *g, struct node_id id);
+size_t machine_n_live(const struct gossip *g); /* self included, suspects too */
+uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms);
+/* A message with its header filled; `to` may be NULL (nobody known is at the address). */
+struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_kind kind,
+                               const struct peer *to);
+/* Encode and send.  With `has_rumors` the space left carries rumors: first what is believed of
+ * `to` if that is not good (Lifeguard's buddy rule), then the queue's. */
+void machine_send(struct gossip *g, struct endpoint at, struct peer *to, struct message *m,
+                  bool has_rumors, struct gossip_effects *fx);
+void machine_send_frame(struct gossip *g, uint32_t stream, struct message *m,
+                        struct gossip_effects *fx);
+
+#endif

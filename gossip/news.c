@@ -1,0 +1,314 @@
+/* SWIM's suspicion and refutation (Das et al. 2002, section 4.2) with Lifeguard's
+ * shrinking suspicion (Dadgar et al. 2018, section IV-B). */
+#include "gossip/news.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/trace.h"
+#include "gossip/entries.h"
+#include "gossip/stored.h"
+
+enum {
+    INCARNATION_MAX = 1 << 30, /* beyond it nobody could refute */
+    NEEDED_CONFIRMATIONS = 3,  /* Lifeguard's K */
+    /* a suspect has this long, or 1.5 periods, for an answer: hosts stall */
+    FLOOR_MS = 1500,
+    /* up to here a newcomer's name is compared with all others */
+    NAME_CLASH_MEMBERS = 1000,
+};
+
+/* ---- the store ---- */
+
+static void persist_peer(struct gossip *g, const struct peer *peer,
+                         struct gossip_effects *fx)
+{
+    char key[5 + sizeof(peer->member.id.at)] = "peer/";
+    memcpy(key + 5, peer->member.id.at, sizeof(peer->member.id.at));
+    struct bytes value = stored_peer_encode(&peer->member, &fx->arena);
+    if (value.at)
+        batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
+                  value);
+}
+
+static void persist_incarnation(struct gossip *g, struct gossip_effects *fx)
+{
+    struct bytes value = stored_number_encode(0, g->self->member.incarnation, &fx->arena);
+    struct bytes key = arena_bytes(&fx->arena, bytes_of_text("incarnation"));
+    if (value.at)
+        batch_add(&g->batch, fx, STORE_LOCAL, key, value);
+}
+
+int news_restore_incarnation(struct gossip *g, struct bytes value)
+{
+    uint64_t epoch, incarnation;
+    if (stored_number_decode(value, &epoch, &incarnation) < 0)
+        return ERR_DAMAGED;
+    struct member self = g->self->member;
+    if (incarnation >= self.incarnation && incarnation < INCARNATION_MAX)
+        self.incarnation = (uint32_t)incarnation + 1;
+    members_update(&g->members, g->self, &self, true, &g->rng);
+    return 0;
+}
+
+/* A remembered peer counts as dead at the incarnation before its last: it is looked for,
+ * and any word from itself brings it back without a refutation. */
+int news_restore_peer(struct gossip *g, struct bytes value)
+{
+    struct member member;
+    if (stored_peer_decode(value, &member) < 0)
+        return ERR_DAMAGED;
+    if (members_peer(&g->members, member.id))
+        return 0;
+    member.state = MEMBER_DEAD;
+    member.changed_ms = g->self->member.changed_ms;
+    if (member.incarnation > 0)
+        member.incarnation--;
+    struct peer *peer;
+    int err = members_add(&g->members, &member, false, &g->rng, &peer);
+    if (err == 0)
+        peer->reap_at_ms = member.changed_ms + g->profile.reap_after_ms;
+    return err < 0 ? err : 0;
+}
+
+void news_start(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    (void)now_ms;
+    persist_incarnation(g, fx);
+    for (size_t i = 0; i < g->members.n; i++)
+        effect_member(fx, &g->members.at[i]->member, g->members.at[i]->member.state);
+}
+
+/* ---- suspicion ---- */
+
+static uint64_t suspicion_ms(const struct gossip *g, size_t n_confirmations)
+{
+    double n = (double)machine_n_live(g);
+    double period = g->profile.probe_period_ms;
+    double min = g->profile.suspicion_mult * log10(n + 1) * period;
+    double floor = 1.5 * period < FLOOR_MS ? FLOOR_MS : 1.5 * period;
+    min = min < floor ? floor : min;
+    double max = min * g->profile.suspicion_max_mult;
+    double needed = n - 2 < NEEDED_CONFIRMATIONS ? n - 2 : NEEDED_CONFIRMATIONS;
+    if (needed < 1)
+        return (uint64_t)min;
+    double shrunk =
+        max - (max - min) * log((double)n_confirmations + 1) / log(needed + 1);
+    return (uint64_t)(shrunk < min ? min : shrunk);
+}
+
+/* True when this accuser is the first to say so. */
+static bool accuse(struct peer *peer, struct node_id accuser)
+{
+    for (size_t i = 0; i < peer->n_accusers; i++) {
+        if (node_id_equal(peer->accusers[i], accuser))
+            return false;
+    }
+    if (peer->n_accusers == ACCUSERS_MAX || node_id_is_zero(accuser))
+        return false;
+    peer->accusers[peer->n_accusers++] = accuser;
+    peer->accuser = accuser;
+    return true;
+}
+
+static void set_deadline(const struct gossip *g, struct peer *peer)
+{
+    size_t n_confirmations = peer->n_accusers ? peer->n_accusers - 1 : 0;
+    peer->dead_at_ms = peer->suspected_ms + suspicion_ms(g, n_confirmations);
+}
+
+/* In a small cluster everybody, in a large one a few, ask a suspect at once whether it
+ * lives: its answer refutes, its silence confirms. */
+static void begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer,
+                            struct node_id accuser)
+{
+    peer->n_accusers = 0;
+    peer->accuser = (struct node_id){0};
+    peer->suspected_ms = now_ms;
+    (void)accuse(peer, accuser);
+    set_deadline(g, peer);
+    size_t n = machine_n_live(g);
+    bool asks = n <= DIRECT_MEMBERS || machine_is_self(g, accuser) ||
+                rng_chance(&g->rng, 3.0 / (double)n);
+    peer->repeat_ms = asks ? now_ms : 0;
+}
+
+/* ---- changes ---- */
+
+static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
+                   const struct member *to, bool is_fresh, struct gossip_effects *fx)
+{
+    enum member_state was = peer->member.state;
+    struct member next = *to;
+    next.changed_ms = was == to->state ? peer->member.changed_ms : now_ms;
+    if (peer->member.incarnation != to->incarnation)
+        peer->known_number = 0;
+    bool is_same_peer = strcmp(peer->member.name, to->name) == 0 &&
+                        endpoint_equal(&peer->member.endpoint, &to->endpoint) &&
+                        peer->member.incarnation == to->incarnation;
+    members_update(&g->members, peer, &next, peer == g->self, &g->rng);
+    if (!is_same_peer && peer != g->self)
+        persist_peer(g, peer, fx);
+    if (to->state == MEMBER_DEAD || to->state == MEMBER_LEFT)
+        peer->reap_at_ms = now_ms + g->profile.reap_after_ms +
+                           rng_below(&g->rng, g->profile.reap_after_ms / 16 + 1);
+    if (is_fresh)
+        rumor_put(&g->rumors, &peer->rumor);
+    trace(g->tracer, "%s %s incarnation=%u", member_state_name(to->state), to->name,
+          to->incarnation);
+    effect_member(fx, &peer->member, was);
+}
+
+static void notice_clash(struct gossip *g, const struct member *member)
+{
+    if (!g->tracer || g->members.n > NAME_CLASH_MEMBERS)
+        return;
+    for (size_t i = 0; i < g->members.n; i++) {
+        const struct member *other = &g->members.at[i]->member;
+        if (strcmp(other->name, member->name) == 0 &&
+            !node_id_equal(other->id, member->id) && other->state == MEMBER_ALIVE)
+            trace(g->tracer, "two members are named %s", member->name);
+    }
+}
+
+static void add(struct gossip *g, uint64_t now_ms, const struct member *member,
+                const struct message_member *m, bool is_fresh, struct gossip_effects *fx)
+{
+    struct peer *peer;
+    if ((member->state == MEMBER_DEAD || member->state == MEMBER_LEFT) &&
+        entries_is_forgotten(g, member->id, member->incarnation))
+        return;
+    notice_clash(g, member);
+    struct member first = *member;
+    first.changed_ms = now_ms;
+    if (members_add(&g->members, &first, false, &g->rng, &peer) < 0) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    if (member->state == MEMBER_SUSPECT)
+        begin_suspicion(g, now_ms, peer, m->accuser);
+    peer->reap_at_ms = now_ms + g->profile.reap_after_ms;
+    persist_peer(g, peer, fx);
+    if (is_fresh)
+        rumor_put(&g->rumors, &peer->rumor);
+    trace(g->tracer, "%s %s incarnation=%u new", member_state_name(member->state),
+          member->name, member->incarnation);
+    effect_member(fx, &peer->member, peer->member.state);
+}
+
+/* Someone holds a belief of ourselves that is not ours: ours gets the higher incarnation.
+ */
+static void hear_of_self(struct gossip *g, uint64_t now_ms,
+                         const struct message_member *m, struct gossip_effects *fx)
+{
+    struct member self = g->self->member;
+    bool is_same = m->state == MEMBER_ALIVE && strcmp(m->name, self.name) == 0 &&
+                   endpoint_equal(&m->endpoint, &self.endpoint);
+    if (m->incarnation < self.incarnation ||
+        (m->incarnation == self.incarnation && is_same) || g->is_leaving)
+        return;
+    if (m->state == MEMBER_SUSPECT && g->swim.health < HEALTH_SCORE_MAX)
+        g->swim.health++;
+    self.incarnation = m->incarnation + 1;
+    trace(g->tracer, "refute: i am not %s", member_state_name(m->state));
+    change(g, now_ms, g->self, &self, true, fx);
+    persist_incarnation(g, fx);
+}
+
+/* The same suspicion from one more member shortens it. */
+static void confirm(struct gossip *g, struct peer *peer, const struct message_member *m,
+                    bool is_fresh)
+{
+    if (!accuse(peer, m->accuser))
+        return;
+    set_deadline(g, peer);
+    if (is_fresh)
+        rumor_put(&g->rumors, &peer->rumor);
+}
+
+static bool is_name_fine(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == '/')
+            return false;
+    }
+    return len > 0 && len <= NAME_LEN_MAX;
+}
+
+void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+               enum news_source source, struct gossip_effects *fx)
+{
+    if (!is_name_fine(m->name) || m->endpoint.family == 0 ||
+        m->incarnation >= INCARNATION_MAX) {
+        g->metrics->drop_malformed++;
+        return;
+    }
+    if (machine_is_self(g, m->id)) {
+        hear_of_self(g, now_ms, m, fx);
+        return;
+    }
+    struct member to = {
+        .id = m->id,
+        .endpoint = m->endpoint,
+        .state = m->state,
+        .incarnation = m->incarnation,
+    };
+    memcpy(to.name, m->name, strlen(m->name));
+    bool is_fresh = source == NEWS_RUMOR;
+    struct peer *peer = members_peer(&g->members, m->id);
+    if (!peer) {
+        add(g, now_ms, &to, m, is_fresh, fx);
+        return;
+    }
+    bool is_live =
+        peer->member.state == MEMBER_ALIVE || peer->member.state == MEMBER_SUSPECT;
+    if (source == NEWS_SYNC && to.state == MEMBER_DEAD && is_live)
+        to.state = MEMBER_SUSPECT;
+    if (to.incarnation == peer->member.incarnation && to.state == MEMBER_SUSPECT &&
+        peer->member.state == MEMBER_SUSPECT) {
+        confirm(g, peer, m, is_fresh);
+        return;
+    }
+    if (to.incarnation < peer->member.incarnation ||
+        (to.incarnation == peer->member.incarnation && to.state <= peer->member.state))
+        return;
+    if (to.state == MEMBER_SUSPECT)
+        begin_suspicion(g, now_ms, peer, m->accuser);
+    change(g, now_ms, peer, &to, is_fresh, fx);
+}
+
+void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer,
+                  struct gossip_effects *fx)
+{
+    struct member to = peer->member;
+    struct node_id self = g->self->member.id;
+    if (to.state == MEMBER_SUSPECT) {
+        if (accuse(peer, self)) {
+            set_deadline(g, peer);
+            rumor_put(&g->rumors, &peer->rumor);
+        }
+        return;
+    }
+    to.state = MEMBER_SUSPECT;
+    begin_suspicion(g, now_ms, peer, self);
+    change(g, now_ms, peer, &to, true, fx);
+}
+
+void news_dead(struct gossip *g, uint64_t now_ms, struct peer *peer,
+               struct gossip_effects *fx)
+{
+    assert(peer->member.state == MEMBER_SUSPECT);
+    struct member to = peer->member;
+    to.state = MEMBER_DEAD;
+    change(g, now_ms, peer, &to, true, fx);
+}
+
+void news_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct member to = g->self->member;
+    to.state = MEMBER_LEFT;
+    change(g, now_ms, g->self, &to, true, fx);
+}

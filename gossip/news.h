@@ -1,0 +1,29 @@
+/* What is believed of members: merging what is heard, suspicion, refutation.
+ *
+ * Beliefs order by (incarnation, state) with alive < suspect < dead < left; the greater one wins,
+ * whoever says it and in whatever order it arrives. */
+#ifndef GOSSIP_NEWS_H
+#define GOSSIP_NEWS_H
+
+#include "gossip/machine.h"
+
+enum news_source {
+    NEWS_RUMOR, /* passed on as fresh news */
+    NEWS_SYNC,  /* from somebody's list: never passed on; a death in it is only a suspicion */
+};
+
+void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+               enum news_source source, struct gossip_effects *fx);
+/* Our own probe of an alive member failed. */
+void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
+/* A suspicion was not refuted in time. */
+void news_dead(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
+/* We go: tell it. */
+void news_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
+
+/* Remembered peers and our own incarnation. */
+int news_restore_peer(struct gossip *g, struct bytes value);
+int news_restore_incarnation(struct gossip *g, struct bytes value);
+void news_start(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
+
+#endif

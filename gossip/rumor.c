@@ -1,0 +1,91 @@
+/* Rumors in rings by how often they were told, so that taking costs what is taken and not
+ * what waits.  SWIM (Das et al. 2002), section 4.1. */
+#include "gossip/rumor.h"
+
+static void ring_init(struct rumor *head)
+{
+    head->next = head;
+    head->prev = head;
+}
+
+static void ring_push(struct rumor *head, struct rumor *r)
+{
+    r->next = head->next;
+    r->prev = head;
+    head->next->prev = r;
+    head->next = r;
+}
+
+static void ring_remove(struct rumor *r)
+{
+    r->prev->next = r->next;
+    r->next->prev = r->prev;
+}
+
+void rumor_init(struct rumor_queue *q)
+{
+    for (size_t i = 0; i <= RUMOR_TOLD_MAX; i++)
+        ring_init(&q->heads[i]);
+    q->n = 0;
+}
+
+void rumor_put(struct rumor_queue *q, struct rumor *r)
+{
+    rumor_drop(q, r);
+    r->told = 0;
+    r->is_queued = true;
+    ring_push(&q->heads[0], r);
+    q->n++;
+}
+
+void rumor_drop(struct rumor_queue *q, struct rumor *r)
+{
+    if (!r->is_queued)
+        return;
+    ring_remove(r);
+    r->is_queued = false;
+    q->n--;
+}
+
+unsigned rumor_limit(unsigned mult, size_t n_members)
+{
+    unsigned digits = 1;
+    for (size_t reach = 9; reach < n_members; reach = reach * 10 + 9)
+        digits++;
+    unsigned limit = mult * digits;
+    return limit < RUMOR_TOLD_MAX ? limit : RUMOR_TOLD_MAX;
+}
+
+size_t rumor_take(struct rumor_queue *q, unsigned limit,
+                  bool (*take)(void *ctx, struct rumor *r), void *ctx)
+{
+    /* What was told waits aside until the walk is over, or it would be offered again. */
+    struct rumor told;
+    ring_init(&told);
+    size_t n = 0;
+    bool has_room = true;
+    for (size_t i = 0; i <= RUMOR_TOLD_MAX && has_room; i++) {
+        struct rumor *head = &q->heads[i];
+        while (head->next != head && has_room) {
+            struct rumor *r = head->next;
+            has_room = take(ctx, r);
+            if (!has_room)
+                break;
+            ring_remove(r);
+            ring_push(&told, r);
+            n++;
+        }
+    }
+    while (told.next != &told) {
+        struct rumor *r = told.next;
+        ring_remove(r);
+        r->told++;
+        if (r->told >= limit) {
+            r->is_queued = false;
+            q->n--;
+        } else {
+            ring_push(&q->heads[r->told], r);
+        }
+    }
+    return n;
+}

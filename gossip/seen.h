@@ -1,0 +1,42 @@
+/* What a node has seen of every writer: the number up to which nothing is missing, and a few
+ * spans beyond it that arrived out of order (scuttlebutt, van Renesse et al. 2008).
+ *
+ * The claim "seen up to n" means: every entry of this writer up to n is in the table, or was
+ * superseded by an entry that is in the table or lies beyond what is seen of its own writer. */
+#ifndef GOSSIP_SEEN_H
+#define GOSSIP_SEEN_H
+
+#include "gossip/state.h"
+
+enum {
+    SEEN_WRITERS_MAX = 4 * MEMBERS_MAX, /* also those that left long ago; 4 MB at the most */
+    SEEN_SPANS = 4,                     /* pushes of one writer that overtook each other */
+};
+
+struct seen_spans {
+    struct {
+        uint64_t after, through;
+    } at[SEEN_SPANS]; /* of the writer's current epoch, in no order; through 0: free */
+};
+
+struct seen {
+    struct seen_number *numbers; /* sorted by writer */
+    struct seen_spans *spans;    /* of the same index */
+    size_t n, cap;
+};
+
+void seen_init(struct seen *s);
+void seen_fini(struct seen *s);
+/* NULL when nothing was ever seen of the writer. */
+const struct seen_number *seen_find(const struct seen *s, struct node_id writer);
+/* The first index whose writer is not less than `writer`; s->n at the end. */
+size_t seen_at_least(const struct seen *s, struct node_id writer);
+/* Everything in (after, through] of the writer's epoch has been merged.  A newer epoch begins
+ * with after = 0; older epochs are no news.  Returns 1 when this was news (also a span kept for
+ * later), 0 when it was not, ERR_BOUND for one writer too many, -ENOMEM. */
+int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t after,
+                 uint64_t through);
+/* (epoch, number) order. */
+int seen_compare(uint64_t epoch_a, uint64_t number_a, uint64_t epoch_b, uint64_t number_b);
+
+#endif

@@ -1,0 +1,28 @@
+/* The gossip streams of this node, ours and those accepted: a bounded table with idle times.
+ * What is said on them belongs to swim, push and sync. */
+#ifndef GOSSIP_STREAM_H
+#define GOSSIP_STREAM_H
+
+#include "gossip/machine.h"
+
+enum {
+    STREAM_IDLE_MS = 15 * 1000,
+    STREAM_OWN_MAX = (1u << 31) - 1, /* ids with the top bit set are of accepted streams */
+};
+
+/* Connect to a peer.  NULL when all places are taken. */
+struct stream *stream_connect(struct gossip *g, uint64_t now_ms, const struct peer *to,
+                              enum stream_use use, struct gossip_effects *fx);
+/* The host accepted one.  NULL when there is no place: it has been told to close it. */
+struct stream *stream_accept(struct gossip *g, uint64_t now_ms, uint32_t id,
+                             struct gossip_effects *fx);
+struct stream *stream_find(struct gossip *g, uint32_t id); /* NULL: not ours any more */
+/* The one of ours that leads to a peer; NULL. */
+struct stream *stream_to(struct gossip *g, struct node_id peer, enum stream_use use);
+size_t stream_count(const struct gossip *g, bool is_ours, enum stream_use use);
+void stream_touch(struct stream *s, uint64_t now_ms);
+/* Forget it; `stream_close` also tells the host. */
+void stream_drop(struct stream *s);
+void stream_close(struct stream *s, struct gossip_effects *fx);
+
+#endif

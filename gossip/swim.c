@@ -1,0 +1,423 @@
+/* One probe runs at a time:
+ *
+ *     next_ms          timeout_ms                    deadline_ms = next next_ms
+ *        |  ping  ------->|  ping-req to k others, and a stream  ---->|  failed: suspect
+ *        |  ack: done     |  ack through one of them: done            |
+ *
+ * SWIM (Das et al. 2002), sections 3 and 4.3; Lifeguard (Dadgar et al. 2018), section
+ * IV-A: a late node has reason to doubt itself, so its probes get slower and more
+ * patient. */
+#include "gossip/swim.h"
+
+#include "core/trace.h"
+#include "gossip/entries.h"
+#include "gossip/news.h"
+
+enum {
+    ASKED_MAX = 8,         /* members that probe for us */
+    REAP_CHECK_MS = 60000, /* how often the whole list is looked through */
+    LEAVE_ROUNDS = 5,      /* a leave is told in so many gossip periods */
+    FANOUT_MAX = 16,
+    /* so few keep their order: shuffled, one may wait nearly two rounds */
+    UNSHUFFLED_MAX = 4,
+    REPEATS_PER_TIMEOUT = 4, /* how often a suspect is asked again */
+    /* suspects asked again at once; the rest waits for the next tick */
+    REPEATS_PER_TICK = 32,
+};
+
+static uint64_t patience(const struct gossip *g)
+{
+    return g->swim.health + 1;
+}
+
+static void health_add(struct gossip *g, int change)
+{
+    int health = (int)g->swim.health + change;
+    health = health < 0 ? 0 : health > HEALTH_SCORE_MAX ? HEALTH_SCORE_MAX : health;
+    g->swim.health = (unsigned)health;
+}
+
+void swim_start(struct gossip *g, uint64_t now_ms)
+{
+    struct swim *s = &g->swim;
+    /* Nodes that start together would otherwise probe in step for ever. */
+    s->next_ms = now_ms + 1 + rng_below(&g->rng, g->profile.probe_period_ms);
+    s->rejoin_ms = now_ms + g->profile.rejoin_period_ms;
+    s->reap_ms = now_ms + REAP_CHECK_MS;
+    s->next_sequence = (uint32_t)rng_next(&g->rng);
+}
+
+/* ---- asking ---- */
+
+static void ping(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
+                 struct gossip_effects *fx)
+{
+    struct message m = machine_message(g, now_ms, MESSAGE_PING, to);
+    m.sequence = sequence;
+    machine_send(g, to->member.endpoint, to, &m, true, fx);
+}
+
+void swim_ping(struct gossip *g, uint64_t now_ms, struct peer *to,
+               struct gossip_effects *fx)
+{
+    ping(g, now_ms, to, 0, fx);
+}
+
+void swim_ping_address(struct gossip *g, uint64_t now_ms, struct endpoint at,
+                       struct gossip_effects *fx)
+{
+    struct message m = machine_message(g, now_ms, MESSAGE_PING, NULL);
+    machine_send(g, at, NULL, &m, true, fx);
+}
+
+static struct peer *next_target(struct gossip *g)
+{
+    struct peer_list *live = &g->members.roles[ROLE_LIVE];
+    if (live->n == 0)
+        return NULL;
+    if (g->swim.cursor >= live->n && live->n <= UNSHUFFLED_MAX) {
+        g->swim.cursor = 0;
+    } else if (g->swim.cursor >= live->n) {
+        rng_shuffle(&g->rng, live->at, live->n, sizeof(struct peer *));
+        for (size_t i = 0; i < live->n; i++)
+            live->at[i]->place[ROLE_LIVE] = i + 1;
+        g->swim.cursor = 0;
+    }
+    return live->at[g->swim.cursor++];
+}
+
+static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    uint64_t period = g->profile.probe_period_ms * patience(g);
+    s->next_ms = now_ms + period;
+    struct peer *to = next_target(g);
+    if (!to)
+        return;
+    s->target = to->member.id;
+    s->sequence = s->next_sequence = s->next_sequence % (UINT32_MAX - 1) + 1;
+    s->sent_ms = now_ms;
+    s->timeout_ms = now_ms + g->profile.probe_timeout_ms * patience(g);
+    s->deadline_ms = s->next_ms;
+    s->is_acked = false;
+    s->n_asked = s->n_nacks = 0;
+    g->metrics->probes++;
+    ping(g, now_ms, to, s->sequence, fx);
+}
+
+static void go_indirect(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    struct peer *target = members_peer(&g->members, s->target);
+    struct peer *asked[ASKED_MAX];
+    size_t k =
+        g->profile.indirect_probes < ASKED_MAX ? g->profile.indirect_probes : ASKED_MAX;
+    s->timeout_ms = 0;
+    if (!target)
+        return;
+    size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, target, asked, k);
+    for (size_t i = 0; i < n; i++) {
+        struct message m = machine_message(g, now_ms, MESSAGE_PING_REQ, asked[i]);
+        m.sequence = s->sequence;
+        m.has_target = true;
+        m.target = machine_member(target);
+        machine_send(g, asked[i]->member.endpoint, asked[i], &m, true, fx);
+    }
+    s->n_asked = (unsigned)n;
+    struct stream *stream = stream_connect(g, now_ms, target, USE_PROBE, fx);
+    if (stream) {
+        stream->sequence = s->sequence;
+        stream->idle_ms = s->deadline_ms;
+    }
+    trace(g->tracer, "no ack from %s in time: asking %zu others", target->member.name, n);
+}
+
+/* Those we asked answer at least that they tried; the fewer do, the likelier it is that
+ * the trouble is ours. */
+static void end_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    struct peer *target = members_peer(&g->members, s->target);
+    s->target = (struct node_id){0};
+    if (s->is_acked || !target || target->place[ROLE_LIVE] == 0)
+        return;
+    g->metrics->probe_failures++;
+    health_add(g, s->n_asked > s->n_nacks ? (int)(s->n_asked - s->n_nacks)
+                  : s->n_asked            ? 0
+                                          : 1);
+    trace(g->tracer, "no ack from %s", target->member.name);
+    news_suspect(g, now_ms, target, fx);
+}
+
+/* ---- answering ---- */
+
+void swim_hear_ping(struct gossip *g, uint64_t now_ms, struct endpoint from,
+                    const struct message *m, struct gossip_effects *fx)
+{
+    struct peer *peer = members_peer(&g->members, m->sender.id);
+    struct message ack = machine_message(g, now_ms, MESSAGE_ACK, peer);
+    ack.sequence = m->sequence;
+    machine_send(g, from, peer, &ack, true, fx);
+}
+
+void swim_hear_ping_req(struct gossip *g, uint64_t now_ms, struct endpoint from,
+                        const struct message *m, struct gossip_effects *fx)
+{
+    struct peer *target = m->has_target ? members_peer(&g->members, m->target.id) : NULL;
+    struct relay *place = NULL;
+    for (size_t i = 0; i < RELAYS_MAX && !place; i++) {
+        if (g->swim.relays[i].expires_ms == 0)
+            place = &g->swim.relays[i];
+    }
+    if (!target || target == g->self || !place) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    g->swim.next_sequence = g->swim.next_sequence % (UINT32_MAX - 1) + 1;
+    *place = (struct relay){
+        .requester = m->sender.id,
+        .requester_endpoint = from,
+        .target = target->member.id,
+        .sequence = g->swim.next_sequence,
+        .their_sequence = m->sequence,
+        .nack_ms = now_ms + g->profile.probe_timeout_ms * 4 / 5,
+        .expires_ms = now_ms + g->profile.probe_period_ms,
+    };
+    ping(g, now_ms, target, place->sequence, fx);
+}
+
+static void answer_relay(struct gossip *g, uint64_t now_ms, const struct relay *relay,
+                         enum message_kind kind, struct gossip_effects *fx)
+{
+    struct peer *requester = members_peer(&g->members, relay->requester);
+    struct peer *target = members_peer(&g->members, relay->target);
+    if (!requester || !target)
+        return;
+    struct message m = machine_message(g, now_ms, kind, requester);
+    m.sequence = relay->their_sequence;
+    m.has_target = true;
+    m.target = machine_member(target);
+    machine_send(g, relay->requester_endpoint, requester, &m, true, fx);
+}
+
+void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
+                   struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    struct node_id who = m->has_target ? m->target.id : m->sender.id;
+    if (m->sequence == 0)
+        return;
+    if (!node_id_is_zero(s->target) && m->sequence == s->sequence &&
+        node_id_equal(who, s->target)) {
+        struct peer *peer = members_peer(&g->members, who);
+        if (peer && !m->has_target)
+            peer->member.rtt_us = (uint32_t)(now_ms - s->sent_ms) * 1000 + 1;
+        if (!s->is_acked)
+            health_add(g, -1);
+        s->is_acked = true;
+        s->timeout_ms = 0;
+        return;
+    }
+    for (size_t i = 0; i < RELAYS_MAX; i++) {
+        struct relay *relay = &s->relays[i];
+        if (relay->expires_ms == 0 || relay->sequence != m->sequence ||
+            !node_id_equal(relay->target, who))
+            continue;
+        answer_relay(g, now_ms, relay, MESSAGE_ACK, fx);
+        *relay = (struct relay){0};
+        return;
+    }
+}
+
+void swim_hear_nack(struct gossip *g, const struct message *m)
+{
+    struct swim *s = &g->swim;
+    if (m->sequence == s->sequence && m->has_target &&
+        node_id_equal(m->target.id, s->target) && s->n_nacks < s->n_asked)
+        s->n_nacks++;
+}
+
+void swim_refused(struct gossip *g, uint64_t now_ms, struct endpoint at,
+                  struct gossip_effects *fx)
+{
+    const struct peer *target = members_peer(&g->members, g->swim.target);
+    if (target && !g->swim.is_acked && g->swim.timeout_ms != 0 &&
+        endpoint_equal(&target->member.endpoint, &at))
+        go_indirect(g, now_ms, fx);
+}
+
+/* ---- probing by stream: datagrams may be lost while hosts live ---- */
+
+void swim_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
+                        struct gossip_effects *fx)
+{
+    const struct peer *peer = members_peer(&g->members, s->peer);
+    struct message m = machine_message(g, now_ms, MESSAGE_PING, peer);
+    m.sequence = s->sequence;
+    if (peer && peer->member.state != MEMBER_ALIVE) {
+        struct message_member belief = machine_member(peer);
+        m.members = &belief;
+        m.n_members = 1;
+        machine_send_frame(g, s->id, &m, fx);
+        return;
+    }
+    machine_send_frame(g, s->id, &m, fx);
+}
+
+void swim_stream_ping(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const struct message *m, struct gossip_effects *fx)
+{
+    struct message ack =
+        machine_message(g, now_ms, MESSAGE_ACK, members_peer(&g->members, m->sender.id));
+    ack.sequence = m->sequence;
+    machine_send_frame(g, s->id, &ack, fx);
+}
+
+/* ---- time ---- */
+
+static void tick_rumors(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    struct peer *to[FANOUT_MAX];
+    if (g->rumors.n == 0 || now_ms < s->gossip_ms || g->members.roles[ROLE_LIVE].n == 0)
+        return;
+    s->gossip_ms = now_ms + g->profile.gossip_period_ms;
+    size_t fanout =
+        g->profile.gossip_fanout < FANOUT_MAX ? g->profile.gossip_fanout : FANOUT_MAX;
+    size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, to, fanout);
+    for (size_t i = 0; i < n && g->rumors.n > 0; i++) {
+        struct message m = machine_message(g, now_ms, MESSAGE_NEWS, to[i]);
+        machine_send(g, to[i]->member.endpoint, to[i], &m, true, fx);
+    }
+}
+
+static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
+    size_t n_repeats = 0;
+    /* Backwards: a suspect that is declared dead leaves the list, the last takes its
+     * place. */
+    for (size_t i = suspects->n; i-- > 0;) {
+        struct peer *peer = suspects->at[i];
+        if (now_ms >= peer->dead_at_ms) {
+            news_dead(g, now_ms, peer, fx);
+        } else if (peer->repeat_ms && now_ms >= peer->repeat_ms &&
+                   n_repeats < REPEATS_PER_TICK) {
+            peer->repeat_ms = now_ms + g->profile.probe_timeout_ms / REPEATS_PER_TIMEOUT;
+            n_repeats++;
+            swim_ping(g, now_ms, peer, fx);
+            if (now_ms - peer->suspected_ms >= g->profile.probe_timeout_ms * patience(g))
+                news_suspect(g, now_ms, peer, fx);
+        }
+    }
+}
+
+static void tick_dead(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    const struct peer_list *dead = &g->members.roles[ROLE_DEAD];
+    if (dead->n == 0 || now_ms < g->swim.rejoin_ms)
+        return;
+    g->swim.rejoin_ms = now_ms + g->profile.rejoin_period_ms;
+    swim_ping(g, now_ms, dead->at[g->swim.dead_cursor++ % dead->n], fx);
+}
+
+static void tick_relays(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    for (size_t i = 0; i < RELAYS_MAX; i++) {
+        struct relay *relay = &g->swim.relays[i];
+        if (relay->expires_ms == 0)
+            continue;
+        if (relay->nack_ms && now_ms >= relay->nack_ms) {
+            relay->nack_ms = 0;
+            answer_relay(g, now_ms, relay, MESSAGE_NACK, fx);
+        }
+        if (now_ms >= relay->expires_ms)
+            *relay = (struct relay){0};
+    }
+}
+
+static void tick_reap(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    if (now_ms < g->swim.reap_ms)
+        return;
+    g->swim.reap_ms = now_ms + REAP_CHECK_MS;
+    for (size_t i = g->members.n; i-- > 0;) {
+        struct peer *peer = g->members.at[i];
+        if (peer == g->self || peer->member.state < MEMBER_DEAD)
+            continue;
+        if (!entries_drop_forgotten(g, peer, fx) && now_ms >= peer->reap_at_ms) {
+            (void)entries_forget(g, now_ms, peer, fx);
+            g->push.due_ms = now_ms;
+        }
+        /* Forgetting removes one member at most, this one. */
+    }
+}
+
+static void tick_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    if (now_ms < g->swim.left_ms || g->has_left)
+        return;
+    g->has_left = true;
+    (void)effect_add(fx, GOSSIP_LEFT);
+}
+
+void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct swim *s = &g->swim;
+    tick_rumors(g, now_ms, fx);
+    tick_relays(g, now_ms, fx);
+    if (g->is_leaving) {
+        if (s->left_ms == 0)
+            s->left_ms = now_ms + LEAVE_ROUNDS * g->profile.gossip_period_ms;
+        tick_leave(g, now_ms, fx);
+        return;
+    }
+    bool is_running = !node_id_is_zero(s->target);
+    if (is_running && s->timeout_ms != 0 && now_ms >= s->timeout_ms)
+        go_indirect(g, now_ms, fx);
+    if (is_running && now_ms >= s->deadline_ms)
+        end_probe(g, now_ms, fx);
+    if (now_ms >= s->next_ms)
+        begin_probe(g, now_ms, fx);
+    tick_suspects(g, now_ms, fx);
+    tick_dead(g, now_ms, fx);
+    tick_reap(g, now_ms, fx);
+}
+
+static void sooner(uint64_t *deadline, uint64_t at)
+{
+    if (at != 0 && at < *deadline)
+        *deadline = at;
+}
+
+uint64_t swim_deadline_ms(const struct gossip *g)
+{
+    const struct swim *s = &g->swim;
+    uint64_t deadline = g->is_leaving ? UINT64_MAX : s->next_ms;
+    if (g->rumors.n > 0 && g->members.roles[ROLE_LIVE].n > 0)
+        sooner(&deadline, s->gossip_ms ? s->gossip_ms : 1);
+    for (size_t i = 0; i < RELAYS_MAX; i++) {
+        if (s->relays[i].expires_ms != 0) {
+            sooner(&deadline, s->relays[i].nack_ms);
+            sooner(&deadline, s->relays[i].expires_ms);
+        }
+    }
+    if (g->is_leaving) {
+        if (!g->has_left)
+            sooner(&deadline, s->left_ms ? s->left_ms : 1);
+        return deadline;
+    }
+    if (!node_id_is_zero(s->target)) {
+        sooner(&deadline, s->timeout_ms);
+        sooner(&deadline, s->deadline_ms);
+    }
+    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
+    for (size_t i = 0; i < suspects->n; i++) {
+        sooner(&deadline, suspects->at[i]->dead_at_ms);
+        sooner(&deadline, suspects->at[i]->repeat_ms);
+    }
+    if (g->members.roles[ROLE_DEAD].n > 0)
+        sooner(&deadline, s->rejoin_ms);
+    sooner(&deadline, s->reap_ms);
+    return deadline;
+}

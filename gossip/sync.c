@@ -1,0 +1,543 @@
+/* One comparison, seen from either side.  Anti-entropy as in scuttlebutt (van Renesse et
+ * al. 2008), with bucket hashes as the first and the last word. */
+#include "gossip/sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/trace.h"
+#include "gossip/entries.h"
+#include "gossip/news.h"
+
+_Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
+               "the wire carries every bucket");
+
+enum {
+    INCOMING_MAX = 4, /* comparisons that others run with us at one time */
+    WINDOW = 2,       /* frames under way; each answered by a CREDIT */
+    FRAME_ROOM =
+        64 << 10, /* of entries or members in one frame; more only for one large entry */
+    SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
+    LIST_MAX = 8192,       /* hashes in one LIST: 64 KiB */
+    REPAIR_ROOM =
+        256
+        << 10, /* of entries sent in answer to one LIST; the next comparison goes on */
+};
+
+void sync_start(struct gossip *g, uint64_t now_ms)
+{
+    g->sync.periodic_ms = now_ms + g->profile.sync_period_ms / 2 +
+                          rng_below(&g->rng, g->profile.sync_period_ms + 1);
+    g->sync.next_id = (uint32_t)rng_below(&g->rng, 1000);
+}
+
+bool sync_is_running(const struct gossip *g)
+{
+    return stream_count(g, true, USE_SYNC) > 0;
+}
+
+/* A push may be under way, so a difference has to last a little, longer where pushes take
+ * more steps; and in a large busy cluster tables always differ somewhere. */
+static uint64_t pause_ms(const struct gossip *g)
+{
+    uint64_t period = g->profile.gossip_period_ms;
+    return machine_n_live(g) <= DIRECT_MEMBERS ? period : 5 * period;
+}
+
+void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
+               struct gossip_effects *fx)
+{
+    if (sync_is_running(g))
+        return;
+    g->sync.next_ms = now_ms + pause_ms(g);
+    g->sync.candidate = (struct node_id){0};
+    if (stream_connect(g, now_ms, peer, USE_SYNC, fx))
+        trace(g->tracer, "compare with %s", peer->member.name);
+}
+
+void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
+{
+    if (peer->digest == g->table.digest || peer->place[ROLE_LIVE] == 0 ||
+        !node_id_is_zero(g->sync.candidate) || g->is_leaving)
+        return;
+    g->sync.candidate = peer->member.id;
+    g->sync.candidate_ms = now_ms + pause_ms(g);
+}
+
+/* ---- greeting ---- */
+
+static void add_buckets(struct gossip *g, struct message *m)
+{
+    m->buckets = g->table.hashes;
+    m->n_buckets = TABLE_BUCKETS;
+}
+
+static void send_greeting(struct gossip *g, uint64_t now_ms, struct stream *s,
+                          enum message_kind kind, struct gossip_effects *fx)
+{
+    struct message m =
+        machine_message(g, now_ms, kind, members_peer(&g->members, s->peer));
+    m.to = s->peer;
+    add_buckets(g, &m);
+    size_t n = g->seen.n < SEEN_FRAME_MAX ? g->seen.n : SEEN_FRAME_MAX;
+    m.seen = arena_array(&g->scratch, n, sizeof(*m.seen));
+    if (!m.seen)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const struct seen_number *from = &g->seen.numbers[i];
+        m.seen[i] = (struct message_seen){from->writer, from->epoch, from->number};
+    }
+    m.n_seen = n;
+    machine_send_frame(g, s->id, &m, fx);
+}
+
+static int compare_seen(const void *a, const void *b)
+{
+    const struct seen_number *left = a, *right = b;
+    return node_id_compare(left->writer, right->writer);
+}
+
+static struct seen_number *copy_seen(const struct message *m)
+{
+    struct seen_number *out = calloc(m->n_seen + 1, sizeof(*out));
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < m->n_seen; i++)
+        out[i] =
+            (struct seen_number){m->seen[i].writer, m->seen[i].epoch, m->seen[i].number};
+    qsort(out, m->n_seen, sizeof(*out), compare_seen);
+    return out;
+}
+
+/* Kept per peer while the cluster is small enough for all vectors to be held. */
+static void remember_seen(struct gossip *g, struct stream *s, const struct message *m)
+{
+    struct peer *peer = members_peer(&g->members, s->peer);
+    enum { KEPT_MAX = 1 << 20 };
+    if (!peer || m->n_seen * g->members.n > KEPT_MAX)
+        return;
+    struct seen_number *copy = copy_seen(m);
+    if (!copy)
+        return;
+    free(peer->seen);
+    peer->seen = copy;
+    peer->n_seen = m->n_seen;
+}
+
+static int greeted(struct gossip *g, struct stream *s, const struct message *m)
+{
+    s->theirs = copy_seen(m);
+    if (!s->theirs || m->n_seen > SEEN_WRITERS_MAX)
+        return ERR_MALFORMED;
+    s->n_theirs = m->n_seen;
+    s->is_greeted = true;
+    s->credit = WINDOW;
+    s->sends_members = m->members_digest != g->members.digest;
+    remember_seen(g, s, m);
+    g->metrics->syncs++;
+    return 0;
+}
+
+static struct seen_number their_seen(const struct stream *s, struct node_id writer)
+{
+    struct seen_number probe = {.writer = writer};
+    const struct seen_number *found =
+        s->n_theirs ? bsearch(&probe, s->theirs, s->n_theirs, sizeof(probe), compare_seen)
+                    : NULL;
+    return found ? *found : probe;
+}
+
+/* ---- sending what the other lacks ---- */
+
+static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
+                         struct gossip_effects *fx)
+{
+    size_t i = members_at_least(&g->members, s->member_cursor), n = 0, left = FRAME_ROOM;
+    struct message_member *list =
+        arena_array(&g->scratch, FRAME_ROOM / 64, sizeof(*list));
+    if (!list)
+        return false;
+    for (; i < g->members.n; i++) {
+        list[n] = machine_member(g->members.at[i]);
+        size_t size = message_member_size(&list[n]);
+        if (size > left)
+            break;
+        left -= size;
+        n++;
+    }
+    s->sends_members = i < g->members.n;
+    if (s->sends_members)
+        s->member_cursor = g->members.at[i]->member.id;
+    struct message m =
+        machine_message(g, now_ms, MESSAGE_MEMBERS, members_peer(&g->members, s->peer));
+    m.members = list;
+    m.n_members = n;
+    machine_send_frame(g, s->id, &m, fx);
+    return true;
+}
+
+struct frame {
+    struct message_range *ranges;
+    size_t n, cap, entries_cap, left;
+};
+
+static struct message_range *frame_range(struct gossip *g, struct frame *f,
+                                         struct node_id writer, uint64_t epoch,
+                                         uint64_t after)
+{
+    if (arena_grow(&g->scratch, (void **)&f->ranges, f->n, &f->cap, sizeof(*f->ranges)) <
+        0)
+        return NULL;
+    struct message_range *range = &f->ranges[f->n++];
+    *range = (struct message_range){.writer = writer, .epoch = epoch, .after = after};
+    f->entries_cap = 0;
+    f->left -= f->left < MESSAGE_RANGE_SIZE ? f->left : MESSAGE_RANGE_SIZE;
+    return range;
+}
+
+static bool frame_entry(struct gossip *g, struct frame *f, const struct entry *e)
+{
+    struct message_range *range = &f->ranges[f->n - 1];
+    size_t size = message_entry_size(e->key, e->value);
+    bool is_first = f->n == 1 && range->n_entries == 0;
+    if (size > f->left && !is_first)
+        return false;
+    if (arena_grow(&g->scratch, (void **)&range->entries, range->n_entries,
+                   &f->entries_cap, sizeof(*range->entries)) < 0)
+        return false;
+    range->entries[range->n_entries++] = (struct message_entry){
+        .key = e->key,
+        .value = e->value,
+        .number = e->number,
+        .generation = e->generation,
+        .stamp = e->stamp,
+    };
+    f->left -= size < f->left ? size : f->left;
+    return true;
+}
+
+/* Add what one writer has between the cursor and what we have seen.  True when all of it
+ * fits. */
+static bool frame_writer(struct gossip *g, struct stream *s, struct frame *f,
+                         const struct seen_number *seen)
+{
+    struct seen_number from = their_seen(s, seen->writer);
+    if (node_id_equal(s->cursor_writer, seen->writer) &&
+        seen_compare(s->cursor_epoch, s->cursor_number, from.epoch, from.number) > 0)
+        from = (struct seen_number){seen->writer, s->cursor_epoch, s->cursor_number};
+    if (seen_compare(from.epoch, from.number, seen->epoch, seen->number) >= 0)
+        return true;
+    struct skip_node *node =
+        table_from(&g->table, seen->writer, from.epoch, from.number + 1);
+    s->cursor_writer = seen->writer;
+    s->cursor_epoch = from.epoch;
+    s->cursor_number = from.number;
+    struct message_range *range = NULL;
+    for (; node; node = node->next[0]) {
+        const struct entry *e = &((const struct slot *)node->item)->entry;
+        if (!node_id_equal(e->writer, seen->writer) ||
+            seen_compare(e->epoch, e->number, seen->epoch, seen->number) > 0)
+            break;
+        if (!range || range->epoch != e->epoch)
+            range = frame_range(g, f, seen->writer, e->epoch,
+                                e->epoch == from.epoch ? from.number : 0);
+        if (!range)
+            return false;
+        if (!frame_entry(g, f, e)) {
+            /* An empty range would claim what is not there. */
+            if (range->n_entries == 0)
+                f->n--;
+            return false;
+        }
+        range->through = e->number;
+        s->cursor_epoch = e->epoch;
+        s->cursor_number = e->number;
+    }
+    if (!range || range->epoch != seen->epoch)
+        range = frame_range(g, f, seen->writer, seen->epoch,
+                            seen->epoch == from.epoch ? from.number : 0);
+    if (!range)
+        return false;
+    range->through = seen->number;
+    s->cursor_epoch = seen->epoch;
+    s->cursor_number = seen->number;
+    return f->left > MESSAGE_RANGE_SIZE;
+}
+
+static void send_ranges(struct gossip *g, uint64_t now_ms, struct stream *s,
+                        struct frame *f, struct gossip_effects *fx)
+{
+    struct message m =
+        machine_message(g, now_ms, MESSAGE_ENTRIES, members_peer(&g->members, s->peer));
+    m.ranges = f->ranges;
+    m.n_ranges = f->n;
+    machine_send_frame(g, s->id, &m, fx);
+}
+
+/* False when nothing was left to send. */
+static bool send_entries(struct gossip *g, uint64_t now_ms, struct stream *s,
+                         struct gossip_effects *fx)
+{
+    struct frame f = {.left = FRAME_ROOM};
+    for (size_t i = seen_at_least(&g->seen, s->cursor_writer); i < g->seen.n; i++) {
+        struct seen_number seen = g->seen.numbers[i];
+        if (!frame_writer(g, s, &f, &seen))
+            break;
+    }
+    if (f.n > 0)
+        send_ranges(g, now_ms, s, &f, fx);
+    return f.n > 0;
+}
+
+static void send_plain(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       enum message_kind kind, struct gossip_effects *fx)
+{
+    struct message m =
+        machine_message(g, now_ms, kind, members_peer(&g->members, s->peer));
+    m.to = s->peer;
+    if (kind == MESSAGE_CHECK)
+        add_buckets(g, &m);
+    machine_send_frame(g, s->id, &m, fx);
+}
+
+static void pump(struct gossip *g, uint64_t now_ms, struct stream *s,
+                 struct gossip_effects *fx)
+{
+    while (s->credit > 0 && !s->has_sent_all) {
+        if (s->sends_members && send_members(g, now_ms, s, fx)) {
+            s->credit--;
+        } else if (send_entries(g, now_ms, s, fx)) {
+            s->credit--;
+        } else {
+            s->has_sent_all = true;
+            send_plain(g, now_ms, s, MESSAGE_END, fx);
+        }
+    }
+    if (s->is_ours && s->has_sent_all && s->has_all && !s->is_listing) {
+        s->is_listing = true;
+        send_plain(g, now_ms, s, MESSAGE_CHECK, fx);
+    }
+}
+
+/* ---- repairing what still differs ---- */
+
+static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const bool *is_wanted, struct gossip_effects *fx)
+{
+    uint32_t listed[TABLE_BUCKETS];
+    struct message m =
+        machine_message(g, now_ms, MESSAGE_LIST, members_peer(&g->members, s->peer));
+    uint64_t *items = arena_array(&g->scratch, LIST_MAX, sizeof(*items));
+    size_t n = 0, n_listed = 0;
+    for (uint32_t bucket = 0; bucket < TABLE_BUCKETS && items; bucket++) {
+        size_t start = n;
+        const struct slot *slot = g->table.buckets[bucket];
+        if (!is_wanted[bucket])
+            continue;
+        for (; slot && n < LIST_MAX; slot = slot->bucket_next)
+            items[n++] = slot->hash;
+        if (slot && n_listed > 0) {
+            n = start;
+            break;
+        }
+        listed[n_listed++] = bucket;
+    }
+    m.listed = listed;
+    m.n_listed = n_listed;
+    m.items = items;
+    m.n_items = n;
+    if (n_listed > 0)
+        machine_send_frame(g, s->id, &m, fx);
+    return n_listed > 0;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Send what is in these buckets here and not there, as single entries. */
+static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
+                         const struct message *m, struct gossip_effects *fx)
+{
+    struct frame f = {.left = REPAIR_ROOM};
+    qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
+    for (size_t i = 0; i < m->n_listed; i++) {
+        const struct slot *slot = g->table.buckets[m->listed[i]];
+        for (; slot; slot = slot->bucket_next) {
+            if (m->n_items && bsearch(&slot->hash, m->items, m->n_items,
+                                      sizeof(*m->items), compare_hashes))
+                continue;
+            const struct entry *e = &slot->entry;
+            if (!frame_range(g, &f, e->writer, e->epoch, 0))
+                break;
+            if (!frame_entry(g, &f, e)) {
+                f.n--;
+                break;
+            }
+        }
+    }
+    if (f.n > 0)
+        send_ranges(g, now_ms, s, &f, fx);
+}
+
+static void hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *fx)
+{
+    bool is_wanted[TABLE_BUCKETS];
+    bool differs = false;
+    for (size_t i = 0; i < TABLE_BUCKETS; i++) {
+        is_wanted[i] = m->n_buckets && m->buckets[i] != g->table.hashes[i];
+        differs = differs || is_wanted[i];
+    }
+    s->is_listing = differs && send_list(g, now_ms, s, is_wanted, fx);
+    if (!s->is_listing)
+        send_plain(g, now_ms, s, MESSAGE_DONE, fx);
+}
+
+static void hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const struct message *m, struct gossip_effects *fx)
+{
+    bool is_wanted[TABLE_BUCKETS] = {false};
+    if (!s->is_listing || m->n_listed > TABLE_BUCKETS || m->n_items > LIST_MAX) {
+        stream_close(s, fx);
+        return;
+    }
+    for (size_t i = 0; i < m->n_listed; i++)
+        is_wanted[m->listed[i]] = true;
+    if (s->is_ours) {
+        if (!send_list(g, now_ms, s, is_wanted, fx))
+            send_plain(g, now_ms, s, MESSAGE_DONE, fx);
+        send_missing(g, now_ms, s, m, fx);
+        return;
+    }
+    s->is_listing = false;
+    send_missing(g, now_ms, s, m, fx);
+    send_plain(g, now_ms, s, MESSAGE_DONE, fx);
+}
+
+/* ---- hearing ---- */
+
+void sync_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
+                        struct gossip_effects *fx)
+{
+    send_greeting(g, now_ms, s, MESSAGE_SYNC, fx);
+}
+
+static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const struct message *m, struct gossip_effects *fx)
+{
+    if (s->is_ours || s->use != USE_UNKNOWN)
+        return;
+    s->peer = m->sender.id;
+    if (stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
+        send_plain(g, now_ms, s, MESSAGE_BUSY, fx);
+        stream_close(s, fx);
+        return;
+    }
+    s->use = USE_SYNC;
+    if (greeted(g, s, m) < 0) {
+        stream_close(s, fx);
+        return;
+    }
+    send_greeting(g, now_ms, s, MESSAGE_SYNC_REPLY, fx);
+    pump(g, now_ms, s, fx);
+}
+
+static void hear_parts(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *fx)
+{
+    for (size_t i = 0; i < m->n_members; i++)
+        news_hear(g, now_ms, &m->members[i], NEWS_SYNC, fx);
+    for (size_t i = 0; i < m->n_ranges; i++)
+        (void)entries_hear(g, now_ms, &m->ranges[i], fx);
+    if (!s->has_all)
+        send_plain(g, now_ms, s, MESSAGE_CREDIT, fx);
+}
+
+bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
+               const struct message *m, struct gossip_effects *fx)
+{
+    if (m->kind == MESSAGE_SYNC) {
+        hear_sync(g, now_ms, s, m, fx);
+        return false;
+    }
+    bool is_reply = m->kind == MESSAGE_SYNC_REPLY && s->is_ours && !s->is_greeted;
+    if (s->use != USE_SYNC || (is_reply && greeted(g, s, m) < 0) ||
+        (!s->is_greeted && m->kind != MESSAGE_BUSY) || m->kind == MESSAGE_BUSY) {
+        stream_close(s, fx);
+        return false;
+    }
+    if (is_reply)
+        pump(g, now_ms, s, fx);
+    if (m->kind == MESSAGE_MEMBERS || m->kind == MESSAGE_ENTRIES)
+        hear_parts(g, now_ms, s, m, fx);
+    if (m->kind == MESSAGE_END)
+        s->has_all = true;
+    if (m->kind == MESSAGE_CREDIT && s->credit < WINDOW)
+        s->credit++;
+    if (m->kind == MESSAGE_END || m->kind == MESSAGE_CREDIT)
+        pump(g, now_ms, s, fx);
+    if (m->kind == MESSAGE_CHECK && !s->is_ours)
+        hear_check(g, now_ms, s, m, fx);
+    if (m->kind == MESSAGE_LIST)
+        hear_list(g, now_ms, s, m, fx);
+    if (m->kind != MESSAGE_DONE || !s->is_ours)
+        return false;
+    stream_close(s, fx);
+    return true;
+}
+
+/* ---- time ---- */
+
+static void tick_streams(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        struct stream *s = &g->sync.streams[i];
+        if (s->id != 0 && now_ms >= s->idle_ms)
+            stream_close(s, fx);
+    }
+}
+
+static bool can_compare(const struct gossip *g, uint64_t now_ms)
+{
+    return !g->is_leaving && now_ms >= g->sync.next_ms && !sync_is_running(g);
+}
+
+void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    tick_streams(g, now_ms, fx);
+    if (g->is_leaving)
+        return;
+    if (!node_id_is_zero(g->sync.candidate) && now_ms >= g->sync.candidate_ms &&
+        can_compare(g, now_ms)) {
+        struct peer *peer = members_peer(&g->members, g->sync.candidate);
+        g->sync.candidate = (struct node_id){0};
+        if (peer && peer->place[ROLE_LIVE] && peer->digest != g->table.digest)
+            sync_with(g, now_ms, peer, fx);
+    }
+    if (now_ms >= g->sync.periodic_ms) {
+        struct peer *peer;
+        g->sync.periodic_ms = now_ms + g->profile.sync_period_ms;
+        if (members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &peer, 1) == 1)
+            sync_with(g, now_ms, peer, fx);
+    }
+}
+
+uint64_t sync_deadline_ms(const struct gossip *g)
+{
+    uint64_t deadline = g->is_leaving ? UINT64_MAX : g->sync.periodic_ms;
+    if (!g->is_leaving && !node_id_is_zero(g->sync.candidate) && !sync_is_running(g)) {
+        uint64_t at = g->sync.candidate_ms > g->sync.next_ms ? g->sync.candidate_ms
+                                                             : g->sync.next_ms;
+        deadline = at < deadline ? at : deadline;
+    }
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        const struct stream *s = &g->sync.streams[i];
+        if (s->id != 0 && s->idle_ms < deadline)
+            deadline = s->idle_ms;
+    }
+    return deadline;
+}

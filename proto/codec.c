@@ -1,0 +1,331 @@
+/* The one place that knows protobuf-c.  Its structs are built in and decoded into the
+ * caller's arena through an allocator whose free does nothing: the arena is cleared as a
+ * whole. */
+#include "proto/codec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "stratos.pb-c.h"
+
+/* ---- encoding ---- */
+
+static ProtobufCBinaryData data_of(struct bytes in)
+{
+    union {
+        const uint8_t *in;
+        uint8_t *out;
+    } at = {.in = in.at}; /* protobuf-c only reads while packing */
+    return (ProtobufCBinaryData){.len = in.at ? in.len : 0, .data = at.out};
+}
+
+static ProtobufCBinaryData data_of_id(const struct node_id *id)
+{
+    return node_id_is_zero(*id) ? (ProtobufCBinaryData){0} : data_of(BYTES_OF(*id));
+}
+
+static int endpoint_data(const struct endpoint *e, struct arena *a,
+                         ProtobufCBinaryData *ret_data)
+{
+    if (e->family == 0) {
+        *ret_data = (ProtobufCBinaryData){0};
+        return 0;
+    }
+    size_t len = e->family == 4 ? 4 : 16;
+    uint8_t *out = arena_alloc(a, len + 2);
+    if (!out)
+        return -ENOMEM;
+    memcpy(out, e->address, len);
+    out[len] = (uint8_t)(e->port >> 8);
+    out[len + 1] = (uint8_t)e->port;
+    *ret_data = (ProtobufCBinaryData){.len = len + 2, .data = out};
+    return 0;
+}
+
+static Stratos__Member *member_wire(const struct message_member *m, struct arena *a)
+{
+    Stratos__Member *out = arena_alloc(a, sizeof(*out));
+    if (!out)
+        return NULL;
+    stratos__member__init(out);
+    out->id = data_of_id(&m->id);
+    out->name = arena_text(a, m->name ? m->name : "");
+    out->state = (uint32_t)m->state;
+    out->incarnation = m->incarnation;
+    out->accuser = data_of_id(&m->accuser);
+    if (!out->name || endpoint_data(&m->endpoint, a, &out->endpoint) < 0)
+        return NULL;
+    return out;
+}
+
+static Stratos__Entry *entry_wire(const struct message_entry *e, struct arena *a)
+{
+    Stratos__Entry *out = arena_alloc(a, sizeof(*out));
+    if (!out)
+        return NULL;
+    stratos__entry__init(out);
+    out->key = data_of(e->key);
+    out->value = data_of(e->value);
+    out->deleted = e->value.at == NULL;
+    out->number = e->number;
+    out->generation = e->generation;
+    out->stamp = e->stamp;
+    return out;
+}
+
+static Stratos__Range *range_wire(const struct message_range *r, struct arena *a)
+{
+    Stratos__Range *out = arena_alloc(a, sizeof(*out));
+    if (!out)
+        return NULL;
+    stratos__range__init(out);
+    out->writer = data_of_id(&r->writer);
+    out->epoch = r->epoch;
+    out->after = r->after;
+    out->through = r->through;
+    out->entries = arena_array(a, r->n_entries, sizeof(void *));
+    if (!out->entries)
+        return NULL;
+    for (size_t i = 0; i < r->n_entries; i++) {
+        out->entries[i] = entry_wire(&r->entries[i], a);
+        if (!out->entries[i])
+            return NULL;
+    }
+    out->n_entries = r->n_entries;
+    return out;
+}
+
+static int lists_wire(const struct message *m, struct arena *a, Stratos__Message *out)
+{
+    out->members = arena_array(a, m->n_members, sizeof(void *));
+    out->ranges = arena_array(a, m->n_ranges, sizeof(void *));
+    out->seen = arena_array(a, m->n_seen, sizeof(void *));
+    Stratos__Seen *seen = arena_array(a, m->n_seen, sizeof(*seen));
+    if (!out->members || !out->ranges || !out->seen || !seen)
+        return -ENOMEM;
+    for (out->n_members = 0; out->n_members < m->n_members; out->n_members++) {
+        out->members[out->n_members] = member_wire(&m->members[out->n_members], a);
+        if (!out->members[out->n_members])
+            return -ENOMEM;
+    }
+    for (out->n_ranges = 0; out->n_ranges < m->n_ranges; out->n_ranges++) {
+        out->ranges[out->n_ranges] = range_wire(&m->ranges[out->n_ranges], a);
+        if (!out->ranges[out->n_ranges])
+            return -ENOMEM;
+    }
+    for (out->n_seen = 0; out->n_seen < m->n_seen; out->n_seen++) {
+        const struct message_seen *from = &m->seen[out->n_seen];
+        Stratos__Seen *to = &seen[out->n_seen];
+        stratos__seen__init(to);
+        to->writer = data_of_id(&from->writer);
+        to->epoch = from->epoch;
+        to->number = from->number;
+        out->seen[out->n_seen] = to;
+    }
+    return 0;
+}
+
+int message_encode(const struct message *m, struct arena *arena, struct bytes *ret_out)
+{
+    Stratos__Message out = STRATOS__MESSAGE__INIT;
+    out.kind = (uint32_t)m->kind;
+    out.sender = member_wire(&m->sender, arena);
+    out.to = data_of_id(&m->to);
+    out.sequence = m->sequence;
+    out.target = m->has_target ? member_wire(&m->target, arena) : NULL;
+    if (!out.sender || (m->has_target && !out.target))
+        return -ENOMEM;
+    out.digest = m->digest;
+    out.members_digest = m->members_digest;
+    out.known_epoch = m->known_epoch;
+    out.known_number = m->known_number;
+    out.at_unix_ms = m->at_unix_ms;
+    out.n_buckets = m->n_buckets;
+    out.buckets = m->buckets;
+    out.n_listed = m->n_listed;
+    out.listed = m->listed;
+    out.n_items = m->n_items;
+    out.items = m->items;
+    if (lists_wire(m, arena, &out) < 0)
+        return -ENOMEM;
+    size_t len = stratos__message__get_packed_size(&out);
+    uint8_t *at = arena_alloc(arena, len);
+    if (!at)
+        return -ENOMEM;
+    (void)stratos__message__pack(&out, at);
+    *ret_out = (struct bytes){at, len};
+    return 0;
+}
+
+/* ---- decoding ---- */
+
+static void *allocate(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void release(void *arena, void *pointer)
+{
+    (void)arena;
+    (void)pointer; /* the arena takes everything back at once */
+}
+
+static int id_of(ProtobufCBinaryData in, bool may_be_empty, struct node_id *ret_id)
+{
+    if (in.len == 0 && may_be_empty) {
+        *ret_id = (struct node_id){0};
+        return 0;
+    }
+    if (in.len != sizeof(ret_id->at))
+        return ERR_MALFORMED;
+    memcpy(ret_id->at, in.data, in.len);
+    return node_id_is_zero(*ret_id) ? ERR_MALFORMED : 0;
+}
+
+static int endpoint_of(ProtobufCBinaryData in, struct endpoint *ret_endpoint)
+{
+    struct endpoint e = {0};
+    if (in.len == 0) {
+        *ret_endpoint = e;
+        return 0;
+    }
+    if (in.len != 6 && in.len != 18)
+        return ERR_MALFORMED;
+    e.family = in.len == 6 ? 4 : 6;
+    memcpy(e.address, in.data, in.len - 2);
+    e.port = (uint16_t)(in.data[in.len - 2] << 8 | in.data[in.len - 1]);
+    *ret_endpoint = e;
+    return 0;
+}
+
+static int member_of(const Stratos__Member *in, struct message_member *ret_member)
+{
+    struct message_member m = {
+        .name = in->name ? in->name : "",
+        .state = (enum member_state)in->state,
+        .incarnation = in->incarnation,
+    };
+    if (in->state > MEMBER_LEFT || strlen(m.name) > NAME_LEN_MAX)
+        return ERR_MALFORMED;
+    int err = id_of(in->id, false, &m.id);
+    if (err == 0)
+        err = id_of(in->accuser, true, &m.accuser);
+    if (err == 0)
+        err = endpoint_of(in->endpoint, &m.endpoint);
+    if (err == 0)
+        *ret_member = m;
+    return err;
+}
+
+static int range_of(const Stratos__Range *in, struct arena *a,
+                    struct message_range *ret_range)
+{
+    struct message_range r = {
+        .epoch = in->epoch,
+        .after = in->after,
+        .through = in->through,
+        .entries = arena_array(a, in->n_entries, sizeof(*r.entries)),
+        .n_entries = in->n_entries,
+    };
+    if (!r.entries)
+        return -ENOMEM;
+    int err = id_of(in->writer, false, &r.writer);
+    for (size_t i = 0; i < in->n_entries && err == 0; i++) {
+        const Stratos__Entry *from = in->entries[i];
+        static const uint8_t none[1];
+        if (from->key.len == 0 || from->key.len > KEY_LEN_MAX)
+            err = ERR_MALFORMED;
+        r.entries[i] = (struct message_entry){
+            .key = {from->key.data, from->key.len},
+            .value = {from->value.len ? from->value.data : none, from->value.len},
+            .number = from->number,
+            .generation = from->generation,
+            .stamp = from->stamp,
+        };
+        if (from->deleted)
+            r.entries[i].value = (struct bytes){0};
+    }
+    if (err == 0)
+        *ret_range = r;
+    return err;
+}
+
+static int lists_of(const Stratos__Message *in, struct arena *a, struct message *m)
+{
+    m->members = arena_array(a, in->n_members, sizeof(*m->members));
+    m->ranges = arena_array(a, in->n_ranges, sizeof(*m->ranges));
+    m->seen = arena_array(a, in->n_seen, sizeof(*m->seen));
+    if (!m->members || !m->ranges || !m->seen)
+        return -ENOMEM;
+    int err = 0;
+    for (; m->n_members < in->n_members && err == 0; m->n_members++)
+        err = member_of(in->members[m->n_members], &m->members[m->n_members]);
+    for (; m->n_ranges < in->n_ranges && err == 0; m->n_ranges++)
+        err = range_of(in->ranges[m->n_ranges], a, &m->ranges[m->n_ranges]);
+    for (; m->n_seen < in->n_seen && err == 0; m->n_seen++) {
+        const Stratos__Seen *from = in->seen[m->n_seen];
+        struct message_seen *to = &m->seen[m->n_seen];
+        err = id_of(from->writer, false, &to->writer);
+        to->epoch = from->epoch;
+        to->number = from->number;
+    }
+    for (size_t i = 0; i < in->n_listed && err == 0; i++) {
+        if (in->listed[i] >= MESSAGE_BUCKETS)
+            err = ERR_MALFORMED;
+    }
+    if (in->n_buckets != 0 && in->n_buckets != MESSAGE_BUCKETS)
+        err = ERR_MALFORMED;
+    m->buckets = in->buckets;
+    m->n_buckets = in->n_buckets;
+    m->listed = in->listed;
+    m->n_listed = in->n_listed;
+    m->items = in->items;
+    m->n_items = in->n_items;
+    return err;
+}
+
+int message_decode(struct bytes in, struct arena *arena, struct message *ret_message)
+{
+    ProtobufCAllocator allocator = {allocate, release, arena};
+    const Stratos__Message *wire = stratos__message__unpack(&allocator, in.len, in.at);
+    if (!wire || !wire->sender || wire->kind < MESSAGE_PING ||
+        wire->kind >= MESSAGE_KINDS)
+        return ERR_MALFORMED;
+    struct message m = {
+        .kind = (enum message_kind)wire->kind,
+        .sequence = wire->sequence,
+        .has_target = wire->target != NULL,
+        .digest = wire->digest,
+        .members_digest = wire->members_digest,
+        .known_epoch = wire->known_epoch,
+        .known_number = wire->known_number,
+        .at_unix_ms = wire->at_unix_ms,
+    };
+    int err = member_of(wire->sender, &m.sender);
+    if (err == 0)
+        err = id_of(wire->to, true, &m.to);
+    if (err == 0 && m.has_target)
+        err = member_of(wire->target, &m.target);
+    if (err == 0)
+        err = lists_of(wire, arena, &m);
+    if (err == 0)
+        *ret_message = m;
+    return err;
+}
+
+/* ---- sizes ---- */
+
+size_t message_member_size(const struct message_member *member)
+{
+    /* Tag and length of the whole (2), id and accuser (18 each), endpoint (20), state
+     * (2), incarnation (6), tag and length of the name (2). */
+    return 68 + (member->name ? strlen(member->name) : 0);
+}
+
+size_t message_entry_size(struct bytes key, struct bytes value)
+{
+    /* Tags and lengths (4 + 3 + 5), deleted (2), number and generation (11 each), stamp
+     * (9). */
+    return 45 + key.len + (value.at ? value.len : 0);
+}

@@ -1,0 +1,87 @@
+/* A world of a few gossip nodes in virtual time: a network that delays, loses and parts, streams
+ * that break, and a store per node that survives its death.
+ *
+ * It knows no test framework.  The same seed gives the same run. */
+#ifndef TESTS_GOSSIP_WORLD_H
+#define TESTS_GOSSIP_WORLD_H
+
+#include "gossip/gossip.h"
+
+enum { WORLD_NODES_MAX = 128, WORLD_LINES_MAX = 4096 };
+
+struct world_record {
+    enum store_space space;
+    uint8_t *key, *value;
+    size_t key_len, value_len;
+};
+
+struct world_node {
+    struct gossip *gossip;
+    struct gossip_effects fx;
+    struct node_id id;
+    char name[16];
+    struct endpoint endpoint;
+    struct metrics metrics;
+    struct tracer tracer;
+    struct world *world;
+    uint64_t deadline_ms, epoch;
+    bool is_up;
+    /* what it told its host */
+    bool is_ready, has_left;
+    size_t n_conflicts, n_member_changes, n_table_changes, n_unsynced_sends;
+    size_t n_deaths_seen; /* members it declared or heard dead */
+    struct world_record *store; /* sorted by (space, key) */
+    size_t n_store, store_cap;
+};
+
+struct world_event;
+struct world_link;
+
+struct world {
+    uint64_t now_ms, unix_ms; /* unix_ms: of now 0 */
+    struct rng rng;
+    const struct gossip_profile *profile;
+    struct world_node nodes[WORLD_NODES_MAX];
+    size_t n;
+    bool is_blocked[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* from, to */
+    bool are_streams_blocked; /* connects fail everywhere */
+    double loss;              /* of datagrams */
+    size_t delay_min_ms, delay_max_ms;
+    /* drops this kind of datagram (enum message_kind), to prove that others make up for it */
+    int lost_kind;
+    struct world_event **heap;
+    size_t n_heap, heap_cap;
+    uint64_t n_events;
+    struct world_link *links;
+    size_t n_links, links_cap;
+    uint64_t n_datagrams, n_streams;
+    char *lines[WORLD_LINES_MAX]; /* "n1: suspect n2 incarnation=1" */
+    size_t n_lines;
+};
+
+struct world *world_new(size_t n, uint64_t seed, const struct gossip_profile *profile);
+void world_free(struct world *w);
+
+/* Start node `i` from its store, joining by the given nodes. */
+void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds);
+/* All nodes; every one but the first joins by the first. */
+void world_start_all(struct world *w);
+void world_kill(struct world *w, size_t i); /* no goodbye; the store stays */
+void world_wipe(struct world *w, size_t i); /* lose the store of a dead node; keep its identity */
+void world_part(struct world *w, size_t n_left, bool is_parted); /* nodes below n_left from the rest */
+void world_run(struct world *w, uint64_t for_ms);
+/* Run until `is_so` or the limit; returns the time it took, UINT64_MAX at the limit. */
+uint64_t world_until(struct world *w, bool (*is_so)(struct world *w), uint64_t limit_ms);
+/* Perform what a call on the node's machine left in its effects. */
+void world_perform(struct world *w, size_t i);
+
+int world_write(struct world *w, size_t i, const char *key, const char *value, uint64_t *ret_number);
+const char *world_read(struct world *w, size_t i, const char *key); /* NULL; valid until next call */
+enum member_state world_belief(const struct world *w, size_t i, size_t of); /* MEMBER_LEFT: unknown */
+
+/* For world_until: every node that is up believes every other alive (or not, when it is down),
+ * holds the same table, is ready. */
+bool world_is_whole(struct world *w);
+bool world_is_equal(struct world *w); /* tables only */
+
+#endif
