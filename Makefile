@@ -16,7 +16,7 @@ DEPS := build-essential pkg-config git ca-certificates \
         librocksdb-dev libyaml-dev libjansson-dev libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev \
         uthash-dev node-llhttp libcriterion-dev \
         libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev \
-        binutils python3 curl bind9-dnsutils iproute2 procps
+        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14)
 
 # ---------------------------------------------------------------- compiler and flags
 ifeq ($(origin CC),default)
@@ -124,7 +124,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJ) $(LIB)
 replays: $(REPLAY)
 replay: $(REPLAY)                    # every fuzz target over its corpus, without a fuzzer
 	@for x in $(FUZZ); do $(OUT)/tests/replay_$$x tests/fuzz/corpus/$$x || exit 1; done
-fuzz: $(TARGET:%=$(OUT)/tests/fuzz_%) # make fuzz TARGET=doc SECONDS=60; findings land in build/fuzz/found/
+fuzz: $(TARGET:%=$(OUT)/tests/fuzz_%) # make deps fuzz TARGET=doc SECONDS=60; findings land in build/fuzz/found/
 	@for x in $(TARGET); do \
 	    mkdir -p $(OUT)/corpus/$$x $(OUT)/found tests/fuzz/corpus/$$x; \
 	    $(OUT)/tests/fuzz_$$x -max_total_time=$(SECONDS) -timeout=10 -max_len=65536 \

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20 };
+enum { CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20, KEPT_MAX = 64 << 10 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -34,13 +34,20 @@ void arena_fini(struct arena *a)
 
 void arena_clear(struct arena *a)
 {
-    while (a->chunks && a->chunks->next) {
-        struct arena_chunk *next = a->chunks->next;
-        free(a->chunks);
-        a->chunks = next;
+    struct arena_chunk *kept = NULL;
+    while (a->chunks) {
+        struct arena_chunk *chunk = a->chunks;
+        a->chunks = chunk->next;
+        if (chunk->cap > KEPT_MAX || (kept && kept->cap >= chunk->cap)) {
+            free(chunk);
+            continue;
+        }
+        free(kept);
+        kept = chunk;
     }
-    if (a->chunks)
-        a->chunks->used = 0;
+    if (kept)
+        *kept = (struct arena_chunk){.cap = kept->cap};
+    a->chunks = kept;
     a->used = 0;
 }
 

@@ -1,8 +1,8 @@
 /* An arena: memory that is handed out piecewise and taken back all at once.
  *
  * Decoded messages, views, plans and effects live in one.  It grows in chunks up to `limit`
- * bytes; past it arena_alloc returns NULL, which the caller reports as -ENOMEM.  The first
- * chunk is kept by arena_clear, so a steady state allocates nothing. */
+ * bytes; past it arena_alloc returns NULL, which the caller reports as -ENOMEM.  The largest
+ * chunk up to 64 KiB is kept by arena_clear, so a small steady state allocates nothing. */
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H
 

@@ -118,7 +118,7 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
         return;
     }
     g->heard_since_wake = true;
-    if (flags & UV_UDP_PARTIAL || n > SEALED_DATAGRAM_MAX) {
+    if (flags & UV_UDP_PARTIAL || n > DATAGRAM_MAX) {
         g->metrics->drop_malformed++;
         return;
     }
@@ -160,7 +160,7 @@ static void send_later(struct uv_gossip *g, const struct sockaddr *to,
 
 void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain)
 {
-    uint8_t sealed[SEALED_DATAGRAM_MAX];
+    uint8_t sealed[DATAGRAM_MAX];
     struct sockaddr_storage address;
     if (g->is_closing)
         return;

@@ -37,7 +37,8 @@ int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *
  * after this call; only the pipes of API streams are still told that they are closed. */
 void uv_gossip_close(struct uv_gossip *g);
 
-/* At most DATAGRAM_MAX bytes.  Callbacks never come from within these calls. */
+/* At most DATAGRAM_MAX - SEAL_OVERHEAD bytes.  Callbacks never come from within these
+ * calls. */
 void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain);
 void uv_gossip_stream_connect(struct uv_gossip *g, uint32_t stream, struct endpoint to);
 /* From stream_opened on; at most FRAME_MAX bytes.  A stream whose peer does not take what

@@ -7,8 +7,6 @@
 #include "gossip/uv_gossip.h"
 
 enum {
-    /* A peer's gossip packs DATAGRAM_MAX with the seal or without; either is taken. */
-    SEALED_DATAGRAM_MAX = DATAGRAM_MAX + SEAL_OVERHEAD,
     /* The kernel's buffers, as far as it lets us: a burst from 10,000 members in one
        probe period. */
     SOCKET_BUFFER = 4 << 20,
@@ -32,9 +30,9 @@ struct uv_gossip {
     unsigned n_streams;                    /* in the list */
     unsigned n_accepted, n_half_open;      /* of them; of those, still in the hello */
     bool accept_waits;                     /* a connection found no memory: try again */
-    uint32_t next_id; /* of the next accepted stream, less the top bit */
-    uint8_t in[SEALED_DATAGRAM_MAX + 1]; /* one more, to see what is too long */
-    uint8_t plain[SEALED_DATAGRAM_MAX + 1];
+    uint32_t next_id;             /* of the next accepted stream, less the top bit */
+    uint8_t in[DATAGRAM_MAX + 1]; /* one more, to see what is too long */
+    uint8_t plain[DATAGRAM_MAX + 1];
     uint8_t stream_in[64 * 1024]; /* one read of any stream; consumed before the next */
 };
 

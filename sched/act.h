@@ -6,7 +6,7 @@
 #include "sched/plan.h"
 
 enum act_kind {
-    ACT_START,   /* claim and start: the plan gives it to us and we have no claim of it */
+    ACT_START,   /* claim and start: the plan gives it to us and no claim of it runs here */
     ACT_STOP,    /* we hold it and should not (any more) */
     ACT_REPLACE, /* ours, but of an old version or before a restart request: stop, start anew */
 };
@@ -20,11 +20,16 @@ struct act {
     const char *reason;  /* shown to people */
 };
 
-/* ACT_STOP comes for instances whose job is gone or stopped, whose index is past the count, and
- * for duplicates: the higher generation keeps it, then the older claim, then the smaller id, and
- * the loser stops once the winner is healthy (or at once if the loser is not).
+/* ACT_START may come for an instance of which we still show an ended claim: the new one takes its
+ * place.
+ * ACT_STOP comes for instances whose job is gone or stopped, whose index is past the count, for
+ * what a leaving node cannot hand on, and for duplicates: the higher generation keeps it, then
+ * the older claim, then the smaller id, and the loser stops once the winner is healthy (or at
+ * once if the loser is not).  A leaving node's heir has a higher generation.
  * ACT_REPLACE follows the rule of evidence: instance i switches once all up to i - max_parallel
- * are switched and proven. */
+ * are switched and proven.  It keeps the claim's generation.
+ * Acts are said again, in the same words, until the view shows them done.  Stops come before
+ * starts.  0 or -ENOMEM; the list lives in `arena`. */
 int act_decide(const struct view *v, const struct plan *plan, struct arena *arena,
                struct act **ret_acts, size_t *ret_n);
 

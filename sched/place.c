@@ -91,6 +91,8 @@ static void make_ring(struct place *p)
         p->node_hash[i] = hash64(BYTES_OF(v->nodes[i].id), 0);
         if (v->nodes[i].takes_work)
             p->ring[p->n_ring++] = (struct ring_node){p->node_hash[i], i};
+        else if (v->nodes[i].is_live)
+            p->n_no_work++;
     }
     if (p->n_ring > 0)
         qsort(p->ring, p->n_ring, sizeof(*p->ring), compare_ring);
@@ -366,13 +368,48 @@ static void consider(struct place *p, uint32_t index, uint32_t node, struct plac
     *best = score;
 }
 
+static bool load_fits(struct load small, struct load big)
+{
+    return small.cpu_milli <= big.cpu_milli && small.memory_bytes <= big.memory_bytes;
+}
+
+/* Nodes only fill up during the walk: what was sought in vain everywhere need not be sought
+ * again, nor anything bigger.  What is said of the nodes stays true. */
+static bool is_vain(const struct place *p, struct load need, struct place_choice *ret)
+{
+    for (size_t i = 0; i < p->n_vain; i++)
+        if (load_fits(p->vain[i].need, need)) {
+            ret->n[FIT_CPU] = p->vain[i].n_cpu;
+            ret->n[FIT_MEMORY] = p->vain[i].n_memory;
+            return true;
+        }
+    return false;
+}
+
+static void remember_vain(struct place *p, struct load need, const struct place_choice *choice)
+{
+    size_t n = 0;
+    if (choice->n[FIT_CPU] + choice->n[FIT_MEMORY] < p->n_ring)
+        return; /* something else kept it off a node that may have room */
+    for (size_t i = 0; i < p->n_vain; i++)
+        if (!load_fits(need, p->vain[i].need))
+            p->vain[n++] = p->vain[i];
+    p->n_vain = n;
+    if (n < PLACE_VAIN_MAX)
+        p->vain[p->n_vain++] =
+            (struct place_vain){need, choice->n[FIT_CPU], choice->n[FIT_MEMORY]};
+}
+
 /* The sample is a stretch of the ring that depends on job, index and the candidates only.  It is
  * widened when nothing in it fits; a claim that arrives later can empty no stretch that was
  * chosen from and fill none that was not, so the choice stays. */
 void place_choose(struct place *p, uint32_t index, struct place_choice *ret_choice)
 {
     struct place_score best = {0};
+    struct load need = place_need(p->view->jobs[p->job].spec);
     *ret_choice = (struct place_choice){.node = VIEW_NONE, .refusal = VIEW_NONE};
+    if (is_vain(p, need, ret_choice))
+        return;
     if (!p->eligible)
         find_eligible(p);
     size_t start = ring_find(p->eligible, p->n_eligible, hash_mix(p->job_hash, ~(uint64_t)index));
@@ -383,4 +420,6 @@ void place_choose(struct place *p, uint32_t index, struct place_choice *ret_choi
         consider(p, index, p->eligible[at].node, &best, ret_choice);
     }
     ret_choice->n[FIT_CONSTRAINT] = (uint32_t)(p->n_ring - p->n_eligible);
+    if (ret_choice->node == VIEW_NONE && p->n_ring > 0)
+        remember_vain(p, need, ret_choice);
 }

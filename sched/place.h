@@ -13,6 +13,7 @@
 
 enum {
     PLACE_SAMPLE = 64, /* candidates looked at together; the next 64 only if none of them fits */
+    PLACE_VAIN_MAX = 8, /* vain searches remembered: people ask for a handful of sizes */
 };
 
 /* Why a node cannot take an instance: the first filter it fails. */
@@ -49,6 +50,12 @@ struct place_score {
     uint64_t rank;   /* rendezvous hash of (job, index, node): more is better */
 };
 
+/* A search over all nodes that failed for lack of cpu and memory alone. */
+struct place_vain {
+    struct load need;
+    uint32_t n_cpu, n_memory;
+};
+
 struct place_choice {
     uint32_t node;         /* VIEW_NONE: nothing fits */
     uint32_t n[FITS];      /* verdicts on the nodes looked at */
@@ -65,9 +72,12 @@ struct place {
     struct port_set ports; /* fixed host ports, of the same */
     struct ring_node *ring, *eligible_buf; /* nodes that take work; the job's part of them */
     size_t n_ring;
+    uint32_t n_no_work; /* live nodes that take no work: away, leaving */
     uint64_t *node_hash;
     uint32_t *holders;      /* by instance: the claim that holds it, or VIEW_NONE */
     size_t *first_instance; /* by job, n_jobs + 1: its slice of holders */
+    struct place_vain vain[PLACE_VAIN_MAX];
+    size_t n_vain;
 
     /* the job being visited */
     uint32_t job, round; /* round: one more for each place_job; 0 = none */

@@ -82,22 +82,13 @@ static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
     }
 }
 
-/* Nodes that are dead or left are not worth a word; those that are here but take no work are. */
-static uint32_t count_no_work(const struct view *v)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < v->n_nodes; i++)
-        n += v->nodes[i].is_live && !v->nodes[i].takes_work;
-    return n;
-}
-
 const char *place_reason_none(const struct place *p, const struct place_choice *choice)
 {
     char text[REASON_LEN_MAX], part[80];
     size_t len = 0;
     text[0] = '\0';
     for (enum fit fit = FIT_NO_WORK; fit < FITS; fit++) {
-        uint32_t n = fit == FIT_NO_WORK ? count_no_work(p->view) : choice->n[fit];
+        uint32_t n = fit == FIT_NO_WORK ? p->n_no_work : choice->n[fit];
         if (n == 0)
             continue;
         fit_text(p, fit, n, part, sizeof(part));

@@ -110,14 +110,21 @@ static void on_api(void *ctx, struct uv_gossip_stream *stream)
     uv_gossip_stream_start(stream, &pipe);
 }
 
-static void open_peer(uv_loop_t *loop, struct peer *p, const struct secret *with)
+/* Returns the error, so that a test can do without an address this machine lacks. */
+static int try_peer(uv_loop_t *loop, struct peer *p, const struct secret *with,
+                    const char *at, struct err *err)
 {
     struct uv_gossip_events events = {on_datagram,      on_refused, on_opened, on_frame,
                                       on_stream_closed, on_api,     p};
-    struct err err = {0};
     cr_assert_eq(seal_init(), 0);
-    cr_assert_eq(endpoint_parse("127.0.0.1:0", 0, &p->at), 0);
-    int error = uv_gossip_open(loop, &p->at, with, &events, &p->metrics, &p->g, &err);
+    cr_assert_eq(endpoint_parse(at, 0, &p->at), 0);
+    return uv_gossip_open(loop, &p->at, with, &events, &p->metrics, &p->g, err);
+}
+
+static void open_peer(uv_loop_t *loop, struct peer *p, const struct secret *with)
+{
+    struct err err = {0};
+    int error = try_peer(loop, p, with, "127.0.0.1:0", &err);
     cr_assert_eq(error, 0, "%s", err.text);
     cr_assert_neq(p->at.port, 0);
 }
@@ -204,7 +211,8 @@ Test(uv_gossip, carries_datagrams_both_ways)
 {
     uv_loop_t loop;
     struct peer a = {0}, b = {0};
-    uint8_t full[DATAGRAM_MAX + 1] = {7};
+    enum { FULL = DATAGRAM_MAX - SEAL_OVERHEAD };
+    uint8_t full[FULL + 1] = {7};
     uv_loop_init(&loop);
     open_peer(&loop, &a, &secret);
     open_peer(&loop, &b, &secret);
@@ -212,13 +220,13 @@ Test(uv_gossip, carries_datagrams_both_ways)
     run_until(&loop, &b.n_datagrams, 1);
     cr_expect_str_eq(b.datagram, "ping");
     cr_expect(endpoint_equal(&b.from, &a.at));
-    uv_gossip_send(b.g, b.from, (struct bytes){full, DATAGRAM_MAX});
+    uv_gossip_send(b.g, b.from, (struct bytes){full, FULL});
     run_until(&loop, &a.n_datagrams, 1);
-    cr_expect_eq(a.datagram_len, DATAGRAM_MAX);
-    uv_gossip_send(b.g, a.at, (struct bytes){full, DATAGRAM_MAX + 1});
+    cr_expect_eq(a.datagram_len, FULL);
+    uv_gossip_send(b.g, a.at, (struct bytes){full, FULL + 1});
     cr_expect_eq(b.metrics.drop_bound, 1);
     cr_expect_eq(b.metrics.datagrams_out, 1);
-    cr_expect_eq(a.metrics.bytes_in, DATAGRAM_MAX + SEAL_OVERHEAD);
+    cr_expect_eq(a.metrics.bytes_in, DATAGRAM_MAX);
     close_all(&loop, &a, &b);
 }
 
@@ -285,6 +293,30 @@ Test(uv_gossip, reports_a_refused_datagram_with_its_destination)
     cr_expect_eq(a.n_refused, 2, "each is told once");
     cr_expect_lt(clock() - before, CLOCKS_PER_SEC / 10, "the loop must sleep again");
     close_all(&loop, &a, &b);
+}
+
+Test(uv_gossip, speaks_ipv6_as_well)
+{
+    uv_loop_t loop;
+    struct peer a = {0}, b = {0};
+    struct err err = {0};
+    uv_loop_init(&loop);
+    if (try_peer(&loop, &a, &secret, "[::1]:0", &err) < 0) {
+        uv_run(&loop, UV_RUN_DEFAULT);
+        cr_skip_test("no ::1 here: %s", err.text);
+    }
+    cr_assert_eq(try_peer(&loop, &b, &secret, "[::1]:0", &err), 0);
+    uv_gossip_send(a.g, b.at, bytes_of_text("six"));
+    run_until(&loop, &b.n_datagrams, 1);
+    cr_expect(endpoint_equal(&b.from, &a.at));
+    uv_gossip_stream_connect(a.g, 1, b.at);
+    run_until(&loop, &a.n_opened, 1);
+    uv_gossip_close(b.g);
+    run_for(&loop, 20);
+    uv_gossip_send(a.g, b.at, bytes_of_text("gone?"));
+    run_until(&loop, &a.n_refused, 1);
+    cr_expect(endpoint_equal(&a.refused, &b.at));
+    close_all(&loop, &a, NULL);
 }
 
 Test(uv_gossip, says_why_it_cannot_bind)

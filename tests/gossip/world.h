@@ -5,6 +5,7 @@
 #ifndef TESTS_GOSSIP_WORLD_H
 #define TESTS_GOSSIP_WORLD_H
 
+#include "core/rng.h"
 #include "gossip/gossip.h"
 
 enum { WORLD_NODES_MAX = 128, WORLD_LINES_MAX = 4096 };

@@ -325,8 +325,10 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     run_until(&w, &w.n_exited, 2);
     cr_assert(w.status == 143, "status %d", w.status);
 
-    launch(&w, "trap '' TERM; (trap '' TERM; sleep 100) & sleep 100");
+    launch(&w, "trap '' TERM; echo deaf; (trap '' TERM; sleep 100) & sleep 100");
     run_until(&w, &w.n_started, 3);
+    while (!strstr(output(&w, "stdout"), "deaf"))
+        pause_ms(&w, 10);
     uv_runner_signal(w.runner, "d.t.0", SIGTERM);
     pause_ms(&w, 100);
     cr_assert(w.n_exited == 2);

@@ -1,0 +1,74 @@
+"""A real partition: three network namespaces on a bridge, two against one."""
+
+import os
+import subprocess
+import time
+import unittest
+
+from cluster import Agent, Cluster, job, needs_root, wait_for
+
+
+def ip(*words, check=True):
+    return subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
+
+
+@needs_root
+class Partition(unittest.TestCase):
+    """Namespaces st<pid>-1..3 on a bridge in st<pid>-0; the partition is taking n3's port off the bridge."""
+
+    def setUp(self):
+        self.tag = f"st{os.getpid() % 100000}"
+        if ip("netns", "add", f"{self.tag}-0", check=False).returncode != 0:
+            self.skipTest("cannot make network namespaces")
+        self.addCleanup(ip, "netns", "del", f"{self.tag}-0", check=False)
+        hub = ["-n", f"{self.tag}-0"]
+        ip(*hub, "link", "add", "br0", "type", "bridge")
+        ip(*hub, "link", "set", "br0", "up")
+        for i in (1, 2, 3):
+            ns = f"{self.tag}-{i}"
+            ip("netns", "add", ns)
+            self.addCleanup(ip, "netns", "del", ns, check=False)
+            ip(*hub, "link", "add", f"p{i}", "type", "veth", "peer", "name", "eth0", "netns", ns)
+            ip(*hub, "link", "set", f"p{i}", "master", "br0", "up")
+            ip("-n", ns, "addr", "add", f"10.77.0.{i}/24", "dev", "eth0")
+            ip("-n", ns, "link", "set", "eth0", "up")
+            ip("-n", ns, "link", "set", "lo", "up")
+        self.hub = hub
+        self.cluster = Cluster(3, prefixes=[["ip", "netns", "exec", f"{self.tag}-{i}"] for i in (1, 2, 3)],
+                               addresses=[f"10.77.0.{i}" for i in (1, 2, 3)])
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        self.cluster.__enter__()
+
+    def test_both_sides_submit_and_meet_again(self):
+        n1, n2, n3 = self.cluster
+        path = self.cluster.write("base.yaml", job("base", ["sleep", "1000"], 3))
+        self.assertEqual(n1.run("run", path).code, 0)
+        ip(*self.hub, "link", "set", "p3", "nomaster")
+        wait_for(lambda: n1.alive() == ["n1", "n2"] and n3.alive() == ["n3"], 30,
+                 lambda: (n1.alive(), n3.alive()))
+        left = self.cluster.write("left.yaml", job("left", ["sleep", "1000"], 2))
+        right = self.cluster.write("right.yaml", job("right", ["sleep", "1000"], 1))
+        self.assertEqual(n1.run("run", left, "--detach").code, 0)
+        self.assertEqual(n3.run("run", right, "--detach").code, 0)
+        wait_for(lambda: len(n1.healthy("left")) == 2 and len(n3.healthy("right")) == 1, 15, "each side runs its own")
+        ip(*self.hub, "link", "set", "p3", "master", "br0")
+        start = time.monotonic()
+
+        def is_whole():
+            for agent in self.cluster:
+                for name, count in (("base", 3), ("left", 2), ("right", 1)):
+                    instances = agent.instances(name)
+                    names = sorted(i["name"] for i in instances)
+                    if names != [f"{name}.{i}" for i in range(count)] or len(agent.healthy(name)) != count:
+                        return False
+            return True
+        wait_for(is_whole, 10, lambda: "\n".join(
+            a.name + a.run("status", j).out for a in self.cluster for j in ("base", "left", "right")))
+        print(f"whole again {time.monotonic() - start:.1f} s after the heal")
+        # One holder each means one process each, counted over all namespaces.
+        running = subprocess.run(["pgrep", "-cxf", "sleep 1000"], capture_output=True, text=True).stdout.strip()
+        self.assertEqual(int(running), 6)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
