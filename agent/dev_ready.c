@@ -8,6 +8,7 @@
 
 enum { ASK_TIMEOUT_MS = 1000 };
 
+/* 0 while it does not answer, or is not ready. */
 static long long alive_of(const char *socket)
 {
     const struct client_target target = {.socket = socket};
@@ -22,6 +23,13 @@ static long long alive_of(const char *socket)
         alive =
             json_integer_value(json_object_get(json_object_get(root, "view"), "alive"));
         json_decref(root);
+        free(answer.body);
+    }
+    /* Members are known before the table is: an agent takes orders after its first sync.
+     */
+    if (alive > 0 && client_call(client, "GET", "/healthz", (struct bytes){0},
+                                 ASK_TIMEOUT_MS, &answer, NULL) == 0) {
+        alive = answer.status == 200 ? alive : 0;
         free(answer.body);
     }
     client_close(client);

@@ -6,7 +6,7 @@
 
 #include "agent/dev_files.h"
 
-/* Every agent answers on its socket and believes `nodes` members alive. */
+/* Every agent answers on its socket, has synced, and believes `nodes` members alive. */
 bool dev_is_ready(const struct dev_files *f, unsigned nodes);
 
 #endif
