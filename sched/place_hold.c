@@ -2,11 +2,13 @@
  *
  * Of an instance's claims whose holder is live and whose task has not ended, the best one (the
  * view's order: highest generation, older, smaller id) holds it, if its node is staying and
- * satisfies the current spec, and if it does not clash with the holder of an earlier instance
- * over a unique value or a fixed port.  When the best does not hold, none of the lesser ones is
+ * satisfies the current spec, and if it does not clash with the holders of earlier instances
+ * over a unique value, a fixed port or capacity (a new version may want more than the old).  When the best does not hold, none of the lesser ones is
  * taken instead: they are on their way out, and a stale view may not show that they are gone.
  * What this plan places never clashes with a claim, so adding its own claims to the view
  * changes no holder. */
+#include <errno.h>
+
 #include "sched/place.h"
 
 bool claim_runs(const struct claim_doc *d)
@@ -23,33 +25,39 @@ static bool is_claim_valid(const struct place *p, const struct view_claim *c)
         return true;
     if (node->doc.state == AGENT_LEAVING)
         return false;
-    struct load need = place_need(p->view->jobs[c->job].spec);
-    if (need.cpu_milli > node->doc.cpu_milli || need.memory_bytes > node->doc.memory_bytes)
-        return false;
     for (size_t i = 0; i < p->n_rules_of_job; i++)
         if (!rule_holds(&p->rules, p->rules_of_job[i], c->node))
             return false;
     return true;
 }
 
-static bool is_clashing(const struct place *p, const struct view_claim *c)
+/* `held` is what the holders of earlier instances have reserved, by node. */
+static bool is_clashing(const struct place *p, const struct load *held, const struct view_claim *c)
 {
+    const struct view_node *node = &p->view->nodes[c->node];
+    struct load total = held[c->node];
+    load_add(&total, place_need(p->view->jobs[c->job].spec));
+    if (node->has_doc && (total.cpu_milli > node->doc.cpu_milli ||
+                          total.memory_bytes > node->doc.memory_bytes))
+        return true;
     for (size_t i = 0; i < p->n_rules_of_job; i++)
         if (rule_is_taken(p->rules_of_job[i], c->node, p->round))
             return true;
     return place_ports_taken(p, c->job, c->node);
 }
 
-static void hold_take(struct place *p, const struct view_claim *c)
+static void hold_take(struct place *p, struct load *held, const struct view_claim *c)
 {
+    struct load need = place_need(p->view->jobs[c->job].spec);
+    load_add(&held[c->node], need);
     for (size_t i = 0; i < p->n_rules_of_job; i++)
         rule_take(p->rules_of_job[i], c->node, p->round);
     place_ports_take(p, c->job, c->node);
     if (c->doc.is_proven)
-        load_add(&p->scored[c->node], place_need(p->view->jobs[c->job].spec));
+        load_add(&p->scored[c->node], need);
 }
 
-static int hold_job(struct place *p, uint32_t job)
+static int hold_job(struct place *p, struct load *held, uint32_t job)
 {
     const struct view_job *j = &p->view->jobs[job];
     uint32_t *holders = p->holders + p->first_instance[job];
@@ -66,10 +74,10 @@ static int hold_job(struct place *p, uint32_t job)
             !claim_runs(&c->doc))
             continue;
         decided = c->index;
-        if (!is_claim_valid(p, c) || is_clashing(p, c))
+        if (!is_claim_valid(p, c) || is_clashing(p, held, c))
             continue;
         holders[c->index] = at;
-        hold_take(p, c);
+        hold_take(p, held, c);
     }
     return 0;
 }
@@ -89,8 +97,11 @@ static void reserve_all(struct place *p)
 
 int place_hold(struct place *p)
 {
+    struct load *held = arena_array(p->arena, p->view->n_nodes + 1, sizeof(*held));
+    if (!held)
+        return -ENOMEM;
     for (uint32_t job = 0; job < p->view->n_jobs; job++) {
-        int rc = hold_job(p, job);
+        int rc = hold_job(p, held, job);
         if (rc < 0)
             return rc;
     }
