@@ -24,7 +24,7 @@ enum {
     JOBS_PER_FILE_MAX = 1000,
     TEXT_LEN_MAX = 64 * 1024,    /* one string of a job file; execve takes 128 KiB at most */
     KEY_TEXT_MAX = 256,          /* a label's or variable's name; libyaml reads keys up to 1024 */
-    PATTERN_LEN_MAX = 256,       /* a constraint's regex: compiled for every node that is looked at */
+    PATTERN_LEN_MAX = 256,       /* a constraint's regex: compiled for every node looked at */
     CPU_MILLI_MAX = 1024 * 1000, /* of one task: more cores than a host has */
     MEMORY_MIB_MAX = 64 << 20,   /* of one task: 64 TiB, more than a host has */
     PIDS_PER_TASK_MAX = 4194304, /* the kernel's own PID_MAX_LIMIT */

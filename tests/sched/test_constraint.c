@@ -57,12 +57,14 @@ Test(constraint, says_what_is_wrong_with_a_value)
         {{"", "x", CONSTRAINT_EQ}, "attribute's name"},
         {{"hostname", NULL, CONSTRAINT_UNIQUE}, NULL},
         {{"hostname", "x", CONSTRAINT_UNIQUE}, "takes no value"},
-        {{"disk", "(a", CONSTRAINT_LIKE}, "no extended regular expression"},
+        {{"disk", "(a", CONSTRAINT_LIKE}, "is no pattern: a ( has no )"},
         {{"disk", "(a)\\1", CONSTRAINT_LIKE}, "refer back"},
         {{"disk", "\\\\1", CONSTRAINT_LIKE}, NULL},
-        {{"disk", "((a{1,200}){1,200}){1,200}", CONSTRAINT_LIKE}, "repetitions"},
-        {{"disk", "a{99999}", CONSTRAINT_LIKE}, "repetitions"},
+        {{"disk", "((a{1,200}){1,200}){1,200}", CONSTRAINT_LIKE}, "repetition"},
+        {{"disk", "a{99999}", CONSTRAINT_LIKE}, "repetition"},
         {{"disk", "a{2,3}", CONSTRAINT_LIKE}, NULL},
+        {{"disk", "[a-z]+[0-9]+([.-][a-z]+)+", CONSTRAINT_LIKE}, NULL},
+        {{"disk", "[])]+(x)*[^]]{1,20}", CONSTRAINT_LIKE}, NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct err err = {0};

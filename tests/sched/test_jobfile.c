@@ -174,7 +174,7 @@ Test(jobfile, each_mistake_is_said_at_its_place)
          "op: spread is not supported by this version"},
         {"constraints: [{attr: x, op: '~'}]", 3, 29, "wants ==, like or unique"},
         {"constraints: [{attr: x, op: like, value: '('}]", 3, 42,
-         "no extended regular expression"},
+         "is no pattern: a ( has no )"},
         {"constraints: [{attr: x, op: '==', value: y, soft: true}]", 3, 51,
          "soft: true is not supported"},
         {"constraints: [{attr: x, op: unique, weight: 3}]", 3, 37,
