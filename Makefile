@@ -26,6 +26,9 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Ws
             -Wold-style-definition -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 \
             -Wswitch-enum -Wimplicit-fallthrough -Wvla -Wnull-dereference
 WERROR   ?= $(if $(CI),-Werror)
+ifeq ($(BUILD),fuzz)
+WARN     := -w
+endif
 VERSION  := $(shell cat VERSION)
 CPPFLAGS := -I. -I$(OUT)/gen -D_GNU_SOURCE -DSTRATOS_VERSION='"$(VERSION)"'
 CFLAGS   := -std=gnu17 -g -pipe -fno-omit-frame-pointer

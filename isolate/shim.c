@@ -386,7 +386,8 @@ int shim_main(int argc, char **argv)
     s.dir = argv[1];
     arena_init(&s.arena, 16 << 20);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)chdir("/");
+    if (chdir("/") < 0) /* anywhere else we would hold a mount */
+        return 1;
     if (start(&s)) {
         if (s.init_pid > 0) {
             (void)kill(s.init_pid, SIGKILL);
