@@ -157,7 +157,8 @@ bench: $(BENCH)                      # all benches
 DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/random proto/stream_seal \
             isolate/caps isolate/cgroup isolate/child isolate/files isolate/logs isolate/mounts \
             isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/task_dir isolate/users \
-            agent/api% agent/client% agent/facts agent/files agent/home agent/settings
+            agent/api% agent/client% agent/demo_http agent/dev% agent/facts agent/files \
+            agent/home agent/options agent/settings agent/shim_entry
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
 .PHONY: floors purity
