@@ -54,8 +54,9 @@ void news_member(const struct member *member, enum member_state was, bool is_sel
     else if (was != MEMBER_ALIVE)
         what = "is back";
     event->is_own = true; /* every node logs what it believes of the members */
-    event->text = is_self ? "this node is up"
-                          : arena_printf(node_effects_arena(out), "%s %s", member->name, what);
+    if (is_self)
+        what = was == MEMBER_ALIVE ? "(this node) is up" : "(this node) was suspected and has said that it lives";
+    event->text = arena_printf(node_effects_arena(out), "%s %s", member->name, what);
 }
 
 static void news_job(const struct table *table, struct bytes key, const struct key_parts *parts,

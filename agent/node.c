@@ -227,8 +227,8 @@ void node_join(struct node *n, struct moment at, const struct endpoint *seeds, s
 void node_datagram(struct node *n, struct moment at, struct endpoint from, struct bytes in,
                    struct node_effects *out)
 {
-    if (gossip_receive(n->gossip, at.now_ms, at.at_unix_ms, from, in, &out->gossip) < 0)
-        n->options.gossip.metrics->drop_malformed++;
+    /* What cannot be used was dropped and counted by gossip itself. */
+    (void)gossip_receive(n->gossip, at.now_ms, at.at_unix_ms, from, in, &out->gossip);
     settle(n, at, out);
 }
 
@@ -247,8 +247,7 @@ void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struc
 void node_stream_frame(struct node *n, struct moment at, uint32_t stream, struct bytes frame,
                        struct node_effects *out)
 {
-    if (gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame, &out->gossip) < 0)
-        n->options.gossip.metrics->drop_malformed++;
+    (void)gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame, &out->gossip);
     settle(n, at, out);
 }
 
