@@ -143,7 +143,7 @@ bool checker_is_converged(struct sim *s, char *why, size_t cap)
             return false;
     }
     for (size_t i = 0; i < s->n_jobs; i++)
-        if (!s->jobs[i].is_unsure && !job_is_right(&c, &s->jobs[i]))
+        if (!s->jobs[i].is_unsure && !s->jobs[i].n_open && !job_is_right(&c, &s->jobs[i]))
             return false;
     if (!first)
         return no(&c, "no node is up");

@@ -141,7 +141,7 @@ static void work(struct sim *s)
     struct key key = key_job("default", job->name);
     bool is_known =
         table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key)) != NULL;
-    if (!job->is_removal_asked && !job->is_unsure && is_known && !s->is_partitioned)
+    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known && !s->is_partitioned)
         order(s, (unsigned)node, index);
 }
 

@@ -348,6 +348,7 @@ static void probe(struct sim *s, unsigned node, const struct node_effect *e)
 static void answered(struct sim *s, const struct node_effect *e)
 {
     struct sim_job *job = &s->jobs[e->token];
+    job->n_open--;
     if (e->result.code == 0)
         job->is_acked = true;
     else
@@ -649,6 +650,7 @@ void sim_command(struct sim *s, unsigned node, struct command *command, size_t j
 {
     struct sim_node *n = &s->nodes[node];
     command->token = job;
+    s->jobs[job].n_open++;
     node_command(n->node, sim_moment(s, n), command, &n->fx);
     perform(s, node);
 }
