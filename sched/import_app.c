@@ -21,6 +21,16 @@ static void note(const struct app_import *import, const struct doc *value,
              "%s: %s is not carried over: %s", import->id, value->key, what);
 }
 
+/* Marathon hands texts on as they are, outside scripts. */
+static void note_expansion(const struct app_import *import, const struct doc *value)
+{
+    if (strstr(value->text, "${"))
+        complain(import->notes, value->line, value->column,
+                 "%s: ${NAME} in '%.64s' stood for itself in Marathon; here it is "
+                 "expanded when the task starts",
+                 import->id, value->text);
+}
+
 /* ---- the command ---- */
 
 /* `text` with every `from` replaced by `to`. */
@@ -102,6 +112,8 @@ static void write_args(const struct app_import *import, const struct doc *args,
     for (const struct doc *word = args->child; word; word = word->next) {
         const char *text =
             word->kind == DOC_SCALAR ? modern_word(import, word, args) : "";
+        if (word->kind == DOC_SCALAR)
+            note_expansion(import, word);
         yaml_add(out, "    - ");
         yaml_scalar(out, text ? text : "");
         yaml_add(out, "\n");
@@ -180,6 +192,7 @@ static bool write_variable(const struct app_import *import, const struct doc *va
                  import->id, value->key);
         return false;
     }
+    note_expansion(import, value);
     yaml_add(out, is_first ? "  env:\n    " : "    ");
     yaml_scalar(out, value->key);
     yaml_add(out, ": ");

@@ -72,22 +72,31 @@ static void set_invert(struct pattern_state *s)
         s->set[i] = ~s->set[i];
 }
 
-/* The classes by name, ASCII only: the same on every machine, whatever its locale. */
+/* The classes by name, as pairs of first and last byte.  ASCII only: the same on every
+ * machine, whatever its locale. */
 static bool set_add_class(struct pattern_state *s, const char *name, size_t len)
 {
     static const struct {
-        const char *name;
-        int (*is_in)(int);
+        const char *name, *ranges;
     } classes[] = {
-        {"alpha", isalpha}, {"digit", isdigit}, {"alnum", isalnum}, {"upper", isupper},
-        {"lower", islower}, {"space", isspace}, {"blank", isblank}, {"punct", ispunct},
-        {"print", isprint}, {"graph", isgraph}, {"cntrl", iscntrl}, {"xdigit", isxdigit},
+        {"alpha", "AZaz"},
+        {"digit", "09"},
+        {"alnum", "09AZaz"},
+        {"upper", "AZ"},
+        {"lower", "az"},
+        {"space", "\t\r  "},
+        {"blank", "\t\t  "},
+        {"punct", "!/:@[`{~"},
+        {"print", " ~"},
+        {"graph", "!~"},
+        {"cntrl", "\x01\x1f\x7f\x7f"},
+        {"xdigit", "09AFaf"},
     };
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
         if (strlen(classes[i].name) != len || memcmp(classes[i].name, name, len) != 0)
             continue;
-        for (int byte = 0; byte < 128; byte++)
-            if (classes[i].is_in(byte))
+        for (const char *r = classes[i].ranges; *r; r += 2)
+            for (int byte = r[0]; byte <= r[1]; byte++)
                 set_add(s, (unsigned char)byte);
         return true;
     }

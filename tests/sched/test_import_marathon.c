@@ -139,6 +139,7 @@ Test(import_marathon, what_is_not_carried_over_is_said_at_its_line)
         {"\"networks\": [{\"mode\": \"host\"}]", "networks is not carried over"},
         {"\"somethingNew\": 1", "somethingNew is not carried over"},
         {"\"env\": {\"P\": {\"secret\": \"p\"}}", "variable P is left out"},
+        {"\"env\": {\"A\": \"${B}\"}", "stood for itself in Marathon"},
         {"\"constraints\": [[\"zone\", \"GROUP_BY\"]]",
          "constraint GROUP_BY is left out"},
         {"\"constraints\": [[\"zone\", \"CLUSTER\"]]", "constraint CLUSTER is left out"},

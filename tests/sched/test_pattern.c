@@ -65,6 +65,25 @@ Test(pattern, matches_the_whole_value_or_not_at_all)
         }
 }
 
+Test(pattern, classes_hold_what_the_c_locale_says)
+{
+    static const char *const names[] = {"alpha", "digit", "alnum", "upper",
+                                        "lower", "space", "blank", "punct",
+                                        "print", "graph", "cntrl", "xdigit"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[32];
+        regex_t regex;
+        snprintf(text, sizeof(text), "[[:%s:]]", names[i]);
+        cr_assert_eq(regcomp(&regex, text, REG_EXTENDED | REG_NOSUB), 0);
+        for (int byte = 1; byte < 256; byte++) {
+            const char value[] = {(char)byte, '\0'};
+            cr_expect_eq(matches(text, value), regexec(&regex, value, 0, NULL, 0) == 0,
+                         "%s: %d", text, byte);
+        }
+        regfree(&regex);
+    }
+}
+
 Test(pattern, what_is_no_pattern_is_refused_with_a_reason)
 {
     static const struct {
