@@ -6,12 +6,12 @@
 #include "core/doc.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <yaml.h>
 
 #include "core/bounds.h"
+#include "core/doc_map.h"
 #include "core/err.h"
 
 enum {
@@ -216,115 +216,6 @@ static struct doc *read_list(struct reading *r, const yaml_event_t *start, unsig
     return NULL;
 }
 
-/* One of a map's values, or of the maps merged into it. */
-struct slot {
-    struct doc *node;
-    size_t rank; /* own values first, in file order, then merged ones */
-    bool is_merged, is_dropped;
-};
-
-static int slot_order(const void *a, const void *b)
-{
-    const struct slot *const *x = a, *const *y = b;
-    int order = strcmp((*x)->node->key, (*y)->node->key);
-    return order ? order : ((*x)->rank > (*y)->rank) - ((*x)->rank < (*y)->rank);
-}
-
-/* Of several slots with one key the first stays; two of the map's own are a mistake. */
-static void drop_doubles(struct reading *r, struct slot **sorted, size_t n)
-{
-    for (size_t i = 1, first = 0; i < n; i++) {
-        const struct doc *node = sorted[i]->node, *kept = sorted[first]->node;
-        if (strcmp(node->key, kept->key) != 0) {
-            first = i;
-            continue;
-        }
-        sorted[i]->is_dropped = true;
-        if (!sorted[i]->is_merged) {
-            r->is_refused = true;
-            complain(r->complaints, node->key_line, node->key_column,
-                     "key '%.100s' is here twice, first on line %u", node->key,
-                     kept->key_line);
-        }
-    }
-}
-
-/* Make `own` and then `merged` the children of `map`, each key once. */
-static void map_fill(struct reading *r, struct doc *map, struct doc *own,
-                     struct doc *merged)
-{
-    size_t n = 0;
-    for (const struct doc *c = own; c; c = c->next)
-        n++;
-    for (const struct doc *c = merged; c; c = c->next)
-        n++;
-    if (n == 0)
-        return;
-    struct slot *slots = calloc(n, sizeof(*slots));
-    struct slot **sorted = calloc(n, sizeof(*sorted));
-    if (!slots || !sorted) {
-        (void)stop_memory(r);
-        goto out;
-    }
-    size_t rank = 0;
-    for (struct doc *c = own; c; c = c->next, rank++)
-        slots[rank] = (struct slot){.node = c, .rank = rank};
-    for (struct doc *c = merged; c; c = c->next, rank++)
-        slots[rank] = (struct slot){.node = c, .rank = rank, .is_merged = true};
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = &slots[i];
-    qsort(sorted, n, sizeof(struct slot *), slot_order);
-    drop_doubles(r, sorted, n);
-    struct doc **tail = &map->child;
-    for (size_t i = 0; i < n; i++) {
-        if (slots[i].is_dropped)
-            continue;
-        *tail = slots[i].node;
-        tail = &slots[i].node->next;
-        map->n++;
-    }
-    *tail = NULL;
-out:
-    free(slots);
-    free(sorted);
-}
-
-/* Append the children of `map` to the list that ends at *tail.  The nodes are copied, not
- * what is below them: an anchor may still need the originals in their own list. */
-static struct doc **merge_map(struct reading *r, const struct doc *map, struct doc **tail)
-{
-    for (const struct doc *c = map->child; c; c = c->next) {
-        struct doc *node = arena_alloc(r->arena, sizeof(*node));
-        if (!node) {
-            (void)stop_memory(r);
-            return tail;
-        }
-        *node = *c;
-        node->next = NULL;
-        *tail = node;
-        tail = &node->next;
-    }
-    return tail;
-}
-
-/* As merge_map for the value of a `<<`: a map or a list of maps. */
-static struct doc **merge(struct reading *r, const struct doc *source, struct doc **tail)
-{
-    if (source->kind == DOC_MAP)
-        return merge_map(r, source, tail);
-    bool is_wrong = source->kind == DOC_SCALAR;
-    for (const struct doc *c = source->child; c; c = c->next) {
-        is_wrong = is_wrong || c->kind != DOC_MAP;
-        tail = c->kind == DOC_MAP ? merge_map(r, c, tail) : tail;
-    }
-    if (is_wrong) {
-        r->is_refused = true;
-        complain(r->complaints, source->line, source->column,
-                 "<< merges a map or a list of maps");
-    }
-    return tail;
-}
-
 /* A key; NULL when it is not a text, which is complained about and skipped. */
 static const struct doc *read_key(struct reading *r, yaml_event_t *event, unsigned depth)
 {
@@ -340,6 +231,24 @@ static const struct doc *read_key(struct reading *r, yaml_event_t *event, unsign
     return key;
 }
 
+static void merge(struct reading *r, const struct doc *value, struct doc ***tail)
+{
+    int result = doc_map_merge(value, tail, r->arena, r->complaints);
+    r->is_refused = r->is_refused || result == ERR_MALFORMED;
+    if (result == -ENOMEM)
+        (void)stop_memory(r);
+}
+
+static struct doc *map_end(struct reading *r, struct doc *map, struct doc *own,
+                           struct doc *merged)
+{
+    int result = map ? doc_map_fill(map, own, merged, r->complaints) : 0;
+    r->is_refused = r->is_refused || result == ERR_MALFORMED;
+    if (result == -ENOMEM)
+        (void)stop_memory(r);
+    return r->error == 0 ? map : NULL;
+}
+
 static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsigned depth)
 {
     refuse_tag(r, start->data.mapping_start.tag, start->start_mark);
@@ -351,8 +260,7 @@ static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsign
         next_event(r, &event);
         if (event.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&event);
-            map_fill(r, map, own, merged);
-            return r->error == 0 ? map : NULL;
+            return map_end(r, map, own, merged);
         }
         const struct doc *key = read_key(r, &event, depth + 1);
         next_event(r, &event);
@@ -360,7 +268,7 @@ static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsign
         if (!key || !value)
             continue;
         if (!key->is_quoted && strcmp(key->text, "<<") == 0) {
-            merged_tail = merge(r, value, merged_tail);
+            merge(r, value, &merged_tail);
             continue;
         }
         value->key = key->text;
