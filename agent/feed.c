@@ -33,7 +33,7 @@ uint64_t feed_add(struct feed *f, uint64_t at_unix_ms, const char *node,
 json_t *feed_list(const struct feed *f, uint64_t after_id, size_t limit)
 {
     json_t *list = json_array();
-    uint64_t first = after_id + 1;
+    uint64_t first = after_id < f->next_id ? after_id + 1 : f->next_id;
     if (limit > FEED_MAX)
         limit = FEED_MAX;
     if (f->next_id > limit && first < f->next_id - limit)

@@ -6,22 +6,23 @@ void hold_init(struct hold *h, uint32_t hold_ms)
     *h = (struct hold){.hold_ms = hold_ms};
 }
 
-static size_t recent_deaths(const struct hold *h, uint64_t now_ms)
+/* Counted by steps, so that any number of deaths takes the same room. */
+static size_t recent_deaths(const struct hold *h, uint64_t step)
 {
-    size_t kept = h->n_deaths < HOLD_DEATHS_MAX ? h->n_deaths : HOLD_DEATHS_MAX;
     size_t n = 0;
-    for (size_t i = 0; i < kept; i++)
-        n += now_ms - h->deaths_ms[i] <= HOLD_WINDOW_MS;
-    /* A ring that is full of recent deaths stands for all that fell out of it. */
-    return n == HOLD_DEATHS_MAX ? h->n_deaths : n;
+    for (size_t i = 0; i < HOLD_STEPS; i++)
+        n += step - h->deaths[i].step < HOLD_STEPS ? h->deaths[i].n : 0;
+    return n;
 }
 
 void hold_death(struct hold *h, uint64_t now_ms, size_t n_live)
 {
-    if (recent_deaths(h, now_ms) == 0)
-        h->n_deaths = 0;
-    h->deaths_ms[h->n_deaths++ % HOLD_DEATHS_MAX] = now_ms;
-    size_t deaths = recent_deaths(h, now_ms);
+    uint64_t step = now_ms / HOLD_STEP_MS;
+    struct hold_step *now = &h->deaths[step % HOLD_STEPS];
+    if (now->step != step)
+        *now = (struct hold_step){.step = step};
+    now->n++;
+    size_t deaths = recent_deaths(h, step);
     if (2 * deaths > deaths + n_live)
         h->until_ms = now_ms + h->hold_ms;
 }

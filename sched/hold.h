@@ -7,13 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HOLD_WINDOW_MS = 15000, HOLD_DEFAULT_MS = 30000, HOLD_DEATHS_MAX = 64 };
+enum { HOLD_WINDOW_MS = 15000, HOLD_DEFAULT_MS = 30000, HOLD_STEP_MS = 1000, HOLD_STEPS = 16 };
+
+_Static_assert(HOLD_STEPS * HOLD_STEP_MS > HOLD_WINDOW_MS, "the steps cover the window");
 
 struct hold {
     uint32_t hold_ms;
-    uint64_t until_ms;                  /* 0 = not holding */
-    uint64_t deaths_ms[HOLD_DEATHS_MAX]; /* the newest deaths, a ring */
-    size_t n_deaths;
+    uint64_t until_ms; /* 0 = not holding */
+    struct hold_step {
+        uint64_t step; /* now_ms / HOLD_STEP_MS */
+        size_t n;
+    } deaths[HOLD_STEPS]; /* how many died in each of the last steps, a ring */
 };
 
 void hold_init(struct hold *h, uint32_t hold_ms);

@@ -1,0 +1,102 @@
+/* The mass-failure hold: how many deaths at once make a node doubt itself. */
+#include <criterion/criterion.h>
+
+#include "sched/hold.h"
+
+enum { START_MS = 1000000 };
+
+struct row {
+    size_t n_members, n_deaths; /* members before, self included */
+    uint64_t apart_ms;          /* between two deaths */
+    bool is_on;
+};
+
+static const struct row rows[] = {
+    {1, 0, 0, false},     {2, 1, 0, false}, /* half of two is no majority: the other takes over */
+    {3, 1, 0, false},     {3, 2, 0, true},
+    {4, 2, 0, false},     {4, 3, 0, true},
+    {5, 2, 0, false},     {5, 3, 0, true},
+    {5, 4, 0, true},      {100, 50, 0, false},
+    {100, 51, 0, true},   {1000, 500, 0, false},
+    {1000, 501, 0, true}, /* more than the ring remembers */
+    {5, 4, 7000, true},   /* three within one window, of the four that are left then */
+    {5, 4, 8000, true},   /* the last two, of three */
+    {5, 4, 16000, false}, /* one by one */
+};
+
+Test(hold, begins_when_more_than_half_vanish_within_one_window)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i];
+        struct hold h;
+        uint64_t now_ms = START_MS;
+        hold_init(&h, HOLD_DEFAULT_MS);
+        cr_assert_not(hold_is_on(&h, now_ms));
+        for (size_t k = 0; k < row->n_deaths; k++) {
+            now_ms += k ? row->apart_ms : 0;
+            hold_death(&h, now_ms, row->n_members - k - 1);
+        }
+        cr_assert_eq(hold_is_on(&h, now_ms), row->is_on, "%zu of %zu, %llu ms apart", row->n_deaths,
+                     row->n_members, (unsigned long long)row->apart_ms);
+    }
+}
+
+Test(hold, ends_by_itself_after_its_time)
+{
+    struct hold h;
+    hold_init(&h, 5000);
+    cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
+    hold_death(&h, START_MS, 2);
+    cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
+    hold_death(&h, START_MS, 1);
+    cr_assert_eq(hold_deadline_ms(&h), START_MS + 5000);
+    cr_assert(hold_is_on(&h, START_MS + 4999));
+    cr_assert_not(hold_is_on(&h, START_MS + 5000));
+}
+
+Test(hold, is_prolonged_by_further_deaths)
+{
+    struct hold h;
+    hold_init(&h, 5000);
+    for (size_t left = 4; left > 1; left--)
+        hold_death(&h, START_MS, left);
+    hold_death(&h, START_MS + 3000, 1);
+    cr_assert_eq(hold_deadline_ms(&h), START_MS + 8000);
+}
+
+Test(hold, ends_at_once_when_half_are_back_and_has_forgotten_the_deaths)
+{
+    struct hold h;
+    hold_init(&h, 5000);
+    for (size_t left = 4; left > 0; left--)
+        hold_death(&h, START_MS, left);
+    hold_return(&h, START_MS + 10, 2, 3);
+    cr_assert(hold_is_on(&h, START_MS + 10), "three of five are missing");
+    hold_return(&h, START_MS + 20, 3, 2);
+    cr_assert_not(hold_is_on(&h, START_MS + 20));
+    hold_death(&h, START_MS + 30, 2);
+    cr_assert_not(hold_is_on(&h, START_MS + 30), "what came back did not die");
+}
+
+Test(hold, a_return_without_a_hold_forgets_no_deaths)
+{
+    struct hold h;
+    hold_init(&h, 5000);
+    hold_death(&h, START_MS, 4);
+    hold_death(&h, START_MS, 3);
+    hold_return(&h, START_MS + 10, 4, 1);
+    hold_death(&h, START_MS + 20, 3);
+    hold_death(&h, START_MS + 20, 2);
+    cr_assert(hold_is_on(&h, START_MS + 20));
+}
+
+Test(hold, a_long_trickle_of_deaths_is_not_one_failure)
+{
+    struct hold h;
+    uint64_t now_ms = START_MS;
+    hold_init(&h, 5000);
+    for (size_t left = 9000; left > 2000; left--, now_ms += 200) {
+        hold_death(&h, now_ms, left);
+        cr_assert_not(hold_is_on(&h, now_ms), "%zu left", left);
+    }
+}
