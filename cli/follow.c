@@ -138,7 +138,12 @@ static int poll_one(struct talk *t, struct follow *job, struct watch *w, uint64_
     job->last = a;
     struct rollout_asked asked = {job->goal, job->version, job->before};
     rollout_judge(a.data, &asked, &job->rollout);
-    if (!job->rollout.has_failing)
+    job->has_failed =
+        job->has_failed || job->rollout.has_failing || job->rollout.has_failed;
+    /* Failed everywhere, and now nobody takes it: that is failing too. */
+    bool is_failing =
+        job->rollout.has_failing || (job->has_failed && job->rollout.has_unplaced);
+    if (!is_failing)
         job->failing_since_ms = 0;
     else if (job->failing_since_ms == 0)
         job->failing_since_ms = now;
@@ -162,7 +167,7 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
     if (r->phase == ROLLOUT_REPLACED)
         return fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s %s was replaced by %s",
                     name, job->version, json_text(job->last.data, "version"));
-    if (is_hopeless || r->has_failing)
+    if (is_hopeless || job->has_failed)
         return fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name,
                     r->waiting);
     if (r->has_unplaced)

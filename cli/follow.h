@@ -16,6 +16,7 @@ struct follow {
     struct answer last;   /* the newest status; closed by the caller */
     struct rollout rollout;
     uint64_t failing_since_ms; /* 0 = not failing */
+    bool has_failed;           /* ever: on another node it may look like a fresh start */
 };
 
 /* Poll the jobs until each has reached its goal.  Says failures itself.  With --json it

@@ -10,7 +10,7 @@
 
 struct counts {
     bool is_batch;
-    long long alive, ready, running, starting, pending, stopping, failed, old;
+    long long alive, extra, ready, running, starting, pending, stopping, failed, old;
     const json_t *worst; /* the instance to name: failed before pending before starting */
     int worst_rank;
 };
@@ -80,6 +80,8 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
         return;
     }
     int rank = 2;
+    r->has_failed = r->has_failed || json_number(instance, "restarts") > 0 ||
+                    json_number(instance, "last_exit") != 0;
     if (is(state, "failed") || is(state, "lost") || is(state, "finished")) {
         c->failed++;
         r->has_failing = true;
@@ -119,7 +121,8 @@ static void say_progress(const json_t *status, const char *version,
                  {c->pending, "pending"},
                  {c->stopping, "stopping"},
                  {c->failed, "failed"},
-                 {c->old, "to be replaced"}};
+                 {c->old, "to be replaced"},
+                 {c->extra, "too many"}};
     const char *word = c->is_batch ? "finished" : "healthy";
     char text[64];
     (void)snprintf(r->progress, sizeof(r->progress), "%s%s%s: ", json_text(status, "job"),
@@ -149,8 +152,10 @@ static void say_waiting(const json_t *status, const struct counts *c, struct rol
     bool is_health_news = is(state, "running") && *health && !is(health, "none");
     long long restarts = json_number(c->worst, "restarts");
     char times[48] = "";
-    if (restarts > 0)
+    if (restarts > 1)
         (void)snprintf(times, sizeof(times), ", restarted %lld times", restarts);
+    else if (restarts == 1)
+        (void)snprintf(times, sizeof(times), ", restarted once");
     (void)snprintf(r->waiting, sizeof(r->waiting), "%s: %s%s%s%s%s%s%s%s",
                    json_text(c->worst, "name"), state, *node ? " on " : "", node,
                    is_health_news ? ", health " : "", is_health_news ? health : "", times,
@@ -212,7 +217,8 @@ void rollout_judge(const json_t *status, const struct rollout_asked *asked,
         json_is_number(json_object_get(status, "count")) && !is(type, "system");
     r.wanted =
         has_count ? json_number(status, "count") : (long long)json_array_size(instances);
-    r.ready = c.ready;
+    c.extra = has_count && c.ready > r.wanted ? c.ready - r.wanted : 0;
+    r.ready = c.ready - c.extra;
     say_progress(status, version, &c, &r);
 
     r.has_failing = r.has_failing || is(word, "failed");

@@ -20,7 +20,8 @@ struct rollout {
     enum rollout_phase phase;
     long long wanted, ready;
     bool has_unplaced;  /* an instance that no node could take */
-    bool has_failing;   /* an instance that failed, or keeps being restarted */
+    bool has_failing;   /* an instance that is failed, or keeps being restarted */
+    bool has_failed;    /* an instance that is not ready has failed before */
     char progress[160]; /* "web v3: 2/3 healthy, 1 starting" */
     char waiting[320];  /* "web.2: pending: no node has 64 cores free"; "" when done */
 };

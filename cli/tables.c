@@ -1,6 +1,7 @@
 /* The tables of jobs, members and instances. */
 #include "cli/tables.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/talk.h"
@@ -27,22 +28,39 @@ void jobs_print(const json_t *jobs)
     grid_fini(&grid);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const json_t *const *left = a, *const *right = b;
+    return strverscmp(json_text(*left, "name"),
+                      json_text(*right, "name")); /* n2 before n10 */
+}
+
+static const json_t **sorted(const json_t *members, size_t n)
+{
+    const json_t **list = calloc(n > 0 ? n : 1, sizeof(*list));
+    for (size_t i = 0; list && i < n; i++)
+        list[i] = json_array_get(members, i);
+    if (list)
+        qsort(list, n, sizeof(const json_t *), by_name);
+    return list;
+}
+
 void members_print(const json_t *members)
 {
     static const char *const heads[] = {"NODE", "STATE",  "ADDRESS", "RTT",
                                         "CPU",  "MEMORY", "VERSION", NULL};
     struct grid grid;
-    size_t i;
-    json_t *member;
+    size_t n = json_array_size(members);
+    const json_t **list = sorted(members, n);
     grid_init(&grid, heads);
-    json_array_foreach(members, i, member)
-    {
+    for (size_t i = 0; list && i < n; i++) {
+        const json_t *member = list[i];
         char rtt[RENDER_TEXT] = "", cpu[80] = "", memory[80] = "";
         char used[RENDER_TEXT], all[RENDER_TEXT], state[64];
         const json_t *capacity = json_object_get(member, "capacity");
         const json_t *reserved = json_object_get(member, "reserved");
         if (json_is_number(json_object_get(member, "rtt_ms")))
-            (void)snprintf(rtt, sizeof(rtt), "%.1fms", json_decimal(member, "rtt_ms"));
+            (void)snprintf(rtt, sizeof(rtt), "%.2fms", json_decimal(member, "rtt_ms"));
         if (capacity) {
             (void)snprintf(cpu, sizeof(cpu), "%s/%s",
                            cores_text(json_decimal(reserved, "cpu"), used),
@@ -60,6 +78,7 @@ void members_print(const json_t *members)
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
+    free(list);
 }
 
 /* "127.77.0.1:20000", with "+1" for each further port. */
@@ -80,17 +99,44 @@ static void address_text(const json_t *instance, char *out, size_t cap)
         (void)snprintf(out + len, cap - len, "+%zu", n - 1);
 }
 
+static bool is_explained(const json_t *instance)
+{
+    const char *state = json_text(instance, "state"),
+               *health = json_text(instance, "health");
+    bool is_well = strcmp(state, "finished") == 0 ||
+                   (strcmp(state, "running") == 0 && strcmp(health, "failing") != 0);
+    return !is_well && *json_text(instance, "reason");
+}
+
+/* Below the table, where there is room: neighbours with the same reason share a line. */
+static void reasons_print(const json_t *const *instances, size_t n)
+{
+    bool has_any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_explained(instances[i]))
+            continue;
+        const char *reason = json_text(instances[i], "reason");
+        fputs(has_any ? "" : "\n", stdout);
+        has_any = true;
+        print_safe(stdout, json_text(instances[i], "name"), false);
+        while (i + 1 < n && is_explained(instances[i + 1]) &&
+               strcmp(json_text(instances[i + 1], "reason"), reason) == 0) {
+            fputs(", ", stdout);
+            print_safe(stdout, json_text(instances[++i], "name"), false);
+        }
+        fputs(": ", stdout);
+        print_safe(stdout, reason, false);
+        fputc('\n', stdout);
+    }
+}
+
 void instances_print(const json_t *const *instances, size_t n)
 {
-    static const char *const heads[] = {"INSTANCE", "NODE", "STATE",    "HEALTH",
-                                        "VERSION",  "AGE",  "RESTARTS", "ADDRESS",
-                                        "REASON",   NULL};
+    static const char *const heads[] = {"INSTANCE", "NODE",    "STATE",
+                                        "HEALTH",   "VERSION", "AGE",
+                                        "RESTARTS", "ADDRESS", NULL};
     struct grid grid;
-    bool has_reason = false;
-    for (size_t i = 0; i < n; i++)
-        has_reason = has_reason || *json_text(instances[i], "reason");
     grid_init(&grid, heads);
-    grid.n_columns -= !has_reason;
     for (size_t i = 0; i < n; i++) {
         const json_t *one = instances[i];
         char age[RENDER_TEXT] = "", restarts[RENDER_TEXT], address[128];
@@ -99,12 +145,12 @@ void instances_print(const json_t *const *instances, size_t n)
             (void)age_text(now > at ? now - at : 0, age);
         (void)snprintf(restarts, sizeof(restarts), "%lld", json_number(one, "restarts"));
         address_text(one, address, sizeof(address));
-        grid_row(&grid,
-                 (const char *const[]){json_text(one, "name"), json_text(one, "node"),
-                                       json_text(one, "state"), json_text(one, "health"),
-                                       json_text(one, "version"), age, restarts, address,
-                                       json_text(one, "reason")});
+        grid_row(&grid, (const char *const[]){
+                            json_text(one, "name"), json_text(one, "node"),
+                            json_text(one, "state"), json_text(one, "health"),
+                            json_text(one, "version"), age, restarts, address});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
+    reasons_print(instances, n);
 }

@@ -123,11 +123,14 @@ static bool suggest_job(struct talk *t, const char *word, char *out, size_t cap)
     }
     names[n] = NULL;
     const char *slash = strchr(word, '/');
-    const char *meant = did_you_mean(slash ? slash + 1 : word, names);
-    if (meant)
+    word = slash ? slash + 1 : word;
+    const char *meant = did_you_mean(word, names);
+    bool is_other =
+        meant && strcmp(meant, word) != 0; /* it may be there, and something else not */
+    if (is_other)
         (void)snprintf(out, cap, "%s", meant);
     answer_close(&jobs);
-    return meant != NULL;
+    return is_other;
 }
 
 static int say_refusal(struct talk *t, const struct answer *a)
@@ -284,6 +287,7 @@ void say_view(const struct invocation *in, const struct answer *a)
 {
     if (in->is_json || !a->view)
         return;
+    fflush(stdout); /* the table first, wherever both go */
     char age[RENDER_TEXT];
     long long alive = json_number(a->view, "alive"), dead = json_number(a->view, "dead");
     long long newest = json_number(a->view, "newest_ms");
@@ -306,8 +310,8 @@ void say_view(const struct invocation *in, const struct answer *a)
 
 void say_told(const struct invocation *in, const json_t *data)
 {
-    if (in->is_json || !json_object_get(data, "known_by"))
-        return;
+    if (in->is_json || json_number(data, "known_by") == 0)
+        return; /* nothing had to be written */
     fprintf(stderr, "told %lld/%lld members, %.2fs\n", json_number(data, "known_by"),
             json_number(data, "members"), json_decimal(data, "took_ms") / 1000);
 }

@@ -91,7 +91,7 @@ static void show_object(const json_t *object)
         if (json_is_array(value))
             continue;
         if (!json_is_object(value)) {
-            printf("%-14s  ", key);
+            printf("%-20s  ", key);
             show_value(value);
             fputc('\n', stdout);
             continue;
@@ -100,7 +100,7 @@ static void show_object(const json_t *object)
         {
             char label[160];
             (void)snprintf(label, sizeof(label), "%s.%s", key, name);
-            printf("%-14s  ", label);
+            printf("%-20s  ", label);
             show_value(inner);
             fputc('\n', stdout);
         }
