@@ -363,7 +363,8 @@ static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
                          const struct message *m, struct gossip_effects *fx)
 {
     struct frame f = {.left = REPAIR_ROOM};
-    qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
+    if (m->n_items)
+        qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
     for (size_t i = 0; i < m->n_listed; i++) {
         const struct slot *slot = g->table.buckets[m->listed[i]];
         for (; slot; slot = slot->bucket_next) {

@@ -1,0 +1,105 @@
+/* Whom to talk about, and how often; and the skip list below the table. */
+#include <criterion/criterion.h>
+
+#include "gossip/rumor.h"
+#include "gossip/skip.h"
+
+struct taken {
+    const struct rumor *list[16];
+    size_t n, room;
+};
+
+static bool take(void *ctx, struct rumor *r)
+{
+    struct taken *t = ctx;
+    if (t->n == t->room)
+        return false;
+    t->list[t->n++] = r;
+    return true;
+}
+
+Test(rumor, the_least_told_goes_first_and_the_newest_of_equals)
+{
+    struct rumor_queue q;
+    struct rumor r[3] = {0};
+    struct taken t = {.room = 2};
+    rumor_init(&q);
+    for (size_t i = 0; i < 3; i++)
+        rumor_put(&q, &r[i]);
+    cr_assert_eq(rumor_take(&q, 3, take, &t), 2);
+    cr_assert(t.list[0] == &r[2] && t.list[1] == &r[1]);
+    t.n = 0;
+    cr_assert_eq(rumor_take(&q, 3, take, &t), 2);
+    cr_assert(t.list[0] == &r[0]);
+}
+
+Test(rumor, it_leaves_the_queue_after_its_limit_and_returns_when_renewed)
+{
+    struct rumor_queue q;
+    struct rumor r = {0};
+    rumor_init(&q);
+    for (int round = 0; round < 2; round++) {
+        rumor_put(&q, &r);
+        for (unsigned i = 0; i < 4; i++) {
+            struct taken t = {.room = 16};
+            cr_assert_eq(q.n, 1);
+            cr_assert_eq(rumor_take(&q, 4, take, &t), 1);
+        }
+        cr_assert_eq(q.n, 0);
+        cr_assert(!r.is_queued);
+    }
+    rumor_put(&q, &r);
+    rumor_drop(&q, &r);
+    rumor_drop(&q, &r);
+    cr_assert_eq(q.n, 0);
+}
+
+Test(rumor, the_limit_grows_with_the_digits_of_the_cluster)
+{
+    static const struct {
+        size_t n;
+        unsigned limit;
+    } rows[] = {{1, 4}, {9, 4}, {10, 8}, {99, 8}, {100, 12}, {10000, 20}, {10000000, 31}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_assert_eq(rumor_limit(4, rows[i].n), rows[i].limit, "%zu members", rows[i].n);
+}
+
+static int compare(const void *a, const void *b)
+{
+    int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+Test(skip, it_keeps_order_through_insertions_and_removals)
+{
+    enum { N = 2000 };
+    static int values[N];
+    static bool is_in[N];
+    struct skip s;
+    struct rng rng;
+    rng_init(&rng, 5);
+    cr_assert_eq(skip_init(&s, compare, 6), 0);
+    for (int i = 0; i < N; i++)
+        values[i] = i;
+    for (int i = 0; i < 20000; i++) {
+        size_t k = (size_t)rng_below(&rng, N);
+        cr_assert_eq(skip_find(&s, &values[k]) != NULL, is_in[k]);
+        if (is_in[k])
+            skip_remove(&s, &values[k]);
+        else
+            cr_assert_eq(skip_insert(&s, &values[k]), 0);
+        is_in[k] = !is_in[k];
+    }
+    struct skip_node *node = s.head->next[0];
+    size_t n = 0;
+    for (int i = 0; i < N; i++) {
+        if (!is_in[i])
+            continue;
+        cr_assert_eq(*(int *)node->item, i);
+        node = node->next[0];
+        n++;
+    }
+    cr_assert_null(node);
+    cr_assert_eq(n, s.n);
+    skip_fini(&s);
+}
