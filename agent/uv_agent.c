@@ -203,8 +203,10 @@ static int open_services(struct agent *a, struct err *err)
 {
     uint64_t seed;
     random_bytes(&seed, sizeof(seed));
+    const char *const hidden[] = {a->options->secret_file, a->options->socket, NULL};
     const struct uv_runner_options runner = {.data_dir = a->options->data_dir,
                                              .name = a->name,
+                                             .hidden = hidden,
                                              .tasks_die = a->options->tasks_die};
     const struct uv_runner_events events = {.started = on_task_started,
                                             .failed = on_task_failed,

@@ -54,9 +54,10 @@ unsigned lifecycle_adopt(struct lifecycle *l, const struct job_spec *spec, const
                          uint64_t now_ms, uint64_t at_unix_ms)
 {
     (void)lifecycle_start(l, spec, now_ms);
-    uint64_t age_ms = at_unix_ms > claim->started_unix_ms ? at_unix_ms - claim->started_unix_ms : 0;
+    /* A claim from before the start was reported has no time: then the grace begins now. */
+    l->started_unix_ms = claim->started_unix_ms ? claim->started_unix_ms : at_unix_ms;
+    uint64_t age_ms = at_unix_ms > l->started_unix_ms ? at_unix_ms - l->started_unix_ms : 0;
     l->started_ms = now_ms > age_ms ? now_ms - age_ms : 0;
-    l->started_unix_ms = claim->started_unix_ms;
     l->pid = claim->pid;
     l->restarts = claim->restarts;
     l->has_exit = claim->has_exit;

@@ -296,6 +296,7 @@ static bool try_remove(struct task *t)
     }
     if (t->n_tries > REMOVE_TRIES_MAX)
         log_line(LOG_WARN, "task", "key", t->key, "left", t->groups.dirs[0].path, NULL);
+    cgroup_prune(&t->groups);
     int code = task_dir_clear(t->dir);
     if (code)
         log_line(LOG_WARN, "task", "key", t->key, "cannot_clear", t->dir, "error", err_text(code), NULL);

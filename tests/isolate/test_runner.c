@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "isolate/cgroup.h"
 #include "isolate/files.h"
 #include "isolate/logs.h"
@@ -418,9 +420,10 @@ Test(runner, an_adopted_task_can_be_signalled_and_watched)
 {
     struct world w;
     world_open(&w);
-    launch(&w, "trap 'exit 5' TERM; while :; do sleep 0.05; done");
+    launch(&w, "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done");
     run_until(&w, &w.n_started, 1);
-    pause_ms(&w, 100);
+    while (!strstr(output(&w, "stdout"), "up"))
+        pause_ms(&w, 10);
     uv_runner_close(w.runner);
     open_runner(&w);
     uv_runner_found(w.runner, on_found, &w);
@@ -447,19 +450,83 @@ Test(runner, tasks_that_die_with_the_agent_do)
     world_close(&w);
 }
 
+/* An agent of its own process, killed without warning once its task runs; returns the task's PID. */
+static pid_t run_and_kill_agent(struct world *w, bool tasks_die)
+{
+    int pipe_fds[2];
+    uint32_t pid = 0;
+    cr_assert(pipe(pipe_fds) == 0);
+    uv_runner_close(w->runner);
+    pause_ms(w, 20);
+    pid_t agent = fork();
+    if (agent == 0) {
+        (void)uv_loop_fork(&w->loop);
+        w->options.tasks_die = tasks_die;
+        open_runner(w);
+        launch(w, "exec sleep 100");
+        while (w->n_started == 0 && w->n_failed == 0)
+            (void)uv_run(&w->loop, UV_RUN_ONCE);
+        (void)!write(pipe_fds[1], &w->pid, sizeof(w->pid));
+        for (;;)
+            (void)pause();
+    }
+    cr_assert(agent > 0);
+    cr_assert(read(pipe_fds[0], &pid, sizeof(pid)) == sizeof(pid) && pid > 1);
+    (void)close(pipe_fds[0]);
+    (void)close(pipe_fds[1]);
+    cr_assert(kill(agent, SIGKILL) == 0 && waitpid(agent, NULL, 0) == agent);
+    open_runner(w);
+    return (pid_t)pid;
+}
+
+Test(runner, a_killed_agent_leaves_its_tasks_running)
+{
+    struct world w;
+    world_open(&w);
+    pid_t task = run_and_kill_agent(&w, false);
+    pause_ms(&w, 200);
+    cr_assert(kill(task, 0) == 0);
+    uv_runner_found(w.runner, on_found, &w);
+    cr_assert(w.found_pid == (uint32_t)task);
+    uv_runner_kill(w.runner, "d.t.0");
+    run_until(&w, &w.n_exited, 1);
+    cr_assert(w.status == 137);
+    world_close(&w);
+}
+
+Test(runner, a_killed_agent_takes_tasks_along_that_are_tied_to_it)
+{
+    struct world w;
+    world_open(&w);
+    pid_t task = run_and_kill_agent(&w, true);
+    for (int i = 0; i < 300 && kill(task, 0) == 0; i++)
+        pause_ms(&w, 10);
+    cr_assert(kill(task, 0) < 0);
+    uv_runner_found(w.runner, on_found, &w);
+    cr_assert(w.n_found == 1 && w.found_pid == 0);
+    run_until(&w, &w.n_exited, 1);
+    cr_assert(w.status == 137);
+    world_close(&w);
+}
+
 Test(runner, leaves_no_control_group_behind)
 {
     struct world w;
-    struct stat info;
     struct cgroup g;
+    char group[64];
     world_open(&w);
+    (void)snprintf(group, sizeof(group), "stratos/%016llx", (unsigned long long)hash64(bytes_of_text(w.dir), 0));
+    cr_assert(cgroup_find(group, &g, NULL) == 0);
     launch(&w, "exec sleep 100");
     run_until(&w, &w.n_started, 1);
+    for (size_t i = 0; i < g.n; i++)
+        cr_assert(access(g.dirs[i].path, F_OK) == 0, "%s", g.dirs[i].path);
     uv_runner_remove(w.runner, "d.t.0");
-    pause_ms(&w, 500);
+    for (int i = 0; i < 100 && access(g.dirs[g.n - 1].path, F_OK) == 0; i++)
+        pause_ms(&w, 20);
     cr_assert(w.n_exited == 0, "a removed task is forgotten");
     cr_assert(kill((pid_t)w.pid, 0) < 0);
-    cr_assert(cgroup_find("stratos", &g, NULL) == 0);
-    (void)stat(g.dirs[0].path, &info);
+    for (size_t i = 0; i < g.n; i++)
+        cr_assert(access(g.dirs[i].path, F_OK) < 0, "%s", g.dirs[i].path);
     world_close(&w);
 }
