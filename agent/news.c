@@ -14,6 +14,7 @@ enum { TOLD_SLOTS = 4096 };
 struct news {
     struct told {
         uint64_t key, said;
+        int state;
     } told[TOLD_SLOTS];
 };
 
@@ -79,12 +80,17 @@ static void news_job(const struct table *table, struct bytes key, const struct k
     event->cause = doc.note && *doc.note ? doc.note : NULL;
 }
 
-static bool is_told(struct news *n, struct bytes key, uint64_t said)
+enum { STATE_GONE = -1 };
+
+/* Was exactly this said last of `key`?  *ret_is_same_state: at least the state was the same. */
+static bool is_told(struct news *n, struct bytes key, uint64_t said, int state, bool *ret_is_same_state)
 {
     uint64_t hash = hash64(key, 0);
     struct told *slot = &n->told[hash % TOLD_SLOTS];
-    bool is_same = slot->key == hash && slot->said == said;
-    *slot = (struct told){hash, said};
+    bool is_known = slot->key == hash;
+    bool is_same = is_known && slot->said == said;
+    *ret_is_same_state = is_known && slot->state == state;
+    *slot = (struct told){hash, said, state};
     return is_same;
 }
 
@@ -99,8 +105,9 @@ static void news_claim(struct news *n, const struct members *members, const stru
     char *name = arena_printf(arena, "%.*s.%u", (int)parts->name.len,
                               (const char *)parts->name.at, parts->index);
     struct claim_doc doc;
+    bool is_same_state;
     if (!entry) {
-        if (is_told(n, key, 0))
+        if (is_told(n, key, 0, STATE_GONE, &is_same_state))
             return;
         struct node_event *event = add(out, "instance", name, "gone");
         event->text = arena_printf(arena, "%s is no longer on %s", name, node);
@@ -111,10 +118,10 @@ static void news_claim(struct news *n, const struct members *members, const stru
         return;
     uint64_t said = hash_mix(doc.generation << 8 | (uint64_t)doc.state << 4 | (uint64_t)doc.health,
                              doc.restarts + 1u);
-    if (is_told(n, key, said))
+    if (is_told(n, key, said, (int)doc.state, &is_same_state))
         return;
     struct node_event *event = add(out, "instance", name, instance_state_name(doc.state));
-    event->is_own = is_own;
+    event->is_own = is_own && !is_same_state; /* the log follows states, the feed health too */
     event->text = doc.health == HEALTH_NONE || doc.health == HEALTH_UNKNOWN
                       ? arena_printf(arena, "%s is %s on %s", name, event->state, node)
                       : arena_printf(arena, "%s is %s and %s on %s", name, event->state,

@@ -120,13 +120,30 @@ struct tally {
     uint32_t running, healthy, old, failed, placed, held;
 };
 
+/* The job's slice of the plan, which is in the order of the view's jobs. */
+static const struct placement *placements_of(const struct report *r, uint32_t job, size_t *ret_n)
+{
+    size_t low = 0, high = r->plan.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->plan.placements[middle].job < job)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (high = low; high < r->plan.n && r->plan.placements[high].job == job;)
+        high++;
+    *ret_n = high - low;
+    return r->plan.placements + low;
+}
+
 static struct tally tally_job(const struct report *r, uint32_t job)
 {
     struct tally t = {0};
-    for (size_t i = 0; i < r->plan.n; i++) {
-        const struct placement *p = &r->plan.placements[i];
-        if (p->job != job)
-            continue;
+    size_t n;
+    const struct placement *placements = placements_of(r, job, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct placement *p = &placements[i];
         t.placed += p->node != VIEW_NONE;
         if (p->action != PLACEMENT_KEEP)
             continue;
@@ -214,10 +231,10 @@ static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
     const struct view_job *j = &r->view.jobs[job];
     for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++) {
         const struct view_claim *claim = &r->view.claims[c];
-        bool is_counted = false;
-        for (size_t i = 0; i < r->plan.n && !is_counted; i++)
-            is_counted = r->plan.placements[i].action == PLACEMENT_KEEP &&
-                         r->plan.placements[i].claim == c;
+        size_t n;
+        const struct placement *placements = placements_of(r, job, &n);
+        bool is_counted = claim->index < n && placements[claim->index].action == PLACEMENT_KEEP &&
+                          placements[claim->index].claim == c;
         if (!is_counted && r->view.nodes[claim->node].is_live)
             (void)json_array_append_new(list, instance_json(r, job, claim->index, claim, claim->node,
                                                             "to be stopped"));
@@ -227,10 +244,10 @@ static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
 json_t *report_status(const struct report *r, uint32_t job)
 {
     json_t *out = job_json(r, job), *list = json_array();
-    for (size_t i = 0; i < r->plan.n; i++) {
-        const struct placement *p = &r->plan.placements[i];
-        if (p->job != job)
-            continue;
+    size_t n;
+    const struct placement *placements = placements_of(r, job, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct placement *p = &placements[i];
         const struct view_claim *claim =
             p->action == PLACEMENT_KEEP ? &r->view.claims[p->claim] : NULL;
         (void)json_array_append_new(list,
@@ -252,10 +269,10 @@ json_t *report_why(struct report *r, uint32_t job, uint32_t index)
     json_t *out = json_object(), *list = json_array();
     (void)snprintf(name, sizeof(name), "%.63s.%u", r->view.jobs[job].name, index);
     set_text(out, "instance", name);
-    for (size_t i = 0; i < r->plan.n; i++) {
-        const struct placement *p = &r->plan.placements[i];
-        if (p->job != job || p->index != index)
-            continue;
+    size_t n_placements;
+    const struct placement *placements = placements_of(r, job, &n_placements);
+    if (index < n_placements) {
+        const struct placement *p = &placements[index];
         set_text(out, "node", p->node == VIEW_NONE ? NULL : r->view.nodes[p->node].doc.name);
         set_text(out, "reason", p->reason);
         set_time(out, "since",
