@@ -82,9 +82,9 @@ $(GEN).o: $(GEN).c
 
 $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	@$(CC) -I/usr/share/include/llhttp $(CFLAGS) -w -c -o $@ $<
+	@$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 $(CFLAGS) -w -c -o $@ $<
 
-$(OUT)/netsvc/%.o: CPPFLAGS += -I/usr/share/include/llhttp
+$(OUT)/netsvc/%.o: CPPFLAGS += -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 $(OUT)/agent/assets.o: $(wildcard agent/assets/*)
 
 # ---------------------------------------------------------------- unit tests: one Criterion binary per folder

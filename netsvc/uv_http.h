@@ -22,13 +22,19 @@ int uv_http_open(uv_loop_t *loop, uv_http_handler handler, void *ctx, struct met
                  struct uv_http **ret_http, struct err *err);
 int uv_http_listen_unix(struct uv_http *h, const char *path, struct err *err); /* 0660; stale sockets replaced */
 int uv_http_listen_tcp(struct uv_http *h, struct endpoint *bind, struct err *err);
+/* Closes all; open exchanges with `gone` hear it.  Frees itself in the last close callback, and
+ * not before exchanges without `gone` are answered. */
 void uv_http_close(struct uv_http *h);
 
 /* Serve a connection that is no socket of ours: bytes in by uv_http_pipe_data, bytes out through
- * `write`; `finish` asks the owner to close once all is written. */
+ * `write`; `finish` asks the owner to close once all is written.  The owner answers it, and every
+ * other end of the transport, with uv_http_pipe_closed, later or at once; a server that closes
+ * finishes its pipes too.  NULL at the connection limit. */
 struct uv_http_pipe;
 struct uv_http_pipe *uv_http_pipe_new(struct uv_http *h, void (*write)(void *ctx, struct bytes out),
                                       void (*finish)(void *ctx), void *ctx);
+/* How uv_http_queued learns what the owner has not yet sent. */
+void uv_http_pipe_watch(struct uv_http_pipe *p, size_t (*queued)(void *ctx));
 void uv_http_pipe_data(struct uv_http_pipe *p, struct bytes in);
 void uv_http_pipe_closed(struct uv_http_pipe *p); /* frees it */
 

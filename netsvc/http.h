@@ -1,0 +1,93 @@
+/* The HTTP/1.1 message layer as pure functions of bytes: an incremental request parser
+ * over llhttp with bounds on everything, and the writing of answers.  RFC 9110, RFC 9112.
+ *
+ * It knows no sockets and no time; uv_http.c drives it. */
+#ifndef NETSVC_HTTP_H
+#define NETSVC_HTTP_H
+
+#include <stdbool.h>
+
+#include "core/arena.h"
+#include "core/bytes.h"
+
+enum { HTTP_HEADERS_MAX = 64, HTTP_PARAMS_MAX = 64 };
+
+struct http_pair {
+    const char *name, *value;
+};
+
+/* Everything points into the parser: valid until http_parser_next or _free. */
+struct http_request {
+    const char *method; /* "GET"; a HEAD is shown as GET, see is_head */
+    const char *target; /* as sent */
+    const char *path;   /* decoded, without query */
+    const struct http_pair *headers;
+    size_t n_headers;
+    const struct http_pair *params; /* the query, decoded, in order */
+    size_t n_params;
+    struct bytes body;
+    bool is_head;
+    bool keep_alive;       /* what the client allows */
+    bool is_old;           /* HTTP/1.0: no chunks in the answer */
+    bool expects_continue; /* the client waits for "100 Continue" before it sends the body
+                            */
+};
+
+enum http_event {
+    HTTP_EVENT_MORE,    /* all input is used, the message goes on */
+    HTTP_EVENT_HEAD,    /* request line and headers are read and allowed; feed the rest */
+    HTTP_EVENT_DONE,    /* the request is complete */
+    HTTP_EVENT_REFUSED, /* answer http_parser_status and close: the rest cannot be
+                           understood */
+};
+
+struct http_parser;
+
+struct http_parser *http_parser_new(void); /* NULL when out of memory */
+void http_parser_free(struct http_parser *p);
+/* Forget the finished request and begin the next one on the same connection. */
+void http_parser_next(struct http_parser *p);
+/* Take bytes up to the next event; *ret_used tells how many.  After HTTP_EVENT_DONE
+ * nothing is taken until http_parser_next, after HTTP_EVENT_REFUSED never. */
+enum http_event http_parser_feed(struct http_parser *p, struct bytes in,
+                                 size_t *ret_used);
+bool http_parser_is_idle(const struct http_parser *p); /* no byte of a request was seen */
+bool http_parser_is_in_body(const struct http_parser *p);
+int http_parser_status(const struct http_parser *p); /* 400, 413, 431, 500, 501, 505 */
+const struct http_request *http_parser_request(const struct http_parser *p);
+
+/* By name in any case; the first one; NULL if absent. */
+const char *http_request_header(const struct http_request *r, const char *name);
+const char *http_request_param(const struct http_request *r, const char *name);
+
+/* Undo percent-encoding into NUL-terminated text.  With `is_query`, '+' is a space.
+ * ERR_MALFORMED for a bad or NUL escape, -ENOMEM. */
+int http_decode(struct bytes in, bool is_query, struct arena *arena, char **ret_text);
+
+/* ---- answers ---- */
+
+struct http_answer {
+    int status;
+    const char *type; /* content type; NULL: none */
+    const struct http_pair *headers;
+    size_t n_headers;
+    const char *date; /* RFC 9110 date; NULL: none */
+    bool is_stream;   /* length unknown: chunked, or until the end for HTTP/1.0 */
+    bool is_old;
+    bool keep_alive;
+    size_t body_len;
+};
+
+const char *http_status_text(int status); /* "Not Found"; never NULL */
+/* Status line and headers with the empty line.  Line breaks in header values become
+ * spaces. */
+void http_answer_write(const struct http_answer *a, struct writer *out);
+/* "1f\r\n" before `len` bytes of data, "\r\n" after them; the stream ends with
+ * HTTP_LAST_CHUNK. */
+void http_chunk_write(size_t len, struct writer *out);
+#define HTTP_LAST_CHUNK "0\r\n\r\n"
+#define HTTP_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+/* "Sun, 06 Nov 1994 08:49:37 GMT"; `out` holds 32. Returns out. */
+const char *http_date_text(int64_t unix_s, char out[static 32]);
+
+#endif
