@@ -3,6 +3,7 @@
 #ifndef NETSVC_CATALOG_H
 #define NETSVC_CATALOG_H
 
+#include "core/arena.h"
 #include "gossip/state.h"
 
 /* Which name a job is served under; made by whoever knows specs. */
@@ -30,7 +31,7 @@ struct catalog_service {
 };
 
 struct catalog_node {
-    const char *name;
+    const char *name; /* in lower case */
     struct endpoint at; /* port 0 */
     bool is_live;
 };

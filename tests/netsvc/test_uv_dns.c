@@ -1,0 +1,178 @@
+/* The DNS server on a real loop, asked by dig and by hand. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netsvc/uv_dns.h"
+#include "tests/netsvc/small_catalog.h"
+
+struct world {
+    uv_loop_t loop;
+    struct uv_dns *dns;
+    struct metrics metrics;
+    struct catalog catalog;
+    uint16_t port;
+};
+
+static void world_init(struct world *w)
+{
+    struct err err;
+    struct endpoint at = {.family = 4, .address = {127, 0, 0, 1}};
+    *w = (struct world){.catalog = small_catalog()};
+    cr_assert_eq(uv_loop_init(&w->loop), 0);
+    cr_assert_eq(uv_dns_open(&w->loop, &at, 5, &w->metrics, &w->dns, &err), 0, "%s",
+                 err.text);
+    cr_assert_neq(at.port, 0);
+    w->port = at.port;
+    uv_dns_serve(w->dns, &w->catalog);
+}
+
+static void world_fini(struct world *w)
+{
+    uv_dns_close(w->dns);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    cr_expect_eq(uv_loop_close(&w->loop), 0);
+    cr_expect_eq(w->catalog.refs, 1); /* its reference is back */
+}
+
+/* What dig prints. */
+static char *dig(struct world *w, const char *const *words)
+{
+    static char out[4096];
+    char port[16], path[] = "/tmp/stratos-dig-XXXXXX";
+    const char *args[24] = {"dig", "@127.0.0.1", "-p", port, "+tries=1", "+time=5", "+noall"};
+    snprintf(port, sizeof(port), "%u", w->port);
+    size_t n = 7;
+    for (; *words; words++)
+        args[n++] = *words;
+    int fd = mkstemp(path);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fd, 1);
+        execvp("dig", (char *const *)(uintptr_t)args);
+        _exit(127);
+    }
+    int status;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+        usleep(500);
+    }
+    cr_expect_eq(status, 0);
+    ssize_t len = pread(fd, out, sizeof(out) - 1, 0);
+    out[len < 0 ? 0 : len] = '\0';
+    close(fd);
+    unlink(path);
+    return out;
+}
+
+#define DIG(w, ...) dig(w, (const char *const[]){__VA_ARGS__, NULL})
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        n++;
+    return n;
+}
+
+Test(uv_dns, dig_understands_every_answer)
+{
+    struct world w;
+    world_init(&w);
+    const char *out = DIG(&w, "+answer", "web.service.stratos", "A");
+    cr_expect(count_of(out, "127.77.0.1") == 1 && count_of(out, "127.77.0.2") == 1, "%s",
+              out);
+    out = DIG(&w, "+answer", "+additional", "_http._tcp.web.service.stratos", "SRV");
+    cr_expect_eq(count_of(out, "node.stratos."), 5, "%s", out);
+    cr_expect_not_null(strstr(out, "0 0 20012 n2.node.stratos."));
+    out = DIG(&w, "+answer", "+tcp", "six.service.stratos", "AAAA");
+    cr_expect_not_null(strstr(out, "::1"), "%s", out);
+    out = DIG(&w, "+answer", "web.service.stratos", "TXT");
+    cr_expect_not_null(strstr(out, "\"instance=web.1\" \"node=n2\""), "%s", out);
+    out = DIG(&w, "+comments", "+authority", "gone.service.stratos", "A");
+    cr_expect_not_null(strstr(out, "NXDOMAIN"), "%s", out);
+    cr_expect_not_null(strstr(out, "ns.stratos. hostmaster.stratos. 7 60 5 86400 2"),
+                       "%s", out);
+    out = DIG(&w, "+comments", "example.org", "A");
+    cr_expect_not_null(strstr(out, "REFUSED"), "%s", out);
+    out =
+        DIG(&w, "+comments", "+edns=1", "+noednsnegotiation", "web.service.stratos", "A");
+    cr_expect_not_null(strstr(out, "BADVERS"), "%s", out);
+    cr_expect_null(strstr(out, "malformed"));
+    uv_dns_serve(w.dns, NULL);
+    out = DIG(&w, "+comments", "web.service.stratos", "A");
+    cr_expect_not_null(strstr(out, "SERVFAIL"), "%s", out);
+    cr_expect_geq(w.metrics.dns_queries, 8);
+    world_fini(&w);
+}
+
+Test(uv_dns, tcp_queries_may_be_pipelined_and_cut_anywhere)
+{
+    struct world w;
+    world_init(&w);
+    uint8_t in[256];
+    static const char query[] =
+        "\0\x25\xbe\xef\1\0\0\1\0\0\0\0\0\0\3one\7service\7stratos\0\0\1\0\1";
+    size_t len = sizeof(query) - 1;
+    cr_assert_eq(len, 39);
+    for (size_t i = 0; i < 3; i++)
+        memcpy(in + i * len, query, len);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(w.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t cut = 1; cut < 3 * len; cut += 5) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+        cr_assert_eq(send(fd, in, cut, 0), (ssize_t)cut);
+        for (int i = 0; i < 3; i++)
+            uv_run(&w.loop, UV_RUN_NOWAIT);
+        cr_assert_eq(send(fd, in + cut, 3 * len - cut, 0), (ssize_t)(3 * len - cut));
+        uint8_t out[512];
+        size_t got = 0;
+        for (int i = 0; i < 200 && got < 3 * 55; i++) {
+            uv_run(&w.loop, UV_RUN_NOWAIT);
+            ssize_t n = recv(fd, out + got, sizeof(out) - got, MSG_DONTWAIT);
+            got += n > 0 ? (size_t)n : 0;
+            usleep(200);
+        }
+        cr_expect_eq(got, 3 * 55, "cut %zu: %zu", cut, got);
+        close(fd);
+    }
+    int fd = socket(AF_INET, SOCK_STREAM, 0); /* an absurd length ends it */
+    cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    cr_assert_eq(send(fd, "\xff\xff", 2, 0), 2);
+    for (int i = 0; i < 10; i++) {
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    char byte;
+    cr_expect_eq(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+    close(fd);
+    world_fini(&w);
+}
+
+Test(uv_dns, connections_are_bounded)
+{
+    struct world w;
+    world_init(&w);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(w.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fds[140];
+    for (size_t i = 0; i < 140; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        cr_assert_eq(connect(fds[i], (struct sockaddr *)&at, sizeof(at)), 0);
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    }
+    for (int i = 0; i < 10; i++)
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    cr_expect_eq(w.metrics.drop_bound, 12);
+    for (size_t i = 0; i < 140; i++)
+        close(fds[i]);
+    world_fini(&w);
+}
