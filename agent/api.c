@@ -457,9 +457,12 @@ void api_handle(void *ctx, struct uv_http_exchange *x)
     const char *path = uv_http_path(x);
     bool is_get = strcmp(uv_http_method(x), "GET") == 0 || strcmp(uv_http_method(x), "HEAD") == 0;
     const struct asset *asset = is_get ? asset_find(path) : NULL;
-    if (asset)
+    if (asset) {
+        uv_http_set_header(x, "Content-Security-Policy", asset->policy);
         uv_http_answer(x, 200, asset->type, asset->body);
-    else if (is_get && strcmp(path, "/healthz") == 0)
+        return;
+    }
+    if (is_get && strcmp(path, "/healthz") == 0)
         get_health(a, x);
     else if (is_get && strcmp(path, "/metrics") == 0)
         get_metrics(a, x);
