@@ -122,8 +122,12 @@ for target in tests/fuzz/fuzz_*.c; do
     step "replay $name" 120 "$out/tests/replay_$name" "tests/fuzz/corpus/$name"
 done
 # Every seed twice: a run must be its seed's, whatever the machine does meanwhile.
-seeds=$([ "$kind" = asan ] && echo 1-10 || echo 1-30)
-[ -z "$has_sim" ] || program "simulator" 600 "$out/sim" --seeds $seeds --nodes 5 --workers "$jobs" --twice
+few=1-200 many=1-8
+[ "$kind" != asan ] || few=1-40 many=1-2
+if [ -n "$has_sim" ]; then
+    program "simulator, 5 nodes" 600 "$out/sim" --seeds $few --nodes 5 --workers "$jobs" --twice
+    program "simulator, 40 nodes" 600 "$out/sim" --seeds $many --nodes 40 --workers "$jobs"
+fi
 for script in tests/e2e/test_*.py; do
     [ ! -e "$script" ] || end_to_end "$script"
 done
