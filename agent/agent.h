@@ -21,8 +21,8 @@ struct agent_options {
 };
 
 /* Places for what is missing of data, secret and socket: /var/lib/stratos ... for root, the XDG
- * places otherwise; the rest the agent reads off the host.  Strings are static or malloc'ed for
- * the life of the process. */
+ * places otherwise; the rest the agent reads off the host.  Strings are static or kept for the
+ * life of the process. */
 void agent_options_default(struct agent_options *o);
 /* Fill what the flags left open from a stratos.yaml; every flag has a key of the same name. */
 int agent_options_read(struct agent_options *o, const char *path, struct err *err);

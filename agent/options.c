@@ -16,6 +16,13 @@
 
 enum { PATH_TEXT_MAX = 512 };
 
+/* A copy that lives as long as the process, and is still found by those who look for leaks. */
+static const char *keep(const char *text)
+{
+    static struct arena kept;
+    return arena_text(&kept, text);
+}
+
 /* ---- defaults ---- */
 
 /* "$VARIABLE/stratos/REST", or "$HOME/FALLBACK/stratos/REST" (XDG base directories). */
@@ -30,7 +37,7 @@ static const char *xdg_path(const char *variable, const char *fallback, const ch
     else
         (void)snprintf(text, sizeof(text), "/tmp/stratos-%u%s", (unsigned)geteuid(),
                        rest);
-    return strdup(text);
+    return keep(text);
 }
 
 const char *agent_default_socket(void)
@@ -69,7 +76,7 @@ static void add(const char **list, size_t *n, size_t cap, const char *text,
     if (*n == cap)
         complain(complaints, at->line, at->column, "at most %zu of these", cap);
     else
-        list[(*n)++] = strdup(text);
+        list[(*n)++] = keep(text);
 }
 
 /* "a,b", or a list of them. */
@@ -165,7 +172,7 @@ static void read_key(struct agent_options *o, const struct doc *value,
         if (value->kind != DOC_SCALAR)
             complain(c, value->line, value->column, "wanted one value");
         else if (!*keys[i].at)
-            *keys[i].at = strdup(value->text);
+            *keys[i].at = keep(value->text);
         return;
     }
     const char *meant = did_you_mean(value->key, names);
