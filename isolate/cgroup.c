@@ -1,6 +1,6 @@
-/* See cgroup.h.  CPU: `cpu_milli` is both the share under contention (cpu.weight, cpu.shares)
- * and the most a task can use (quota per 100 ms), so that a task behaves the same on an empty
- * and on a full host. */
+/* See cgroup.h.  CPU: `cpu_milli` is both the share under contention (cpu.weight,
+ * cpu.shares) and the most a task can use (quota per 100 ms), so that a task behaves the
+ * same on an empty and on a full host. */
 #include "isolate/cgroup.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@ enum {
     PERIOD_US = 100000,
     QUOTA_MIN_US = 1000, /* the kernel's least */
     MAKE_TRIES = 8,
-    KILL_ROUNDS = 16,    /* a fork bomb needs more than one look at cgroup.procs */
+    KILL_ROUNDS = 16, /* a fork bomb needs more than one look at cgroup.procs */
 };
 
 static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu"};
@@ -46,7 +46,8 @@ static bool has_word(struct bytes list, char separator, const char *word)
 /* The first mount wins; paths that mountinfo had to escape are not where cgroups live. */
 static void keep_mount(char *to, struct bytes path)
 {
-    if (to[0] || path.len >= CGROUP_MOUNT_MAX || path.len == 0 || memchr(path.at, '\\', path.len))
+    if (to[0] || path.len >= CGROUP_MOUNT_MAX || path.len == 0 ||
+        memchr(path.at, '\\', path.len))
         return;
     memcpy(to, path.at, path.len);
     to[path.len] = '\0';
@@ -77,7 +78,8 @@ void cgroup_mounts_read(struct bytes mountinfo, struct cgroup_mounts *ret_mounts
         read_mount_line(next_word(&mountinfo, '\n'), ret_mounts);
 }
 
-static int set_path(struct cgroup *g, size_t i, const char *mount, const char *group, struct err *err)
+static int set_path(struct cgroup *g, size_t i, const char *mount, const char *group,
+                    struct err *err)
 {
     int len = snprintf(g->dirs[i].path, sizeof(g->dirs[i].path), "%s/%s", mount, group);
     if (len < 0 || (size_t)len >= sizeof(g->dirs[i].path))
@@ -86,8 +88,8 @@ static int set_path(struct cgroup *g, size_t i, const char *mount, const char *g
     return 0;
 }
 
-int cgroup_place(const struct cgroup_mounts *mounts, struct bytes controllers, const char *group,
-                 struct cgroup *ret_group, struct err *err)
+int cgroup_place(const struct cgroup_mounts *mounts, struct bytes controllers,
+                 const char *group, struct cgroup *ret_group, struct err *err)
 {
     struct cgroup g = {0};
     if (controllers.len && controllers.at[controllers.len - 1] == '\n')
@@ -104,9 +106,11 @@ int cgroup_place(const struct cgroup_mounts *mounts, struct bytes controllers, c
     }
     for (size_t i = 0; i < CGROUP_CONTROLLERS; i++, g.n++) {
         if (!mounts->v1[i][0])
-            return err_set(err, ERR_UNSUPPORTED,
-                           "this host cannot limit tasks: the '%s' control group controller is "
-                           "neither in the v2 hierarchy nor mounted as v1", names[i]);
+            return err_set(
+                err, ERR_UNSUPPORTED,
+                "this host cannot limit tasks: the '%s' control group controller is "
+                "neither in the v2 hierarchy nor mounted as v1",
+                names[i]);
         g.dirs[i].controller = (enum cgroup_controller)i;
         int code = set_path(&g, i, mounts->v1[i], group, err);
         if (code)
@@ -139,17 +143,20 @@ int cgroup_find(const char *group, struct cgroup *ret_group, struct err *err)
 
 /* ---- limits ---- */
 
-static int put(const struct cgroup *g, size_t i, const char *file, const char *text, struct err *err)
+static int put(const struct cgroup *g, size_t i, const char *file, const char *text,
+               struct err *err)
 {
     char path[CGROUP_PATH_MAX + 64];
     (void)snprintf(path, sizeof(path), "%s/%s", g->dirs[i].path, file);
     int code = file_put(path, text);
     if (code)
-        return err_set(err, code, "cannot write '%s' to %.300s: %s", text, path, err_text(code));
+        return err_set(err, code, "cannot write '%s' to %.300s: %s", text, path,
+                       err_text(code));
     return 0;
 }
 
-static int put_number(const struct cgroup *g, size_t i, const char *file, uint64_t value, struct err *err)
+static int put_number(const struct cgroup *g, size_t i, const char *file, uint64_t value,
+                      struct err *err)
 {
     char text[24];
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
@@ -168,34 +175,42 @@ static uint64_t shares_of(uint32_t cpu_milli)
     return shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
 }
 
-static int limit_v2(const struct cgroup *g, const struct cgroup_limits *l, struct err *err)
+static int limit_v2(const struct cgroup *g, const struct cgroup_limits *l,
+                    struct err *err)
 {
     int code = 0;
     if (l->memory_bytes) {
         code = put_number(g, 0, "memory.max", l->memory_bytes, err);
-        if (code == 0) /* no swap: a limit that swaps is no limit; absent on hosts without swap */
+        if (code ==
+            0) /* no swap: a limit that swaps is no limit; absent on hosts without swap */
             (void)put(g, 0, "memory.swap.max", "0", NULL);
-        (void)put(g, 0, "memory.oom.group", "1", NULL); /* a task dies whole or not at all */
+        (void)put(g, 0, "memory.oom.group", "1",
+                  NULL); /* a task dies whole or not at all */
     }
     if (code == 0 && l->pids)
         code = put_number(g, 0, "pids.max", l->pids, err);
     if (code == 0 && l->cpu_milli) {
         char text[64];
-        (void)snprintf(text, sizeof(text), "%llu %d", (unsigned long long)quota_us(l->cpu_milli), PERIOD_US);
+        (void)snprintf(text, sizeof(text), "%llu %d",
+                       (unsigned long long)quota_us(l->cpu_milli), PERIOD_US);
         code = put(g, 0, "cpu.max", text, err);
         if (code == 0)
-            code = put_number(g, 0, "cpu.weight", 1 + (shares_of(l->cpu_milli) - 2) * 9999 / 262142, err);
+            code = put_number(g, 0, "cpu.weight",
+                              1 + (shares_of(l->cpu_milli) - 2) * 9999 / 262142, err);
     }
     return code;
 }
 
-static int limit_v1(const struct cgroup *g, const struct cgroup_limits *l, struct err *err)
+static int limit_v1(const struct cgroup *g, const struct cgroup_limits *l,
+                    struct err *err)
 {
     int code = 0;
     if (l->memory_bytes) {
-        code = put_number(g, CGROUP_MEMORY, "memory.limit_in_bytes", l->memory_bytes, err);
+        code =
+            put_number(g, CGROUP_MEMORY, "memory.limit_in_bytes", l->memory_bytes, err);
         if (code == 0) /* memory and swap together; absent where swap is not accounted */
-            (void)put_number(g, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", l->memory_bytes, NULL);
+            (void)put_number(g, CGROUP_MEMORY, "memory.memsw.limit_in_bytes",
+                             l->memory_bytes, NULL);
     }
     if (code == 0 && l->pids)
         code = put_number(g, CGROUP_PIDS, "pids.max", l->pids, err);
@@ -204,7 +219,8 @@ static int limit_v1(const struct cgroup *g, const struct cgroup_limits *l, struc
         if (code == 0)
             code = put_number(g, CGROUP_CPU, "cpu.cfs_period_us", PERIOD_US, err);
         if (code == 0)
-            code = put_number(g, CGROUP_CPU, "cpu.cfs_quota_us", quota_us(l->cpu_milli), err);
+            code = put_number(g, CGROUP_CPU, "cpu.cfs_quota_us", quota_us(l->cpu_milli),
+                              err);
     }
     return code;
 }
@@ -218,7 +234,8 @@ static int enable_v2(const char *dir, struct err *err)
     (void)snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
     int code = file_put(path, "+memory +pids +cpu");
     if (code)
-        return err_set(err, code, "cannot hand memory, pids and cpu control down in %.300s: %s", dir,
+        return err_set(err, code,
+                       "cannot hand memory, pids and cpu control down in %.300s: %s", dir,
                        err_text(code));
     return 0;
 }
@@ -235,7 +252,8 @@ static int make_dirs(const struct cgroup *g, size_t i, struct err *err)
         part[at] = '\0';
         if (at > g->dirs[i].mount_len && mkdir(part, 0755) < 0 && errno != EEXIST) {
             int code = -errno;
-            return err_set(err, code, "cannot make the control group %.300s: %s", part, err_text(code));
+            return err_set(err, code, "cannot make the control group %.300s: %s", part,
+                           err_text(code));
         }
         int code = g->is_v2 && at < len ? enable_v2(part, err) : 0;
         if (code)
@@ -244,12 +262,15 @@ static int make_dirs(const struct cgroup *g, size_t i, struct err *err)
     return 0;
 }
 
-int cgroup_create(const struct cgroup *g, const struct cgroup_limits *limits, struct err *err)
+int cgroup_create(const struct cgroup *g, const struct cgroup_limits *limits,
+                  struct err *err)
 {
     assert(g->n > 0);
     int code = cgroup_remove(g); /* counters of an earlier run must not be read as ours */
     if (code)
-        return err_set(err, code, "an earlier run still lives in the control group %.300s", g->dirs[0].path);
+        return err_set(err, code,
+                       "an earlier run still lives in the control group %.300s",
+                       g->dirs[0].path);
     for (size_t i = 0; i < g->n; i++) {
         for (int tries = 0; tries < MAKE_TRIES; tries++) {
             code = make_dirs(g, i, err);
@@ -316,7 +337,8 @@ void cgroup_prune(const struct cgroup *g)
     char path[CGROUP_PATH_MAX];
     for (size_t i = 0; i < g->n; i++) {
         memcpy(path, g->dirs[i].path, sizeof(path));
-        for (char *slash; (slash = strrchr(path, '/')) && (size_t)(slash - path) > g->dirs[i].mount_len;) {
+        for (char *slash; (slash = strrchr(path, '/')) &&
+                          (size_t)(slash - path) > g->dirs[i].mount_len;) {
             *slash = '\0';
             if (rmdir(path) < 0)
                 break; /* others' tasks live below it */

@@ -1,8 +1,9 @@
-/* See child.h.  The usual path: wait for the control groups, mount, fork; the fork gives up all
- * power and becomes the task.  What can fail is sent to the shim as text and ends in exit 125.
+/* See child.h.  The usual path: wait for the control groups, mount, fork; the fork gives
+ * up all power and becomes the task.  What can fail is sent to the shim as text and ends
+ * in exit 125.
  *
- * Init exists because a PID 1 has no default signal dispositions: a task that is PID 1 itself
- * would ignore SIGTERM unless it handles it. */
+ * Init exists because a PID 1 has no default signal dispositions: a task that is PID 1
+ * itself would ignore SIGTERM unless it handles it. */
 #include "isolate/child.h"
 
 #include <errno.h>
@@ -90,7 +91,8 @@ static int enter_dir(const struct child *c, struct err *err)
     const char *dir = c->env->cwd ? c->env->cwd : c->sandbox->home;
     if (chdir(dir) < 0) {
         int code = -errno;
-        return err_set(err, code, "cannot enter the directory '%.200s': %s", dir, err_text(code));
+        return err_set(err, code, "cannot enter the directory '%.200s': %s", dir,
+                       err_text(code));
     }
     return 0;
 }
@@ -147,7 +149,8 @@ static int set_up(const struct child *c, struct err *err)
     int code = mounts_apply(c->sandbox, err);
     if (code)
         return code;
-    (void)file_put("/proc/self/oom_score_adj", "0"); /* the agent's own protection is not for tasks */
+    (void)file_put("/proc/self/oom_score_adj",
+                   "0"); /* the agent's own protection is not for tasks */
     code = privilege_bound(err);
     if (code)
         return code;
@@ -158,10 +161,12 @@ static int set_up(const struct child *c, struct err *err)
 
 static int status_of(int wait_status)
 {
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
+                                    : WEXITSTATUS(wait_status);
 }
 
-/* Orphans of the task are reaped too; when the task itself ends, so does the namespace. */
+/* Orphans of the task are reaped too; when the task itself ends, so does the namespace.
+ */
 static void reap(pid_t task)
 {
     int wait_status;
@@ -186,7 +191,8 @@ _Noreturn void child_run(const struct child *c)
     struct err err = {0};
     sigset_t all;
     (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL); /* blocked signals wait for sigwaitinfo, even for PID 1 */
+    (void)sigprocmask(SIG_SETMASK, &all,
+                      NULL); /* blocked signals wait for sigwaitinfo, even for PID 1 */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         (void)failed(&err, "tie the sandbox to its shim");
     (void)setsid(); /* a terminal's Ctrl-C is for the agent */

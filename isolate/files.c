@@ -22,7 +22,8 @@ static int last_error(void)
     return errno ? -errno : -EIO;
 }
 
-int file_read(const char *path, size_t max, struct arena *arena, struct bytes *ret_content)
+int file_read(const char *path, size_t max, struct arena *arena,
+              struct bytes *ret_content)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -140,7 +141,8 @@ static int empty_at(int fd, dev_t device, unsigned depth)
             continue;
         if (unlinkat(dirfd(dir), e->d_name, 0) == 0 || errno == ENOENT)
             continue;
-        int child = openat(dirfd(dir), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int child = openat(dirfd(dir), e->d_name,
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat info;
         if (child >= 0 && fstat(child, &info) == 0 && info.st_dev == device) {
             int inner = empty_at(child, device, depth + 1);

@@ -1,19 +1,23 @@
-/* Small files, whole: read into an arena, written so that a crash leaves the old or the new. */
+/* Small files, whole: read into an arena, written so that a crash leaves the old or the
+ * new. */
 #ifndef ISOLATE_FILES_H
 #define ISOLATE_FILES_H
 
 #include "core/arena.h"
 
-/* The whole file, at most `max` bytes; files of /proc too.  -errno, ERR_BOUND, -ENOMEM. */
-int file_read(const char *path, size_t max, struct arena *arena, struct bytes *ret_content);
+/* The whole file, at most `max` bytes; files of /proc too.  -errno, ERR_BOUND, -ENOMEM.
+ */
+int file_read(const char *path, size_t max, struct arena *arena,
+              struct bytes *ret_content);
 /* Write `path`.new, fsync, rename over, fsync the directory.  -errno. */
 int file_replace(const char *path, struct bytes content);
-/* Write to a file that exists, as the kernel's control files want it: one write.  -errno. */
+/* Write to a file that exists, as the kernel's control files want it: one write.  -errno.
+ */
 int file_put(const char *path, const char *text);
 /* Make a directory and those above it; what exists is fine.  -errno. */
 int dir_make(const char *path, unsigned mode);
-/* Remove what is inside `path`, which may be missing; never follows links nor leaves the file
- * system.  -errno of the first failure. */
+/* Remove what is inside `path`, which may be missing; never follows links nor leaves the
+ * file system.  -errno of the first failure. */
 int dir_empty(const char *path);
 
 #endif

@@ -9,11 +9,13 @@
 #include <string.h>
 
 enum {
-    FIRST_PROBE_MS = 1000, /* until a check passed it is tried this often: ready means ready soon */
-    KILL_AGAIN_MS = 5000,  /* a task stuck in the kernel is killed again this often */
+    FIRST_PROBE_MS =
+        1000, /* until a check passed it is tried this often: ready means ready soon */
+    KILL_AGAIN_MS = 5000, /* a task stuck in the kernel is killed again this often */
 };
 
-static void __attribute__((format(printf, 2, 3))) say(struct lifecycle *l, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+say(struct lifecycle *l, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -41,22 +43,27 @@ static void clear_due(struct lifecycle *l)
         l->checks[i].is_due = false;
 }
 
-unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec, uint64_t now_ms)
+unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec,
+                         uint64_t now_ms)
 {
     assert(spec);
-    *l = (struct lifecycle){.spec = spec, .state = INSTANCE_STARTING, .deadline_ms = UINT64_MAX};
+    *l = (struct lifecycle){
+        .spec = spec, .state = INSTANCE_STARTING, .deadline_ms = UINT64_MAX};
     (void)now_ms; /* a start has no deadline: the runner always answers */
     forget_health(l);
     return LIFECYCLE_LAUNCH | LIFECYCLE_CHANGED;
 }
 
-unsigned lifecycle_adopt(struct lifecycle *l, const struct job_spec *spec, const struct claim_doc *claim,
-                         uint64_t now_ms, uint64_t at_unix_ms)
+unsigned lifecycle_adopt(struct lifecycle *l, const struct job_spec *spec,
+                         const struct claim_doc *claim, uint64_t now_ms,
+                         uint64_t at_unix_ms)
 {
     (void)lifecycle_start(l, spec, now_ms);
-    /* A claim from before the start was reported has no time: then the grace begins now. */
+    /* A claim from before the start was reported has no time: then the grace begins now.
+     */
     l->started_unix_ms = claim->started_unix_ms ? claim->started_unix_ms : at_unix_ms;
-    uint64_t age_ms = at_unix_ms > l->started_unix_ms ? at_unix_ms - l->started_unix_ms : 0;
+    uint64_t age_ms =
+        at_unix_ms > l->started_unix_ms ? at_unix_ms - l->started_unix_ms : 0;
     l->started_ms = now_ms > age_ms ? now_ms - age_ms : 0;
     l->pid = claim->pid;
     l->restarts = claim->restarts;
@@ -82,7 +89,8 @@ unsigned lifecycle_adopt(struct lifecycle *l, const struct job_spec *spec, const
     return LIFECYCLE_CHANGED;
 }
 
-unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_unix_ms, uint32_t pid)
+unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_unix_ms,
+                           uint32_t pid)
 {
     clear_due(l);
     if (l->state != INSTANCE_STARTING && l->state != INSTANCE_STOPPING)
@@ -90,7 +98,8 @@ unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_uni
     l->pid = pid;
     l->started_ms = now_ms;
     l->started_unix_ms = at_unix_ms;
-    if (l->state == INSTANCE_STOPPING) /* asked while starting: there was nobody to signal yet */
+    if (l->state ==
+        INSTANCE_STOPPING) /* asked while starting: there was nobody to signal yet */
         return LIFECYCLE_SIGNAL | LIFECYCLE_CHANGED;
     l->state = INSTANCE_RUNNING;
     l->deadline_ms = UINT64_MAX;
@@ -107,7 +116,8 @@ unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_uni
 static uint32_t count_exits(struct lifecycle *l, uint64_t now_ms)
 {
     if (l->n_exits == LIFECYCLE_EXITS_MAX) {
-        memmove(l->exits_ms, l->exits_ms + 1, sizeof(l->exits_ms) - sizeof(l->exits_ms[0]));
+        memmove(l->exits_ms, l->exits_ms + 1,
+                sizeof(l->exits_ms) - sizeof(l->exits_ms[0]));
         l->n_exits--;
     }
     l->exits_ms[l->n_exits++] = now_ms;
@@ -122,7 +132,8 @@ static uint32_t next_delay_ms(const struct lifecycle *l, uint32_t in_window)
     const struct restart_spec *r = &l->spec->restart;
     uint64_t delay_ms = r->delay_ms;
     if (in_window > 1 && l->delay_ms > 0)
-        delay_ms = (uint64_t)l->delay_ms * (r->backoff_permille > 1000 ? r->backoff_permille : 1000) / 1000;
+        delay_ms = (uint64_t)l->delay_ms *
+                   (r->backoff_permille > 1000 ? r->backoff_permille : 1000) / 1000;
     return (uint32_t)(delay_ms < r->max_delay_ms ? delay_ms : r->max_delay_ms);
 }
 
@@ -187,10 +198,12 @@ static void say_exit(struct lifecycle *l, int32_t status, bool is_oom)
         say(l, "exited with status %d", status);
 }
 
-unsigned lifecycle_exited(struct lifecycle *l, uint64_t now_ms, int32_t status, bool is_oom)
+unsigned lifecycle_exited(struct lifecycle *l, uint64_t now_ms, int32_t status,
+                          bool is_oom)
 {
     clear_due(l);
-    if (l->state != INSTANCE_STARTING && l->state != INSTANCE_RUNNING && l->state != INSTANCE_STOPPING)
+    if (l->state != INSTANCE_STARTING && l->state != INSTANCE_RUNNING &&
+        l->state != INSTANCE_STOPPING)
         return 0;
     l->has_exit = true;
     l->last_exit = status;
@@ -206,10 +219,12 @@ unsigned lifecycle_exited(struct lifecycle *l, uint64_t now_ms, int32_t status, 
 
 /* ---- health ---- */
 
-static unsigned fail_check(struct lifecycle *l, uint64_t now_ms, unsigned check, const char *detail)
+static unsigned fail_check(struct lifecycle *l, uint64_t now_ms, unsigned check,
+                           const char *detail)
 {
     const struct health_spec *spec = &l->spec->health[check];
-    say(l, "health check '%s' failed %u times: %s", spec->name, l->checks[check].failures, detail);
+    say(l, "health check '%s' failed %u times: %s", spec->name, l->checks[check].failures,
+        detail);
     l->health = HEALTH_FAILING;
     l->is_proven = false;
     l->healthy_since_ms = UINT64_MAX;
@@ -233,7 +248,8 @@ static unsigned pass_check(struct lifecycle *l, uint64_t now_ms, unsigned check)
     return LIFECYCLE_CHANGED;
 }
 
-unsigned lifecycle_probed(struct lifecycle *l, uint64_t now_ms, unsigned check, bool is_ok, const char *detail)
+unsigned lifecycle_probed(struct lifecycle *l, uint64_t now_ms, unsigned check,
+                          bool is_ok, const char *detail)
 {
     clear_due(l);
     if (l->state != INSTANCE_RUNNING || check >= n_checks(l))

@@ -1,4 +1,5 @@
-/* See logs.h.  Rotation is by rename: stdout.log -> stdout.log.1 -> ... and the oldest goes. */
+/* See logs.h.  Rotation is by rename: stdout.log -> stdout.log.1 -> ... and the oldest
+ * goes. */
 #include "isolate/logs.h"
 
 #include <assert.h>
@@ -18,7 +19,8 @@ enum {
     READ_CHUNK = 64 * 1024,
 };
 
-_Static_assert(READ_CHUNK > 2 * (LINE_MAX_BYTES + STAMP_MAX), "a chunk holds a whole line");
+_Static_assert(READ_CHUNK > 2 * (LINE_MAX_BYTES + STAMP_MAX),
+               "a chunk holds a whole line");
 
 /* ---- the shim's side ---- */
 
@@ -59,25 +61,28 @@ static int rotate(struct log_file *f)
     return open_current(f);
 }
 
-int log_file_open(struct log_file *f, const char *dir, const char *stream, uint64_t max_bytes,
-                  uint32_t max_files, struct err *err)
+int log_file_open(struct log_file *f, const char *dir, const char *stream,
+                  uint64_t max_bytes, uint32_t max_files, struct err *err)
 {
     struct stat info;
     *f = (struct log_file){.fd = -1, .max_bytes = max_bytes ? max_bytes : 10u << 20};
     f->max_files = max_files < 1 ? 1 : max_files > FILES_MAX ? FILES_MAX : max_files;
-    if ((size_t)snprintf(f->path, sizeof(f->path), "%s/%s.log", dir, stream) >= sizeof(f->path))
+    if ((size_t)snprintf(f->path, sizeof(f->path), "%s/%s.log", dir, stream) >=
+        sizeof(f->path))
         return err_set(err, -ENAMETOOLONG, "the log's path is too long");
     int code = open_current(f);
     if (code == 0 && fstat(f->fd, &info) < 0)
         code = -errno;
     if (code) {
         log_file_close(f);
-        return err_set(err, code, "cannot open the log %.300s: %s", f->path, err_text(code));
+        return err_set(err, code, "cannot open the log %.300s: %s", f->path,
+                       err_text(code));
     }
     f->size = (uint64_t)info.st_size;
     char last = '\n';
     if (f->size && pread(f->fd, &last, 1, (off_t)f->size - 1) == 1 && last != '\n')
-        (void)write_all(f, "\n", 1); /* an earlier shim was killed in the middle of a line */
+        (void)write_all(f, "\n",
+                        1); /* an earlier shim was killed in the middle of a line */
     return 0;
 }
 
@@ -160,7 +165,8 @@ static int open_nth(const struct log_reader *r, unsigned n, struct stat *ret_inf
 }
 
 /* The file the cursor stands in, or the oldest when it is gone or not started. */
-static int find_file(const struct log_reader *r, const struct log_cursor *c, unsigned *ret_n)
+static int find_file(const struct log_reader *r, const struct log_cursor *c,
+                     unsigned *ret_n)
 {
     unsigned n = 0;
     for (;; n++) {
@@ -171,7 +177,8 @@ static int find_file(const struct log_reader *r, const struct log_cursor *c, uns
         if (fd < 0)
             return fd;
         (void)close(fd);
-        if (c->is_started && info.st_ino == c->inode && (uint64_t)info.st_size >= c->offset)
+        if (c->is_started && info.st_ino == c->inode &&
+            (uint64_t)info.st_size >= c->offset)
             break;
     }
     struct stat info;
@@ -209,7 +216,8 @@ static bool take_line(struct log_reader *r, const uint8_t *line, size_t len)
     return true;
 }
 
-/* Whole lines from `offset` on; 1 when the file's end was reached, 0 when `out` is full. */
+/* Whole lines from `offset` on; 1 when the file's end was reached, 0 when `out` is full.
+ */
 static int read_lines(struct log_reader *r, int fd, uint64_t *offset, bool is_final)
 {
     uint8_t *buf = malloc(READ_CHUNK);
@@ -241,10 +249,13 @@ static int read_lines(struct log_reader *r, int fd, uint64_t *offset, bool is_fi
     return code;
 }
 
-long log_read(const char *dir, const char *stream, uint64_t since_unix_ms, struct log_cursor *cursor,
-              uint8_t *out, size_t cap)
+long log_read(const char *dir, const char *stream, uint64_t since_unix_ms,
+              struct log_cursor *cursor, uint8_t *out, size_t cap)
 {
-    struct log_reader r = {.dir = dir, .stream = stream, .since_unix_ms = since_unix_ms, .out = out,
+    struct log_reader r = {.dir = dir,
+                           .stream = stream,
+                           .since_unix_ms = since_unix_ms,
+                           .out = out,
                            .cap = cap};
     unsigned n = 0;
     int code = find_file(&r, cursor, &n);
@@ -257,7 +268,8 @@ long log_read(const char *dir, const char *stream, uint64_t since_unix_ms, struc
             return (long)r.len; /* rotated under our hands: the next call finds its way */
         if (fd < 0)
             return fd;
-        if (!cursor->is_started || cursor->inode != info.st_ino || (uint64_t)info.st_size < cursor->offset)
+        if (!cursor->is_started || cursor->inode != info.st_ino ||
+            (uint64_t)info.st_size < cursor->offset)
             *cursor = (struct log_cursor){.inode = info.st_ino, .is_started = true};
         code = read_lines(&r, fd, &cursor->offset, n > 0);
         (void)close(fd);

@@ -1,5 +1,6 @@
-/* See mounts.h.  The usual path: one or two system calls per operation.  What can fail: a host
- * that forbids mounts (a container without CAP_SYS_ADMIN), a path that is not there. */
+/* See mounts.h.  The usual path: one or two system calls per operation.  What can fail: a
+ * host that forbids mounts (a container without CAP_SYS_ADMIN), a path that is not there.
+ */
 #include "isolate/mounts.h"
 
 #include <assert.h>
@@ -40,7 +41,8 @@ static int mask(const struct sandbox_op *op)
     if (stat(op->to, &info) < 0)
         return -errno;
     if (S_ISDIR(info.st_mode))
-        return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k"));
+        return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                            "mode=755,size=64k"));
     return result(mount("/dev/null", op->to, NULL, MS_BIND, NULL));
 }
 
@@ -50,7 +52,8 @@ static int read_only(const struct sandbox_op *op)
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     if (mount(op->to, op->to, NULL, MS_BIND | MS_REC, NULL) < 0)
         return -errno;
-    if (mount_setattr(AT_FDCWD, op->to, AT_RECURSIVE, &attributes, sizeof(attributes)) == 0)
+    if (mount_setattr(AT_FDCWD, op->to, AT_RECURSIVE, &attributes, sizeof(attributes)) ==
+        0)
         return 0;
     if (errno != ENOSYS)
         return -errno;
@@ -60,23 +63,28 @@ static int read_only(const struct sandbox_op *op)
 static int apply(int slots[], const struct sandbox_op *op)
 {
     switch (op->kind) {
-    case SANDBOX_DETACH: /* slave: what the host unmounts later is not kept busy by the task */
+    case SANDBOX_DETACH: /* slave: what the host unmounts later is not kept busy by the
+                            task */
         return result(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
     case SANDBOX_KEEP:
         return keep(slots, op);
     case SANDBOX_TMPFS: /* /dev needs device nodes; everything else does not */
-        return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | (strcmp(op->to, "/dev") ? MS_NODEV : 0),
+        return result(mount("tmpfs", op->to, "tmpfs",
+                            MS_NOSUID | (strcmp(op->to, "/dev") ? MS_NODEV : 0),
                             op->options));
     case SANDBOX_PROC:
-        return result(mount("proc", op->to, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+        return result(
+            mount("proc", op->to, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
     case SANDBOX_PTS:
-        return result(mount("devpts", op->to, "devpts", MS_NOSUID | MS_NOEXEC, op->options));
+        return result(
+            mount("devpts", op->to, "devpts", MS_NOSUID | MS_NOEXEC, op->options));
     case SANDBOX_DIR:
         return dir_make(op->to, 0755);
     case SANDBOX_LINK:
         return result(symlink(op->from, op->to));
     case SANDBOX_DEVICE:
-        return result(mknod(op->to, S_IFCHR | 0666, makedev(op->device >> 8, op->device & 255)));
+        return result(
+            mknod(op->to, S_IFCHR | 0666, makedev(op->device >> 8, op->device & 255)));
     case SANDBOX_BIND:
         return bind(slots, op);
     case SANDBOX_MASK:
@@ -101,7 +109,10 @@ int mounts_apply(const struct sandbox *s, struct err *err)
             code = 0;
         if (code)
             (void)err_set(err, code, "cannot set up %s in the sandbox: %s",
-                          op->to ? op->to : op->from ? op->from : "mounts", err_text(code));
+                          op->to     ? op->to
+                          : op->from ? op->from
+                                     : "mounts",
+                          err_text(code));
     }
     (void)umask(before);
     for (size_t i = 0; i < SANDBOX_SLOTS; i++)

@@ -4,8 +4,8 @@
 
 #include "isolate/sandbox.h"
 
-/* Stops at the first failure, which names the operation.  The caller is about to become the
- * task: on failure it has nothing to undo but itself. */
+/* Stops at the first failure, which names the operation.  The caller is about to become
+ * the task: on failure it has nothing to undo but itself. */
 int mounts_apply(const struct sandbox *s, struct err *err);
 
 #endif

@@ -50,7 +50,8 @@ int privilege_drop(const struct user_ids *ids, uint64_t keep_mask, struct err *e
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {
         {.effective = (uint32_t)keep_mask, .permitted = (uint32_t)keep_mask},
-        {.effective = (uint32_t)(keep_mask >> 32), .permitted = (uint32_t)(keep_mask >> 32)},
+        {.effective = (uint32_t)(keep_mask >> 32),
+         .permitted = (uint32_t)(keep_mask >> 32)},
     };
     int code = set_ids(ids, err);
     if (code)
@@ -60,26 +61,69 @@ int privilege_drop(const struct user_ids *ids, uint64_t keep_mask, struct err *e
     return 0;
 }
 
-/* What no ordinary program calls, and what reaches past the sandbox if a kernel bug lets it. */
+/* What no ordinary program calls, and what reaches past the sandbox if a kernel bug lets
+ * it. */
 static const int denied[] = {
     /* the kernel itself */
-    SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(init_module),
-    SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(create_module), SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(lookup_dcookie), SCMP_SYS(syslog),
-    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),
+    SCMP_SYS(reboot),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(create_module),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(lookup_dcookie),
+    SCMP_SYS(syslog),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
     /* mounts and namespaces */
-    SCMP_SYS(mount), SCMP_SYS(umount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-    SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount),
-    SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(setns), SCMP_SYS(unshare),
-    SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at), SCMP_SYS(quotactl), SCMP_SYS(swapon),
-    SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(nfsservctl),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(open_tree),
+    SCMP_SYS(move_mount),
+    SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),
+    SCMP_SYS(fsmount),
+    SCMP_SYS(fspick),
+    SCMP_SYS(mount_setattr),
+    SCMP_SYS(setns),
+    SCMP_SYS(unshare),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(name_to_handle_at),
+    SCMP_SYS(quotactl),
+    SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
+    SCMP_SYS(acct),
+    SCMP_SYS(nfsservctl),
     /* keys and other processes' memory */
-    SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(process_vm_writev),
-    SCMP_SYS(process_vm_readv), SCMP_SYS(kcmp),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(kcmp),
     /* the host's clock, names and hardware */
-    SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex),
-    SCMP_SYS(stime), SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(ioperm), SCMP_SYS(iopl),
-    SCMP_SYS(vhangup), SCMP_SYS(move_pages), SCMP_SYS(mbind), SCMP_SYS(migrate_pages), SCMP_SYS(set_mempolicy),
+    SCMP_SYS(settimeofday),
+    SCMP_SYS(clock_settime),
+    SCMP_SYS(clock_adjtime),
+    SCMP_SYS(adjtimex),
+    SCMP_SYS(stime),
+    SCMP_SYS(sethostname),
+    SCMP_SYS(setdomainname),
+    SCMP_SYS(ioperm),
+    SCMP_SYS(iopl),
+    SCMP_SYS(vhangup),
+    SCMP_SYS(move_pages),
+    SCMP_SYS(mbind),
+    SCMP_SYS(migrate_pages),
+    SCMP_SYS(set_mempolicy),
 };
 
 static int add_rules(scmp_filter_ctx filter)
@@ -91,8 +135,9 @@ static int add_rules(scmp_filter_ctx filter)
             code = 0; /* this architecture never had it */
     }
     if (code == 0) /* a user namespace would hand out capabilities again */
-        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+        code =
+            seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
     if (code == 0) /* its flags are behind a pointer; the C library falls back to clone */
         code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (code == 0) /* typing into a terminal that others read */
@@ -109,7 +154,8 @@ int privilege_filter(struct err *err)
     if (!filter)
         return err_set(err, -ENOMEM, "cannot make the system call filter");
 #ifdef __x86_64__
-    int code = seccomp_arch_add(filter, SCMP_ARCH_X86); /* 32-bit programs are filtered alike */
+    int code =
+        seccomp_arch_add(filter, SCMP_ARCH_X86); /* 32-bit programs are filtered alike */
 #else
     int code = 0;
 #endif
@@ -119,6 +165,7 @@ int privilege_filter(struct err *err)
         code = seccomp_load(filter);
     seccomp_release(filter);
     if (code)
-        return err_set(err, code, "cannot load the system call filter: %s", err_text(code));
+        return err_set(err, code, "cannot load the system call filter: %s",
+                       err_text(code));
     return 0;
 }

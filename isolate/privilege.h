@@ -1,11 +1,13 @@
-/* Giving up power, for good: capabilities, ids, new privileges, dangerous system calls. */
+/* Giving up power, for good: capabilities, ids, new privileges, dangerous system calls.
+ */
 #ifndef ISOLATE_PRIVILEGE_H
 #define ISOLATE_PRIVILEGE_H
 
 #include "core/err.h"
 #include "isolate/users.h"
 
-/* No capability can be gained from here on, not even by executing a file that would give it. */
+/* No capability can be gained from here on, not even by executing a file that would give
+ * it. */
 int privilege_bound(struct err *err);
 /* Become `ids` and keep the capabilities of `keep_mask` (bits 1 << CAP_X; 0 = none). */
 int privilege_drop(const struct user_ids *ids, uint64_t keep_mask, struct err *err);

@@ -1,10 +1,11 @@
-/* `stratos shim DIR`: one small process per task that outlives the agent.  It owns the task's
- * processes, logs and exit status.
+/* `stratos shim DIR`: one small process per task that outlives the agent.  It owns the
+ * task's processes, logs and exit status.
  *
- * The usual path: read DIR/launch, lock DIR/lock, make the control groups, clone init into its
- * namespaces, report "started", copy output to the logs until init exits, write DIR/state.
- * What can fail before the task runs is reported as "failed WHY"; a shim that is killed takes
- * the task along (init's parent-death signal) and leaves DIR/state at "running". */
+ * The usual path: read DIR/launch, lock DIR/lock, make the control groups, clone init
+ * into its namespaces, report "started", copy output to the logs until init exits, write
+ * DIR/state. What can fail before the task runs is reported as "failed WHY"; a shim that
+ * is killed takes the task along (init's parent-death signal) and leaves DIR/state at
+ * "running". */
 #include "isolate/shim.h"
 
 #include <errno.h>
@@ -33,8 +34,9 @@
 
 enum {
     COPY_MAX = 16 * 1024,
-    DRAIN_MAX = 4096,       /* reads per stream after the end: 64 MiB, more than a pipe can hold */
-    REMOVE_TRIES = 50,      /* 20 ms apart: a killed group empties in its own time */
+    DRAIN_MAX =
+        4096, /* reads per stream after the end: 64 MiB, more than a pipe can hold */
+    REMOVE_TRIES = 50, /* 20 ms apart: a killed group empties in its own time */
     SHIM_EXIT_FAILED = 125,
 };
 
@@ -109,7 +111,8 @@ static int write_state(struct shim *s, enum shim_phase phase, int status, bool i
     shim_state_write(&state, &w);
     int code = file_replace(path_in(s, SHIM_STATE_FILE), writer_done(&w));
     if (code)
-        return err_set(&s->err, code, "cannot write the task's state: %s", err_text(code));
+        return err_set(&s->err, code, "cannot write the task's state: %s",
+                       err_text(code));
     return 0;
 }
 
@@ -130,7 +133,8 @@ static int take_lock(struct shim *s)
 static int read_launch(struct shim *s)
 {
     struct bytes content;
-    int code = file_read(path_in(s, SHIM_LAUNCH_FILE), SHIM_LAUNCH_MAX, &s->arena, &content);
+    int code =
+        file_read(path_in(s, SHIM_LAUNCH_FILE), SHIM_LAUNCH_MAX, &s->arena, &content);
     if (code == 0)
         code = shim_launch_read(content, &s->arena, &s->launch);
     if (code)
@@ -157,7 +161,8 @@ static int find_user(struct shim *s, struct user_ids *ret_ids)
         *ret_ids = (struct user_ids){.uid = geteuid(), .gid = getegid()};
         return 0;
     }
-    (void)file_read("/etc/passwd", 4 << 20, &s->arena, &passwd); /* numbers work without them */
+    (void)file_read("/etc/passwd", 4 << 20, &s->arena,
+                    &passwd); /* numbers work without them */
     (void)file_read("/etc/group", 4 << 20, &s->arena, &group);
     return users_find(passwd, group, s->launch.user, ret_ids, &s->err);
 }
@@ -166,7 +171,8 @@ static int make_home(struct shim *s, const struct user_ids *user)
 {
     int code = dir_make(s->sandbox.home, 0755);
     if (code)
-        return err_set(&s->err, code, "cannot make %.200s: %s", s->sandbox.home, err_text(code));
+        return err_set(&s->err, code, "cannot make %.200s: %s", s->sandbox.home,
+                       err_text(code));
     if (lchown(s->sandbox.home, user->uid, user->gid) < 0)
         return failed(s, "give the task its directory");
     return 0;
@@ -176,12 +182,14 @@ static int plan(struct shim *s)
 {
     struct user_ids user;
     if (geteuid() != 0)
-        return err_set(&s->err, ERR_DENIED, "tasks can only be confined by an agent that runs as root");
+        return err_set(&s->err, ERR_DENIED,
+                       "tasks can only be confined by an agent that runs as root");
     int code = find_user(s, &user);
     if (code == 0)
         code = cgroup_find(s->launch.group, &s->groups, &s->err);
     if (code == 0)
-        code = sandbox_plan(&s->launch, &user, &s->groups, &s->arena, &s->sandbox, &s->err);
+        code =
+            sandbox_plan(&s->launch, &user, &s->groups, &s->arena, &s->sandbox, &s->err);
     if (code == 0)
         code = task_env_make(&s->launch, s->sandbox.home, &s->arena, &s->env, &s->err);
     if (code == 0)
@@ -193,8 +201,9 @@ static int open_logs(struct shim *s)
 {
     static const char *const names[] = {"stdout", "stderr"};
     for (size_t i = 0; i < 2; i++) {
-        int code = log_file_open(&s->streams[i].log, s->dir, names[i], s->launch.log_max_bytes,
-                                 s->launch.log_max_files, &s->err);
+        int code =
+            log_file_open(&s->streams[i].log, s->dir, names[i], s->launch.log_max_bytes,
+                          s->launch.log_max_files, &s->err);
         if (code)
             return code;
     }
@@ -225,8 +234,11 @@ static int start_child(struct shim *s)
     s->init_pid = clone_init();
     if (s->init_pid == 0) {
         (void)close(channel[0]);
-        child_run(&(struct child){.sandbox = &s->sandbox, .env = &s->env, .channel = channel[1],
-                                  .out_fd = pipes[0][1], .err_fd = pipes[1][1]});
+        child_run(&(struct child){.sandbox = &s->sandbox,
+                                  .env = &s->env,
+                                  .channel = channel[1],
+                                  .out_fd = pipes[0][1],
+                                  .err_fd = pipes[1][1]});
     }
     if (s->init_pid < 0)
         return failed(s, "make namespaces for the task");
@@ -253,13 +265,17 @@ static int take_packet(struct shim *s)
         char at[CMSG_SPACE(sizeof(struct ucred))];
     } control;
     struct iovec iov = {text, sizeof(text) - 1};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.at,
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.at,
                          .msg_controllen = sizeof(control.at)};
     ssize_t len = recvmsg(s->channel, &msg, MSG_CMSG_CLOEXEC);
     if (len < 0)
         return errno == EINTR ? 1 : failed(s, "hear from the task's init");
     if (len == 0) /* closed by exec, or by an early death */
-        return s->pid ? 0 : err_set(&s->err, ERR_DENIED, "the task's init died before it started the task");
+        return s->pid ? 0
+                      : err_set(&s->err, ERR_DENIED,
+                                "the task's init died before it started the task");
     text[len] = '\0';
     struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
     if (text[0] == CHILD_FAILED)
@@ -324,7 +340,8 @@ static void watch(struct shim *s)
     }
 }
 
-/* Init is gone and with it every process of the task: what is in the pipes is all there is. */
+/* Init is gone and with it every process of the task: what is in the pipes is all there
+ * is. */
 static void drain(struct shim *s)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -340,7 +357,8 @@ static int reap_init(struct shim *s)
     int wait_status = 0;
     while (waitpid(s->init_pid, &wait_status, 0) < 0 && errno == EINTR)
         continue;
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
+                                    : WEXITSTATUS(wait_status);
 }
 
 static void remove_groups(struct shim *s)
@@ -378,7 +396,8 @@ static int start(struct shim *s)
 
 int shim_main(int argc, char **argv)
 {
-    static struct shim s = {.channel = -1, .init_fd = -1, .streams = {{.fd = -1}, {.fd = -1}}};
+    static struct shim s = {
+        .channel = -1, .init_fd = -1, .streams = {{.fd = -1}, {.fd = -1}}};
     if (argc != 2 || argv[1][0] != '/') {
         (void)fprintf(stderr, "stratos shim is started by the agent\n");
         return 2;
@@ -397,7 +416,8 @@ int shim_main(int argc, char **argv)
         report("failed %.900s\n", s.err.text);
         return SHIM_EXIT_FAILED;
     }
-    report("started %ld %ld %llu\n", (long)s.pid, (long)s.init_pid, (unsigned long long)s.started_unix_ms);
+    report("started %ld %ld %llu\n", (long)s.pid, (long)s.init_pid,
+           (unsigned long long)s.started_unix_ms);
     (void)close(SHIM_STATUS_FD);
     watch(&s);
     int status = reap_init(&s);

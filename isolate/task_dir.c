@@ -66,7 +66,8 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes 
         code = dir_empty(dir);
     if (code == 0) {
         path_of(dir, SHIM_STATE_FILE, path);
-        (void)unlink(path); /* of the run before: what it says must not be taken for this one's */
+        (void)unlink(
+            path); /* of the run before: what it says must not be taken for this one's */
         code = task_dir_put_note(dir, note);
     }
     return code ? code : write_launch(dir, l);
@@ -74,7 +75,8 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes 
 
 int task_dir_clear(const char *dir)
 {
-    static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE, SHIM_STATE_FILE, SHIM_LOCK_FILE};
+    static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE, SHIM_STATE_FILE,
+                                        SHIM_LOCK_FILE};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         path_of(dir, names[i], path);
@@ -87,10 +89,12 @@ int task_dir_clear(const char *dir)
     return code;
 }
 
-static int spawn(const char *program, char *const argv[], int report_fd, posix_spawn_file_actions_t *files,
-                 posix_spawnattr_t *attr, pid_t *ret_pid)
+static int spawn(const char *program, char *const argv[], int report_fd,
+                 posix_spawn_file_actions_t *files, posix_spawnattr_t *attr,
+                 pid_t *ret_pid)
 {
-    static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    static char path[] =
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char *const envp[] = {path, NULL};
     sigset_t none, all;
     (void)sigemptyset(&none);
@@ -102,13 +106,15 @@ static int spawn(const char *program, char *const argv[], int report_fd, posix_s
         code = posix_spawn_file_actions_addclosefrom_np(files, SHIM_STATUS_FD + 1);
     (void)posix_spawnattr_setsigmask(attr, &none);
     (void)posix_spawnattr_setsigdefault(attr, &all);
-    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                             POSIX_SPAWN_SETSIGDEF);
     if (code == 0)
         code = posix_spawn(ret_pid, program, files, attr, argv, envp);
     return -code;
 }
 
-int task_dir_spawn_shim(const char *dir, const char *program, int report_fd, pid_t *ret_pid)
+int task_dir_spawn_shim(const char *dir, const char *program, int report_fd,
+                        pid_t *ret_pid)
 {
     static char name[] = "stratos", verb[] = "shim";
     char where[PATH_MAX];
@@ -116,7 +122,8 @@ int task_dir_spawn_shim(const char *dir, const char *program, int report_fd, pid
     char *const argv[] = {name, verb, where, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
-    /* A report_fd of 3 would lose its close-on-exec only by chance: move it out of the way. */
+    /* A report_fd of 3 would lose its close-on-exec only by chance: move it out of the
+     * way. */
     int fd = fcntl(report_fd, F_DUPFD_CLOEXEC, SHIM_STATUS_FD + 1);
     if (fd < 0)
         return -errno;
@@ -145,7 +152,8 @@ bool task_dir_is_locked(const char *dir)
     return is_held;
 }
 
-int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_groups, struct bytes *ret_note)
+int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_groups,
+                    struct bytes *ret_note)
 {
     char path[PATH_MAX];
     struct bytes content;

@@ -1,5 +1,5 @@
-/* A task's directory as the runner sees it: DATA/tasks/<key>/ with launch, state, note, lock,
- * work and logs (isolate/shim.h).  System calls, but no loop and no policy. */
+/* A task's directory as the runner sees it: DATA/tasks/<key>/ with launch, state, note,
+ * lock, work and logs (isolate/shim.h).  System calls, but no loop and no policy. */
 #ifndef ISOLATE_TASK_DIR_H
 #define ISOLATE_TASK_DIR_H
 
@@ -10,17 +10,19 @@
 
 enum { TASK_DIR_MAX = 480 }; /* so that a log's path fits struct log_file */
 
-/* Write launch and note.  A directory without a launch file is what a removed instance of the
- * same name left: it is emptied first.  -errno or ERR_BOUND. */
+/* Write launch and note.  A directory without a launch file is what a removed instance of
+ * the same name left: it is emptied first.  -errno or ERR_BOUND. */
 int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note);
 int task_dir_put_note(const char *dir, struct bytes note);
 /* Start `program shim dir`, with nothing of ours but `report_fd`.  -errno. */
-int task_dir_spawn_shim(const char *dir, const char *program, int report_fd, pid_t *ret_pid);
+int task_dir_spawn_shim(const char *dir, const char *program, int report_fd,
+                        pid_t *ret_pid);
 int task_dir_state(const char *dir, struct shim_state *ret_state);
 bool task_dir_is_locked(const char *dir); /* a shim lives */
-/* What an earlier agent launched here: where its groups are (n = 0 if this host has none), and
- * its note, in `arena`.  -ENOENT when it was removed. */
-int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_groups, struct bytes *ret_note);
+/* What an earlier agent launched here: where its groups are (n = 0 if this host has
+ * none), and its note, in `arena`.  -ENOENT when it was removed. */
+int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_groups,
+                    struct bytes *ret_note);
 /* Forget the task: all but its logs go.  -errno of the first failure. */
 int task_dir_clear(const char *dir);
 

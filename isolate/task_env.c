@@ -1,5 +1,6 @@
-/* See task_env.h.  The environment has three layers, the later wins: the base (PATH, HOME ...),
- * the task's own from the job file, the agent's (STRATOS_*, PORT_*), which is final. */
+/* See task_env.h.  The environment has three layers, the later wins: the base (PATH, HOME
+ * ...), the task's own from the job file, the agent's (STRATOS_*, PORT_*), which is
+ * final. */
 #include "isolate/task_env.h"
 
 #include <ctype.h>
@@ -78,14 +79,15 @@ static void expand(struct expander *x, const char *text, unsigned depth)
 }
 
 /* "prefix" + expanded text, in the arena. */
-static char *expanded(struct expander *x, struct arena *arena, const char *prefix, const char *text,
-                      struct err *err)
+static char *expanded(struct expander *x, struct arena *arena, const char *prefix,
+                      const char *text, struct err *err)
 {
     x->out.len = 0;
     writer_bytes(&x->out, bytes_of_text(prefix));
     expand(x, text, 0);
     if (x->error || writer_error(&x->out)) {
-        (void)err_set(err, ERR_BOUND, "'%.60s' refers to itself, or is longer than 128 KiB", text);
+        (void)err_set(err, ERR_BOUND,
+                      "'%.60s' refers to itself, or is longer than 128 KiB", text);
         return NULL;
     }
     char *copy = arena_text_of(arena, writer_done(&x->out));
@@ -94,11 +96,12 @@ static char *expanded(struct expander *x, struct arena *arena, const char *prefi
     return copy;
 }
 
-static char *final_pair(struct expander *x, struct arena *arena, const struct pair *p, bool is_final,
-                        struct err *err)
+static char *final_pair(struct expander *x, struct arena *arena, const struct pair *p,
+                        bool is_final, struct err *err)
 {
-    char *text = is_final ? arena_printf(arena, "%s=%s", p->key, p->value)
-                          : expanded(x, arena, arena_printf(arena, "%s=", p->key), p->value, err);
+    char *text =
+        is_final ? arena_printf(arena, "%s=%s", p->key, p->value)
+                 : expanded(x, arena, arena_printf(arena, "%s=", p->key), p->value, err);
     if (!text && is_final)
         (void)err_set(err, -ENOMEM, "not enough memory for the environment");
     return text;
@@ -107,7 +110,8 @@ static char *final_pair(struct expander *x, struct arena *arena, const struct pa
 static char **make_envp(struct expander *x, struct arena *arena, struct err *err)
 {
     const struct shim_launch *l = x->l;
-    char **envp = arena_array(arena, BASE_N + l->n_task_env + l->n_env + 1, sizeof(*envp));
+    char **envp =
+        arena_array(arena, BASE_N + l->n_task_env + l->n_env + 1, sizeof(*envp));
     size_t n = 0;
     if (!envp) {
         (void)err_set(err, -ENOMEM, "not enough memory for the environment");
@@ -140,7 +144,8 @@ static char **make_argv(struct expander *x, struct arena *arena, struct err *err
         (void)err_set(err, -ENOMEM, "not enough memory for the command");
         return NULL;
     }
-    bool is_shell = l->n_argv >= 3 && strcmp(l->argv[0], "/bin/sh") == 0 && strcmp(l->argv[1], "-c") == 0;
+    bool is_shell = l->n_argv >= 3 && strcmp(l->argv[0], "/bin/sh") == 0 &&
+                    strcmp(l->argv[1], "-c") == 0;
     for (size_t i = 0; i < l->n_argv; i++) {
         if (is_shell && i == 2)
             argv[i] = arena_text(arena, l->argv[i]);

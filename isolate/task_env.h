@@ -1,4 +1,5 @@
-/* What a task is started with: its environment and its words, with ${NAME} expanded.  Pure. */
+/* What a task is started with: its environment and its words, with ${NAME} expanded.
+ * Pure. */
 #ifndef ISOLATE_TASK_ENV_H
 #define ISOLATE_TASK_ENV_H
 
@@ -7,14 +8,14 @@
 
 struct task_env {
     char **argv, **envp; /* NULL-terminated */
-    const char *cwd;                 /* absolute; NULL = the task's own directory */
+    const char *cwd;     /* absolute; NULL = the task's own directory */
 };
 
 /* `home` is the task's own directory.  ${NAME} takes the value NAME has in the finished
- * environment; unknown names are empty; anything that is not a plain name in braces is left as
- * it is.  The text of `/bin/sh -c TEXT` is left to the shell, which sees the same environment
- * and has variables of its own.  ERR_BOUND when a value refers to itself or grows past 128 KiB
- * (the kernel's limit for one string), -ENOMEM. */
+ * environment; unknown names are empty; anything that is not a plain name in braces is
+ * left as it is.  The text of `/bin/sh -c TEXT` is left to the shell, which sees the same
+ * environment and has variables of its own.  ERR_BOUND when a value refers to itself or
+ * grows past 128 KiB (the kernel's limit for one string), -ENOMEM. */
 int task_env_make(const struct shim_launch *l, const char *home, struct arena *arena,
                   struct task_env *ret_env, struct err *err);
 

@@ -48,7 +48,8 @@ struct passwd_entry {
     uint32_t uid, gid;
 };
 
-static bool find_user(struct bytes passwd, struct bytes wanted, struct passwd_entry *ret_entry)
+static bool find_user(struct bytes passwd, struct bytes wanted,
+                      struct passwd_entry *ret_entry)
 {
     uint32_t number = 0;
     bool is_number = number_of(wanted, &number);
@@ -81,7 +82,8 @@ static bool find_group(struct bytes group, struct bytes wanted, uint32_t *ret_gi
     return number_of(wanted, ret_gid);
 }
 
-static void find_supplementary(struct bytes group, struct bytes name, struct user_ids *ids)
+static void find_supplementary(struct bytes group, struct bytes name,
+                               struct user_ids *ids)
 {
     struct bytes line;
     while (next_line(&group, &line)) {
@@ -98,8 +100,8 @@ static void find_supplementary(struct bytes group, struct bytes name, struct use
     }
 }
 
-int users_find(struct bytes passwd, struct bytes group, const char *user, struct user_ids *ret_ids,
-               struct err *err)
+int users_find(struct bytes passwd, struct bytes group, const char *user,
+               struct user_ids *ret_ids, struct err *err)
 {
     struct bytes group_name = bytes_of_text(user);
     struct bytes user_name = cut(&group_name, ':');

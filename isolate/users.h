@@ -1,5 +1,5 @@
-/* Names of users to numbers, from the bytes of /etc/passwd and /etc/group (passwd(5), group(5)).
- * Not the C library's lookup: a static program cannot load NSS modules. */
+/* Names of users to numbers, from the bytes of /etc/passwd and /etc/group (passwd(5),
+ * group(5)). Not the C library's lookup: a static program cannot load NSS modules. */
 #ifndef ISOLATE_USERS_H
 #define ISOLATE_USERS_H
 
@@ -14,9 +14,9 @@ struct user_ids {
     size_t n_groups;
 };
 
-/* `user`: "name", "name:group", or numbers in either place; a number without an entry gets
- * itself as its group.  Groups past USER_GROUPS_MAX are left out.  ERR_NOT_FOUND. */
-int users_find(struct bytes passwd, struct bytes group, const char *user, struct user_ids *ret_ids,
-               struct err *err);
+/* `user`: "name", "name:group", or numbers in either place; a number without an entry
+ * gets itself as its group.  Groups past USER_GROUPS_MAX are left out.  ERR_NOT_FOUND. */
+int users_find(struct bytes passwd, struct bytes group, const char *user,
+               struct user_ids *ret_ids, struct err *err);
 
 #endif

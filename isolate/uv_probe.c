@@ -1,6 +1,6 @@
-/* See uv_probe.h.  The usual path: connect, send one GET, read the status line, close, answer.
- * What can fail: no connection, an answer that is no HTTP, silence until the deadline.  The
- * answer is given when both handles have closed, so exactly once. */
+/* See uv_probe.h.  The usual path: connect, send one GET, read the status line, close,
+ * answer. What can fail: no connection, an answer that is no HTTP, silence until the
+ * deadline.  The answer is given when both handles have closed, so exactly once. */
 #include "isolate/uv_probe.h"
 
 #include <stdarg.h>
@@ -39,7 +39,8 @@ static void on_closed(uv_handle_t *handle)
     free(p);
 }
 
-static void __attribute__((format(printf, 3, 4))) finish(struct probe *p, bool is_ok, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+finish(struct probe *p, bool is_ok, const char *format, ...)
 {
     if (p->is_over)
         return;
@@ -70,7 +71,8 @@ static void on_timeout(uv_timer_t *timer)
 /* "HTTP/1.1 200 OK": the version, one space, three digits. */
 static bool parse_status(const char *line, unsigned *ret_status)
 {
-    if (strncmp(line, "HTTP/1.", 7) != 0 || (line[7] != '0' && line[7] != '1') || line[8] != ' ')
+    if (strncmp(line, "HTTP/1.", 7) != 0 || (line[7] != '0' && line[7] != '1') ||
+        line[8] != ' ')
         return false;
     unsigned status = 0;
     for (int i = 9; i < 12; i++) {
@@ -97,7 +99,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct probe *p = handle->data;
     (void)suggested;
-    *buf = uv_buf_init(p->answer + p->answer_len, (unsigned)(STATUS_LINE_MAX - p->answer_len));
+    *buf = uv_buf_init(p->answer + p->answer_len,
+                       (unsigned)(STATUS_LINE_MAX - p->answer_len));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
@@ -164,21 +167,24 @@ static void set_address(const struct endpoint *to, struct sockaddr_storage *addr
         (void)uv_ip4_addr(host, to->port, (struct sockaddr_in *)address);
 }
 
-static int write_request(struct probe *p, const struct health_spec *check, const struct endpoint *to)
+static int write_request(struct probe *p, const struct health_spec *check,
+                         const struct endpoint *to)
 {
     char host[ADDRESS_TEXT_MAX];
     const char *path = check->path && check->path[0] ? check->path : "/";
-    int len = snprintf(p->request, sizeof(p->request),
-                       "GET %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: stratos-health/" STRATOS_VERSION
-                       "\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-                       path[0] == '/' ? "" : "/", path, endpoint_text(to, host));
+    int len = snprintf(
+        p->request, sizeof(p->request),
+        "GET %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: stratos-health/" STRATOS_VERSION
+        "\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        path[0] == '/' ? "" : "/", path, endpoint_text(to, host));
     if (len < 0 || (size_t)len >= sizeof(p->request))
         return ERR_BOUND;
     p->request_len = (size_t)len;
     return 0;
 }
 
-int uv_probe(uv_loop_t *loop, const struct health_spec *check, struct endpoint to, uv_probe_cb done, void *ctx)
+int uv_probe(uv_loop_t *loop, const struct health_spec *check, struct endpoint to,
+             uv_probe_cb done, void *ctx)
 {
     struct sockaddr_storage address = {0};
     struct probe *p = calloc(1, sizeof(*p));
@@ -193,11 +199,13 @@ int uv_probe(uv_loop_t *loop, const struct health_spec *check, struct endpoint t
     (void)uv_tcp_init(loop, &p->tcp);
     p->timer.data = p->tcp.data = p->connect.data = p;
     p->n_open = 2;
-    (void)uv_timer_start(&p->timer, on_timeout, check->timeout_ms ? check->timeout_ms : 1, 0);
+    (void)uv_timer_start(&p->timer, on_timeout, check->timeout_ms ? check->timeout_ms : 1,
+                         0);
     set_address(&to, &address);
     int code = p->is_http ? write_request(p, check, &to) : 0;
     if (code == 0)
-        code = uv_tcp_connect(&p->connect, &p->tcp, (const struct sockaddr *)&address, on_connected);
+        code = uv_tcp_connect(&p->connect, &p->tcp, (const struct sockaddr *)&address,
+                              on_connected);
     if (code)
         fail_with(p, code);
     return 0;

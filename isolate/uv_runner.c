@@ -1,9 +1,9 @@
-/* See uv_runner.h.  The usual path: write DIR/launch, spawn the shim, read its report from a
- * pipe, watch its pidfd, read DIR/state when it ends.  What can fail: the spawn (reported as
- * `failed`), a shim that is killed (its task dies with it, reported as exit 137).
+/* See uv_runner.h.  The usual path: write DIR/launch, spawn the shim, read its report
+ * from a pipe, watch its pidfd, read DIR/state when it ends.  What can fail: the spawn
+ * (reported as `failed`), a shim that is killed (its task dies with it, reported as exit
+ * 137).
  *
- * One `struct task` per key, and one `struct run` per shim that is watched; a run owns its libuv
- * handles and is freed when the last of them has closed. */
+ * There is one `struct task` per key, from its first launch until it is removed. */
 #include "isolate/uv_runner.h"
 
 #include <dirent.h>
@@ -25,22 +25,12 @@
 #include "isolate/files.h"
 #include "isolate/shim.h"
 #include "isolate/task_dir.h"
+#include "isolate/uv_watch.h"
 
 enum {
     REMOVE_RETRY_MS = 50,
     REMOVE_TRIES_MAX = 200, /* 10 s: a process may be stuck in the kernel for a while */
     STATUS_KILLED = 128 + SIGKILL,
-};
-
-struct run {
-    struct task *task; /* NULL when the runner is closing */
-    uv_poll_t shim_poll, report_poll;
-    int shim_fd, init_fd, report_fd; /* pidfds; the report's reading end; -1 = none */
-    pid_t shim_pid;
-    bool is_child, is_started, is_kill_wanted;
-    char report[SHIM_REPORT_MAX + 1];
-    size_t report_len;
-    unsigned n_handles;
 };
 
 enum notice_kind { NOTICE_NONE, NOTICE_FAILED, NOTICE_EXITED };
@@ -50,12 +40,12 @@ struct task {
     struct task *next;
     char key[TASK_KEY_MAX];
     char dir[TASK_DIR_MAX];
-    struct run *run; /* NULL: nothing runs */
-    struct cgroup groups; /* n 0: unknown */
+    struct uv_watch *watch;  /* NULL: nothing runs */
+    struct cgroup groups;    /* n 0: unknown */
     enum notice_kind notice; /* to be told from the loop */
     char why[sizeof(((struct err *)0)->text)];
     int32_t status;
-    bool is_oom, is_removing;
+    bool is_oom, is_removing, is_kill_wanted;
     unsigned n_tries;
 };
 
@@ -98,7 +88,8 @@ static struct task *task_make(struct uv_runner *r, const char *key)
         return NULL;
     t->runner = r;
     (void)snprintf(t->key, sizeof(t->key), "%s", key);
-    if ((size_t)snprintf(t->dir, sizeof(t->dir), "%s/tasks/%s", r->data_dir, key) >= sizeof(t->dir)) {
+    if ((size_t)snprintf(t->dir, sizeof(t->dir), "%s/tasks/%s", r->data_dir, key) >=
+        sizeof(t->dir)) {
         free(t);
         return NULL;
     }
@@ -139,156 +130,49 @@ static void notice_exited(struct task *t, int32_t status, bool is_oom)
     wake(t->runner, 0);
 }
 
-/* ---- the handles of a run ---- */
-
-static void on_run_handle_closed(uv_handle_t *handle)
-{
-    struct run *run = handle->data;
-    if (--run->n_handles == 0)
-        free(run);
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
-static void close_report(struct run *run)
-{
-    if (run->report_fd < 0)
-        return;
-    uv_close((uv_handle_t *)&run->report_poll, on_run_handle_closed);
-    close_fd(&run->report_fd);
-}
-
-/* The run is over, or is no longer to be watched. */
-static void run_close(struct run *run)
-{
-    close_report(run);
-    uv_close((uv_handle_t *)&run->shim_poll, on_run_handle_closed);
-    close_fd(&run->shim_fd);
-    close_fd(&run->init_fd);
-    if (run->task)
-        run->task->run = NULL;
-    run->task = NULL;
-}
-
-static int poll_open(struct run *run, uv_poll_t *poll, int fd, uv_poll_cb cb)
-{
-    int code = uv_poll_init(run->task->runner->loop, poll, fd);
-    if (code)
-        return code;
-    poll->data = run;
-    run->n_handles++;
-    return uv_poll_start(poll, UV_READABLE, cb);
-}
-
 /* ---- hearing from shims ---- */
 
-/* True when the report is complete: its line is there, or the writer is gone. */
-static bool read_report(struct run *run)
+static void on_started(void *ctx, uint32_t pid)
 {
-    ssize_t len = -1;
-    while (run->report_fd >= 0 && run->report_len < SHIM_REPORT_MAX) {
-        len = read(run->report_fd, run->report + run->report_len, SHIM_REPORT_MAX - run->report_len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len <= 0)
-            break;
-        run->report_len += (size_t)len;
-    }
-    run->report[run->report_len] = '\0';
-    return len == 0 || strchr(run->report, '\n');
+    struct task *t = ctx;
+    struct uv_runner *r = t->runner;
+    if (t->is_kill_wanted)
+        cgroup_kill(&t->groups);
+    if (!t->is_removing)
+        r->events.started(r->events.ctx, t->key, pid);
 }
 
-/* True once the report says that the task runs. */
-static bool take_started(struct run *run, uint32_t *ret_pid)
+static void on_ended(void *ctx, bool was_started, const char *why)
 {
-    unsigned long pid = 0, init_pid = 0;
-    if (!strchr(run->report, '\n') || sscanf(run->report, "started %lu %lu", &pid, &init_pid) != 2)
-        return false;
-    run->is_started = true;
-    run->init_fd = (int)syscall(SYS_pidfd_open, (pid_t)init_pid, 0);
-    *ret_pid = (uint32_t)pid;
-    return true;
-}
-
-static void tell_started(struct run *run, uint32_t pid)
-{
-    struct uv_runner *r = run->task->runner;
-    const char *key = run->task->key;
-    if (run->is_kill_wanted)
-        cgroup_kill(&run->task->groups);
-    if (!run->task->is_removing)
-        r->events.started(r->events.ctx, key, pid);
-}
-
-static void on_report(uv_poll_t *poll, int status, int events)
-{
-    struct run *run = poll->data;
-    uint32_t pid = 0;
-    (void)events;
-    if (!read_report(run) && status == 0)
-        return;
-    if (take_started(run, &pid)) {
-        close_report(run);
-        tell_started(run, pid);
-    } else {
-        (void)uv_poll_stop(poll); /* "failed ...", or not a word: told when the shim has ended */
-    }
-}
-
-static void tell_end(struct task *t, const struct run *run)
-{
+    struct task *t = ctx;
     struct uv_runner *r = t->runner;
     struct shim_state state = {0};
-    if (t->is_removing)
-        return; /* forgotten: nobody wants to know */
-    if (!run->is_started) {
-        char why[SHIM_REPORT_MAX + 1] = "the task's shim died before it started the task";
-        (void)sscanf(run->report, "failed %1000[^\n]", why);
+    t->watch = NULL;
+    if (t->is_removing) { /* forgotten: nobody wants to know */
+        wake(r, 0);
+        return;
+    }
+    if (!was_started) {
         r->events.failed(r->events.ctx, t->key, why);
         return;
     }
     if (task_dir_state(t->dir, &state) != 0 || state.phase != SHIM_EXITED) {
-        cgroup_kill(&t->groups); /* the shim was killed, the kernel kills the task: make sure */
+        cgroup_kill(
+            &t->groups); /* the shim was killed, the kernel kills the task: make sure */
         state = (struct shim_state){.status = STATUS_KILLED};
     }
     r->events.exited(r->events.ctx, t->key, state.status, state.is_oom);
 }
 
-static void on_shim_end(uv_poll_t *poll, int status, int events)
-{
-    struct run *run = poll->data;
-    struct task *t = run->task;
-    uint32_t pid = 0;
-    (void)status;
-    (void)events;
-    if (run->is_child)
-        (void)waitpid(run->shim_pid, NULL, WNOHANG);
-    if (!run->is_started) {
-        (void)read_report(run);
-        if (take_started(run, &pid))
-            tell_started(run, pid);
-        if (!run->task) /* the receiver closed the runner */
-            return;
-    }
-    struct run ended = *run; /* callbacks may launch the same key again */
-    run_close(run);
-    if (t->is_removing)
-        wake(t->runner, 0);
-    else
-        tell_end(t, &ended);
-}
+static const struct uv_watch_events watch_events = {.started = on_started,
+                                                    .ended = on_ended};
 
 /* ---- removing ---- */
 
 /* True when the task is gone for good (and freed). */
 static bool try_remove(struct task *t)
 {
-    if (t->run)
+    if (t->watch)
         return false;
     if (cgroup_remove(&t->groups) == -EBUSY && t->n_tries++ < REMOVE_TRIES_MAX) {
         cgroup_kill(&t->groups);
@@ -299,7 +183,8 @@ static bool try_remove(struct task *t)
     cgroup_prune(&t->groups);
     int code = task_dir_clear(t->dir);
     if (code)
-        log_line(LOG_WARN, "task", "key", t->key, "cannot_clear", t->dir, "error", err_text(code), NULL);
+        log_line(LOG_WARN, "task", "key", t->key, "cannot_clear", t->dir, "error",
+                 err_text(code), NULL);
     task_free(t);
     return true;
 }
@@ -307,7 +192,7 @@ static bool try_remove(struct task *t)
 static bool any_removing(const struct uv_runner *r)
 {
     for (const struct task *t = r->tasks; t; t = t->next)
-        if (t->is_removing && !t->run)
+        if (t->is_removing && !t->watch)
             return true;
     return false;
 }
@@ -361,7 +246,8 @@ static void hide(struct uv_runner *r, const char *path)
         free(real);
 }
 
-static int set_paths(struct uv_runner *r, const struct uv_runner_options *o, struct err *err)
+static int set_paths(struct uv_runner *r, const struct uv_runner_options *o,
+                     struct err *err)
 {
     char tasks[PATH_MAX];
     int code = dir_make(o->data_dir, 0700);
@@ -369,14 +255,18 @@ static int set_paths(struct uv_runner *r, const struct uv_runner_options *o, str
         return err_set(err, code, "cannot make %.300s: %s", o->data_dir, err_text(code));
     if (!realpath(o->data_dir, r->data_dir)) {
         code = -errno;
-        return err_set(err, code, "cannot resolve %.300s: %s", o->data_dir, err_text(code));
+        return err_set(err, code, "cannot resolve %.300s: %s", o->data_dir,
+                       err_text(code));
     }
-    if ((size_t)snprintf(tasks, sizeof(tasks), "%s/tasks", r->data_dir) + TASK_KEY_MAX > TASK_DIR_MAX)
-        return err_set(err, -ENAMETOOLONG, "the data directory's path is too long: %.200s", r->data_dir);
+    if ((size_t)snprintf(tasks, sizeof(tasks), "%s/tasks", r->data_dir) + TASK_KEY_MAX >
+        TASK_DIR_MAX)
+        return err_set(err, -ENAMETOOLONG,
+                       "the data directory's path is too long: %.200s", r->data_dir);
     code = dir_make(tasks, 0700);
     if (code)
         return err_set(err, code, "cannot make %.300s: %s", tasks, err_text(code));
-    (void)snprintf(r->shim_path, sizeof(r->shim_path), "%s", o->shim_path ? o->shim_path : "/proc/self/exe");
+    (void)snprintf(r->shim_path, sizeof(r->shim_path), "%s",
+                   o->shim_path ? o->shim_path : "/proc/self/exe");
     (void)snprintf(r->group, sizeof(r->group), "stratos/%016llx",
                    (unsigned long long)hash64(bytes_of_text(r->data_dir), 0));
     for (size_t i = 0; o->hidden && o->hidden[i]; i++)
@@ -385,7 +275,8 @@ static int set_paths(struct uv_runner *r, const struct uv_runner_options *o, str
 }
 
 int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
-                   const struct uv_runner_events *events, struct uv_runner **ret_runner, struct err *err)
+                   const struct uv_runner_events *events, struct uv_runner **ret_runner,
+                   struct err *err)
 {
     struct uv_runner *r = calloc(1, sizeof(*r));
     if (!r)
@@ -419,10 +310,10 @@ static void on_runner_closed(uv_handle_t *handle)
 /* A shim that is still starting is ended itself; one that runs is left to tidy up. */
 static void end_with_agent(struct task *t)
 {
-    if (t->run->is_started)
+    if (uv_watch_is_started(t->watch))
         cgroup_kill(&t->groups);
     else
-        (void)syscall(SYS_pidfd_send_signal, t->run->shim_fd, SIGKILL, NULL, 0);
+        uv_watch_kill_shim(t->watch);
 }
 
 void uv_runner_close(struct uv_runner *r)
@@ -432,10 +323,10 @@ void uv_runner_close(struct uv_runner *r)
     r->is_closing = true;
     while (r->tasks) {
         struct task *t = r->tasks;
-        if (t->run && r->tasks_die)
+        if (t->watch && r->tasks_die)
             end_with_agent(t);
-        if (t->run)
-            run_close(t->run);
+        if (t->watch)
+            uv_watch_close(t->watch);
         task_free(t);
     }
     uv_close((uv_handle_t *)&r->timer, on_runner_closed);
@@ -449,48 +340,31 @@ static int prepare(struct task *t, const struct launch *launch)
     const struct task_spec *spec = launch->task;
     char group[CGROUP_PATH_MAX / 2];
     (void)snprintf(group, sizeof(group), "%s/%s", r->group, t->key);
-    (void)cgroup_find(group, &t->groups, NULL); /* a host without: the shim says so better */
+    (void)cgroup_find(group, &t->groups,
+                      NULL); /* a host without: the shim says so better */
     struct shim_launch l = {
-        .key = t->key, .dir = t->dir, .data_dir = r->data_dir, .group = group,
-        .user = spec->user ? spec->user : "", .cwd = spec->dir ? spec->dir : "",
-        .argv = spec->argv, .n_argv = spec->n_argv,
-        .task_env = spec->env, .n_task_env = spec->n_env, .env = launch->env, .n_env = launch->n_env,
-        .hidden = r->hidden, .n_hidden = r->n_hidden,
-        .memory_bytes = spec->memory_bytes, .cpu_milli = spec->cpu_milli, .pids = spec->pids,
-        .log_max_bytes = spec->log_max_bytes, .log_max_files = spec->log_max_files,
+        .key = t->key,
+        .dir = t->dir,
+        .data_dir = r->data_dir,
+        .group = group,
+        .user = spec->user ? spec->user : "",
+        .cwd = spec->dir ? spec->dir : "",
+        .argv = spec->argv,
+        .n_argv = spec->n_argv,
+        .task_env = spec->env,
+        .n_task_env = spec->n_env,
+        .env = launch->env,
+        .n_env = launch->n_env,
+        .hidden = r->hidden,
+        .n_hidden = r->n_hidden,
+        .memory_bytes = spec->memory_bytes,
+        .cpu_milli = spec->cpu_milli,
+        .pids = spec->pids,
+        .log_max_bytes = spec->log_max_bytes,
+        .log_max_files = spec->log_max_files,
         .agent_pid = r->tasks_die ? (uint32_t)getpid() : 0,
     };
     return task_dir_prepare(t->dir, &l, launch->note);
-}
-
-/* Watch a shim.  Consumes the descriptors, also on failure. */
-static int run_open(struct task *t, pid_t shim_pid, int shim_fd, int report_fd)
-{
-    struct run *run = calloc(1, sizeof(*run));
-    if (!run) {
-        close_fd(&shim_fd);
-        close_fd(&report_fd);
-        return -ENOMEM;
-    }
-    *run = (struct run){.task = t, .shim_fd = shim_fd, .init_fd = -1, .report_fd = -1, .shim_pid = shim_pid};
-    int code = poll_open(run, &run->shim_poll, shim_fd, on_shim_end);
-    if (code) {
-        close_fd(&shim_fd);
-        close_fd(&report_fd);
-        free(run);
-        return code;
-    }
-    t->run = run;
-    if (report_fd < 0)
-        return 0;
-    run->report_fd = report_fd;
-    run->is_child = true;
-    code = poll_open(run, &run->report_poll, report_fd, on_report);
-    if (code) {
-        close_fd(&run->report_fd);
-        run_close(run);
-    }
-    return code;
 }
 
 static int start_shim(struct task *t)
@@ -510,7 +384,8 @@ static int start_shim(struct task *t)
     if (code)
         (void)close(report[0]);
     else
-        code = run_open(t, pid, shim_fd, report[0]);
+        code = uv_watch_open(t->runner->loop, pid, shim_fd, report[0], &watch_events, t,
+                             &t->watch);
     if (code) { /* a shim that is not watched must not run */
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
@@ -523,24 +398,28 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     char why[256];
     struct task *t = key_is_valid(launch->key) ? task_make(r, launch->key) : NULL;
     if (!t) {
-        r->events.failed(r->events.ctx, launch->key, "not enough memory, or a name that is no task's");
+        r->events.failed(r->events.ctx, launch->key,
+                         "not enough memory, or a name that is no task's");
         return;
     }
-    if (t->is_removing && !t->run) { /* the old one's leftovers go now, or the shim waits for them */
+    if (t->is_removing &&
+        !t->watch) { /* the old one's leftovers go now, or the shim waits for them */
         t->is_removing = false;
         (void)task_dir_clear(t->dir); /* what stays is cleared by task_dir_prepare */
     }
-    if (t->run || t->is_removing) {
+    if (t->watch || t->is_removing) {
         notice_failed(t, "an earlier run of it has not ended yet");
         return;
     }
     t->notice = NOTICE_NONE;
     t->n_tries = 0;
+    t->is_kill_wanted = false;
     int code = prepare(t, launch);
     if (code == 0)
         code = start_shim(t);
     if (code) {
-        (void)snprintf(why, sizeof(why), "cannot start the task's shim: %s", err_text(code));
+        (void)snprintf(why, sizeof(why), "cannot start the task's shim: %s",
+                       err_text(code));
         notice_failed(t, why);
     }
 }
@@ -550,7 +429,8 @@ void uv_runner_note(struct uv_runner *r, const char *key, struct bytes note)
     struct task *t = task_find(r, key);
     int code = t && !t->is_removing ? task_dir_put_note(t->dir, note) : 0;
     if (code)
-        log_line(LOG_WARN, "task", "key", key, "cannot_write", "note", "error", err_text(code), NULL);
+        log_line(LOG_WARN, "task", "key", key, "cannot_write", "note", "error",
+                 err_text(code), NULL);
 }
 
 void uv_runner_signal(struct uv_runner *r, const char *key, int number)
@@ -558,16 +438,17 @@ void uv_runner_signal(struct uv_runner *r, const char *key, int number)
     struct task *t = task_find(r, key);
     if (number == SIGKILL)
         uv_runner_kill(r, key);
-    else if (t && t->run && t->run->init_fd >= 0) /* init passes it on to the task */
-        (void)syscall(SYS_pidfd_send_signal, t->run->init_fd, number, NULL, 0);
+    else if (t && t->watch)
+        uv_watch_signal(t->watch, number);
 }
 
 void uv_runner_kill(struct uv_runner *r, const char *key)
 {
     struct task *t = task_find(r, key);
-    if (!t || !t->run)
+    if (!t || !t->watch)
         return;
-    t->run->is_kill_wanted = true; /* a task that is just starting is killed once it is there */
+    t->is_kill_wanted =
+        true; /* a task that is just starting is killed once it is there */
     cgroup_kill(&t->groups);
 }
 
@@ -584,7 +465,8 @@ void uv_runner_remove(struct uv_runner *r, const char *key)
 
 /* ---- what earlier agents left ---- */
 
-/* The lock is looked at again after the pidfd is open: then the PID cannot be another's. */
+/* The lock is looked at again after the pidfd is open: then the PID cannot be another's.
+ */
 static bool adopt(struct task *t, const struct shim_state *state)
 {
     if (state->phase != SHIM_RUNNING || !task_dir_is_locked(t->dir))
@@ -596,16 +478,13 @@ static bool adopt(struct task *t, const struct shim_state *state)
         (void)close(shim_fd);
         return false;
     }
-    if (run_open(t, (pid_t)state->shim_pid, shim_fd, -1))
-        return false;
-    t->run->is_started = true;
-    t->run->init_fd = (int)syscall(SYS_pidfd_open, (pid_t)state->init_pid, 0);
-    return true;
+    return uv_watch_adopt(t->runner->loop, shim_fd, (pid_t)state->init_pid, &watch_events,
+                          t, &t->watch) == 0;
 }
 
 static void find_one(struct uv_runner *r, const char *key, struct arena *arena,
-                     void (*found)(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms,
-                                   struct bytes note),
+                     void (*found)(void *ctx, const char *key, uint32_t pid,
+                                   uint64_t started_unix_ms, struct bytes note),
                      void *ctx)
 {
     struct bytes note = {0};
@@ -613,22 +492,25 @@ static void find_one(struct uv_runner *r, const char *key, struct arena *arena,
     struct task *t = task_make(r, key);
     if (!t)
         return;
-    if (task_dir_recall(t->dir, arena, &t->groups, &note) == -ENOENT) { /* only its logs are left */
+    if (task_dir_recall(t->dir, arena, &t->groups, &note) ==
+        -ENOENT) { /* only its logs are left */
         task_free(t);
         return;
     }
     bool has_state = task_dir_state(t->dir, &state) == 0;
     bool is_alive = has_state && adopt(t, &state);
-    if (!is_alive && has_state && task_dir_state(t->dir, &state) == 0 && state.phase != SHIM_EXITED)
-        state.status = STATUS_KILLED; /* read again: it may have ended between two looks */
+    if (!is_alive && has_state && task_dir_state(t->dir, &state) == 0 &&
+        state.phase != SHIM_EXITED)
+        state.status =
+            STATUS_KILLED; /* read again: it may have ended between two looks */
     if (!is_alive)
         notice_exited(t, state.status, state.is_oom);
     found(ctx, key, is_alive ? state.pid : 0, state.started_unix_ms, note);
 }
 
 void uv_runner_found(struct uv_runner *r,
-                     void (*found)(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms,
-                                   struct bytes note),
+                     void (*found)(void *ctx, const char *key, uint32_t pid,
+                                   uint64_t started_unix_ms, struct bytes note),
                      void *ctx)
 {
     char path[PATH_MAX];

@@ -20,7 +20,10 @@ static struct job_spec plain_spec(void)
         .ns = "default",
         .type = JOB_SERVICE,
         .task = {.stop_signal = 15, .stop_timeout_ms = 10000, .memory_bytes = 64 << 20},
-        .restart = {.attempts = 2, .window_ms = 60000, .delay_ms = 1000, .max_delay_ms = 1200,
+        .restart = {.attempts = 2,
+                    .window_ms = 60000,
+                    .delay_ms = 1000,
+                    .max_delay_ms = 1200,
                     .backoff_permille = 1150},
         .update = {.max_parallel = 1, .min_healthy_time_ms = 4000},
     };
@@ -31,15 +34,19 @@ struct script {
     size_t len;
 };
 
-static void note(struct script *s, uint64_t now_ms, const struct lifecycle *l, unsigned want)
+static void note(struct script *s, uint64_t now_ms, const struct lifecycle *l,
+                 unsigned want)
 {
-    static const char *const names[] = {"launch", "signal", "kill", "changed", "gone", "gave-up", "probe"};
-    s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len, "%llu %s %s%s:",
-                               (unsigned long long)now_ms, instance_state_name(l->state),
-                               health_name(l->health), l->is_proven ? " proven" : "");
+    static const char *const names[] = {"launch", "signal",  "kill", "changed",
+                                        "gone",   "gave-up", "probe"};
+    s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len,
+                               "%llu %s %s%s:", (unsigned long long)now_ms,
+                               instance_state_name(l->state), health_name(l->health),
+                               l->is_proven ? " proven" : "");
     for (unsigned i = 0; i < 7; i++)
         if (want & 1u << i)
-            s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len, " %s", names[i]);
+            s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len, " %s",
+                                       names[i]);
     s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len, "%s%s\n",
                                l->reason[0] ? " # " : "", l->reason);
 }
@@ -60,22 +67,27 @@ Test(lifecycle, restarts_with_growing_delay_then_gives_up)
     cr_assert(lifecycle_deadline_ms(&l) == 1020);
     note(&s, 1019, &l, lifecycle_tick(&l, 1019));
     note(&s, 1020, &l, lifecycle_tick(&l, 1020));
-    note(&s, 1030, &l, lifecycle_start_failed(&l, 1030, "cannot run './web': no such file or directory"));
+    note(&s, 1030, &l,
+         lifecycle_start_failed(&l, 1030,
+                                "cannot run './web': no such file or directory"));
     cr_assert(lifecycle_deadline_ms(&l) == 1030 + 1150);
     note(&s, 2180, &l, lifecycle_tick(&l, 2180));
     note(&s, 2190, &l, lifecycle_started(&l, 2190, 5, 78));
     note(&s, 2200, &l, lifecycle_exited(&l, 2200, 137, true));
     cr_assert(lifecycle_deadline_ms(&l) == UINT64_MAX);
     cr_assert(l.restarts == 2);
-    same(&s, "0 starting none: launch changed\n"
-             "10 running none: changed\n"
-             "20 pending none: changed # exited with status 3\n"
-             "1019 pending none: # exited with status 3\n"
-             "1020 starting none: launch changed # exited with status 3\n"
-             "1030 pending none: changed # cannot run './web': no such file or directory\n"
-             "2180 starting none: launch changed # cannot run './web': no such file or directory\n"
-             "2190 running none: changed # cannot run './web': no such file or directory\n"
-             "2200 failed none: changed gone gave-up # out of memory: the limit is 64 MiB; gave up after 3 exits within 60 s\n");
+    same(&s,
+         "0 starting none: launch changed\n"
+         "10 running none: changed\n"
+         "20 pending none: changed # exited with status 3\n"
+         "1019 pending none: # exited with status 3\n"
+         "1020 starting none: launch changed # exited with status 3\n"
+         "1030 pending none: changed # cannot run './web': no such file or directory\n"
+         "2180 starting none: launch changed # cannot run './web': no such file or "
+         "directory\n"
+         "2190 running none: changed # cannot run './web': no such file or directory\n"
+         "2200 failed none: changed gone gave-up # out of memory: the limit is 64 MiB; "
+         "gave up after 3 exits within 60 s\n");
 }
 
 Test(lifecycle, exits_outside_the_window_reset_the_delay_and_the_count)
@@ -88,7 +100,8 @@ Test(lifecycle, exits_outside_the_window_reset_the_delay_and_the_count)
         (void)lifecycle_started(&l, now_ms, now_ms, 9);
         unsigned want = lifecycle_exited(&l, now_ms, 0, false);
         cr_assert(want == LIFECYCLE_CHANGED);
-        cr_assert(l.deadline_ms == now_ms + 1000, "clean exits of a service are restarted");
+        cr_assert(l.deadline_ms == now_ms + 1000,
+                  "clean exits of a service are restarted");
         cr_assert(lifecycle_tick(&l, now_ms + 1000) & LIFECYCLE_LAUNCH);
     }
     cr_assert(l.restarts == 199);
@@ -118,18 +131,21 @@ Test(lifecycle, health_is_unknown_then_passing_then_proven_and_failures_restart_
     }
     note(&s, 18120, &l, lifecycle_tick(&l, 18120));
     note(&s, 18130, &l, lifecycle_exited(&l, 18130, 137, false));
-    same(&s, "100 running unknown: changed\n"
-             "100 running unknown: probe\n"
-             "101 running unknown:\n"
-             "110 running unknown:\n"
-             "1110 running unknown: probe\n"
-             "1120 running passing: changed\n"
-             "5120 running passing proven: changed\n"
-             "6120 running passing proven:\n"
-             "7120 running passing proven:\n"
-             "8120 stopping failing: signal changed # health check 'ready' failed 3 times: HTTP 500\n"
-             "18120 stopping failing: kill # health check 'ready' failed 3 times: HTTP 500\n"
-             "18130 pending unknown: changed # health check 'ready' failed 3 times: HTTP 500\n");
+    same(&s,
+         "100 running unknown: changed\n"
+         "100 running unknown: probe\n"
+         "101 running unknown:\n"
+         "110 running unknown:\n"
+         "1110 running unknown: probe\n"
+         "1120 running passing: changed\n"
+         "5120 running passing proven: changed\n"
+         "6120 running passing proven:\n"
+         "7120 running passing proven:\n"
+         "8120 stopping failing: signal changed # health check 'ready' failed 3 times: "
+         "HTTP 500\n"
+         "18120 stopping failing: kill # health check 'ready' failed 3 times: HTTP 500\n"
+         "18130 pending unknown: changed # health check 'ready' failed 3 times: HTTP "
+         "500\n");
 }
 
 Test(lifecycle, stop_signals_then_kills_then_is_gone)
@@ -171,7 +187,8 @@ Test(lifecycle, stop_while_waiting_or_restarting_stays_down)
         (void)lifecycle_probed(&l, 4000, 0, false, "refused");
     cr_assert(l.state == INSTANCE_STOPPING && l.is_restarting);
     cr_assert(lifecycle_stop(&l, 4001, "x") == LIFECYCLE_CHANGED);
-    cr_assert(lifecycle_exited(&l, 4002, 0, false) == (LIFECYCLE_GONE | LIFECYCLE_CHANGED));
+    cr_assert(lifecycle_exited(&l, 4002, 0, false) ==
+              (LIFECYCLE_GONE | LIFECYCLE_CHANGED));
 }
 
 Test(lifecycle, a_batch_that_ends_well_is_finished)
@@ -190,8 +207,13 @@ Test(lifecycle, adopted_work_keeps_its_history_and_is_probed_at_once)
     struct job_spec spec = plain_spec();
     spec.health = checks;
     spec.n_health = 1;
-    struct claim_doc claim = {.state = INSTANCE_RUNNING, .health = HEALTH_PASSING, .is_proven = true,
-                              .started_unix_ms = 40000, .pid = 12, .restarts = 4, .reason = "r"};
+    struct claim_doc claim = {.state = INSTANCE_RUNNING,
+                              .health = HEALTH_PASSING,
+                              .is_proven = true,
+                              .started_unix_ms = 40000,
+                              .pid = 12,
+                              .restarts = 4,
+                              .reason = "r"};
     struct lifecycle l;
     cr_assert(lifecycle_adopt(&l, &spec, &claim, 100000, 50000) == LIFECYCLE_CHANGED);
     cr_assert(l.started_ms == 90000 && l.pid == 12 && l.restarts == 4 && l.is_proven);

@@ -19,7 +19,8 @@ static void place_open(struct place *p, uint64_t max_bytes, uint32_t max_files)
     struct err err = {0};
     (void)strcpy(p->dir, "/tmp/stratos-logs-XXXXXX");
     cr_assert(mkdtemp(p->dir));
-    cr_assert(log_file_open(&p->log, p->dir, "stdout", max_bytes, max_files, &err) == 0, "%s", err.text);
+    cr_assert(log_file_open(&p->log, p->dir, "stdout", max_bytes, max_files, &err) == 0,
+              "%s", err.text);
 }
 
 static void place_close(struct place *p)
@@ -34,7 +35,8 @@ static void put(struct place *p, uint64_t at_unix_ms, const char *text)
     cr_assert(log_file_write(&p->log, at_unix_ms, bytes_of_text(text)) == 0);
 }
 
-static const char *get(const struct place *p, uint64_t since, struct log_cursor *c, size_t cap)
+static const char *get(const struct place *p, uint64_t since, struct log_cursor *c,
+                       size_t cap)
 {
     static char out[1 << 20];
     long len = log_read(p->dir, "stdout", since, c, (uint8_t *)out, cap);
@@ -54,14 +56,16 @@ Test(logs, lines_carry_their_time_and_pieces_join)
     put(&p, 2000, "o\n\n");
     put(&p, 3000, "tail");
     struct log_cursor c = {0};
-    cr_assert_str_eq(get(&p, 0, &c, 4096), "one\ntwo\n\n", "a line without its end waits");
+    cr_assert_str_eq(get(&p, 0, &c, 4096), "one\ntwo\n\n",
+                     "a line without its end waits");
     log_file_close(&p.log);
     cr_assert_str_eq(get(&p, 0, &c, 4096), "tail\n");
     cr_assert_str_eq(get(&p, 0, &c, 4096), "");
     (void)snprintf(path, sizeof(path), "%s/stdout.log", p.dir);
     arena_init(&arena, 0);
     cr_assert(file_read(path, 4096, &arena, &content) == 0);
-    cr_assert(bytes_equal(content, bytes_of_text("1000 one\n1000 two\n2000 \n3000 tail\n")));
+    cr_assert(
+        bytes_equal(content, bytes_of_text("1000 one\n1000 two\n2000 \n3000 tail\n")));
     arena_fini(&arena);
     struct log_cursor since = {0};
     cr_assert_str_eq(get(&p, 2000, &since, 4096), "\ntail\n");
@@ -79,13 +83,16 @@ Test(logs, a_reader_follows_through_rotation_and_small_buffers)
     for (int i = 0; i < 900; i++) {
         (void)snprintf(line, sizeof(line), "line number %d\n", i);
         put(&p, 1700000000000 + (uint64_t)i, line);
-        n_wanted += (size_t)snprintf(wanted + n_wanted, sizeof(wanted) - n_wanted, "%s", line);
+        n_wanted +=
+            (size_t)snprintf(wanted + n_wanted, sizeof(wanted) - n_wanted, "%s", line);
         if (i % 37 == 0)
-            n_all += (size_t)snprintf(all + n_all, sizeof(all) - n_all, "%s", get(&p, 0, &c, 100));
+            n_all += (size_t)snprintf(all + n_all, sizeof(all) - n_all, "%s",
+                                      get(&p, 0, &c, 100));
     }
     for (const char *more; *(more = get(&p, 0, &c, 100));)
         n_all += (size_t)snprintf(all + n_all, sizeof(all) - n_all, "%s", more);
-    cr_assert(strlen(all) == strlen(wanted) && strcmp(all, wanted) == 0, "%zu of %zu bytes", n_all, n_wanted);
+    cr_assert(strlen(all) == strlen(wanted) && strcmp(all, wanted) == 0,
+              "%zu of %zu bytes", n_all, n_wanted);
     place_close(&p);
 }
 

@@ -70,9 +70,14 @@ static void probe(struct world *w, enum health_kind kind, bool listens, const ch
     if (listens)
         cr_assert(uv_listen((uv_stream_t *)&w->server, 4, on_peer) == 0);
     (void)uv_tcp_getsockname(&w->server, (struct sockaddr *)&address, &len);
-    struct endpoint to = {.family = 4, .address = {127, 0, 0, 1}, .port = ntohs(address.sin_port)};
-    struct health_spec check = {.name = "x", .kind = kind, .path = "/health", .timeout_ms = 300,
-                                .status_min = 200, .status_max = 399};
+    struct endpoint to = {
+        .family = 4, .address = {127, 0, 0, 1}, .port = ntohs(address.sin_port)};
+    struct health_spec check = {.name = "x",
+                                .kind = kind,
+                                .path = "/health",
+                                .timeout_ms = 300,
+                                .status_min = 200,
+                                .status_max = 399};
     cr_assert(uv_probe(&w->loop, &check, to, on_done, w) == 0);
     cr_assert(w->n_done == 0, "answers come from the loop");
     while (w->n_done == 0)
@@ -94,7 +99,8 @@ Test(probe, says_what_it_saw)
         bool is_ok;
         const char *detail;
     } rows[] = {
-        {HEALTH_HTTP, true, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true, "HTTP 200"},
+        {HEALTH_HTTP, true, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true,
+         "HTTP 200"},
         {HEALTH_HTTP, true, "HTTP/1.0 399 x\r\n\r\n", true, "HTTP 399"},
         {HEALTH_HTTP, true, "HTTP/1.1 500 no\r\n\r\n", false, "HTTP 500"},
         {HEALTH_HTTP, true, "HTTP/1.1 199\r\n", false, "HTTP 199"},
@@ -110,8 +116,8 @@ Test(probe, says_what_it_saw)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct world *w = calloc(1, sizeof(*w));
         probe(w, rows[i].kind, rows[i].listens, rows[i].reply);
-        cr_assert(w->is_ok == rows[i].is_ok && strcmp(w->detail, rows[i].detail) == 0, "row %zu: %d '%s'", i,
-                  w->is_ok, w->detail);
+        cr_assert(w->is_ok == rows[i].is_ok && strcmp(w->detail, rows[i].detail) == 0,
+                  "row %zu: %d '%s'", i, w->is_ok, w->detail);
         free(w);
     }
 }

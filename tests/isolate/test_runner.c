@@ -1,4 +1,5 @@
-/* The runner with real processes: each test has a data directory and a loop of its own. */
+/* The runner with real processes: each test has a data directory and a loop of its own.
+ */
 #include "isolate/uv_runner.h"
 
 #include <criterion/criterion.h>
@@ -70,7 +71,8 @@ static void open_runner(struct world *w)
     w->options.data_dir = w->dir;
     w->options.name = "n1";
     w->options.shim_path = w->shim;
-    cr_assert(uv_runner_open(&w->loop, &w->options, &events, &w->runner, &err) == 0, "%s", err.text);
+    cr_assert(uv_runner_open(&w->loop, &w->options, &events, &w->runner, &err) == 0, "%s",
+              err.text);
 }
 
 static void world_open(struct world *w)
@@ -103,7 +105,8 @@ static void run_until(struct world *w, const int *counter, int wanted)
     while (!w->is_late && *counter < wanted && w->n_failed == 0)
         (void)uv_run(&w->loop, UV_RUN_ONCE);
     (void)uv_timer_stop(&w->limit);
-    cr_assert(*counter >= wanted, "waited for %d, have %d; failed: %s", wanted, *counter, w->why);
+    cr_assert(*counter >= wanted, "waited for %d, have %d; failed: %s", wanted, *counter,
+              w->why);
 }
 
 static void pause_ms(struct world *w, uint64_t ms)
@@ -137,7 +140,10 @@ static void launch_with(struct world *w, const char *script, struct task_spec ta
     if (!task.pids)
         task.pids = 64;
     task.cpu_milli = 1000;
-    struct launch l = {.key = "d.t.0", .task = &task, .env = env, .n_env = 2,
+    struct launch l = {.key = "d.t.0",
+                       .task = &task,
+                       .env = env,
+                       .n_env = 2,
                        .note = {(const uint8_t *)"the note", 8}};
     uv_runner_launch(w->runner, &l);
 }
@@ -191,20 +197,31 @@ Test(runner, a_task_is_alone_and_powerless)
         {"echo $$", "2\n"}, /* its own PIDs: init is 1 */
         {"echo $STRATOS_JOB $PORT $HOME-$PWD ${USER}x", NULL},
         {"hostname", "d-t-0\n"},
-        {"grep -E '^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t\\n'; echo",
-         "CapInh:0000000000000000CapPrm:0000000000000000CapEff:0000000000000000CapBnd:0000000000000000"
+        {"grep -E '^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):' "
+         "/proc/self/status | tr -d '\\t\\n'; echo",
+         "CapInh:0000000000000000CapPrm:0000000000000000CapEff:0000000000000000CapBnd:"
+         "0000000000000000"
          "CapAmb:0000000000000000NoNewPrivs:1Seccomp:2\n"},
-        {"ls /dev | tr '\\n' ' '", "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero \n"},
+        {"ls /dev | tr '\\n' ' '",
+         "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero \n"},
         {"ls /tmp /var/tmp /dev/shm | wc -l; touch /tmp/a && echo made", NULL},
         {"ls /proc | grep -cE '^[0-9]+$'", NULL},
         {"cat /proc/self/cgroup | grep -c stratos", "0\n"},
         {"echo 1 > /proc/sys/kernel/panic || echo refused", "refused\n"},
-        {"touch /usr/x 2>/dev/null || touch /etc/x 2>/dev/null || touch /root/x 2>/dev/null || echo refused", "refused\n"},
-        {"mount -t tmpfs none /mnt 2>/dev/null || unshare -U true 2>/dev/null || echo refused", "refused\n"},
+        {"touch /usr/x 2>/dev/null || touch /etc/x 2>/dev/null || touch /root/x "
+         "2>/dev/null || echo refused",
+         "refused\n"},
+        {"mount -t tmpfs none /mnt 2>/dev/null || unshare -U true 2>/dev/null || echo "
+         "refused",
+         "refused\n"},
         {"test -s /proc/kcore || test -s /proc/kallsyms || echo empty", "empty\n"},
-        {"ls -A /sys/kernel/debug /sys/firmware /run/stratos 2>/dev/null | grep -v : | tr -d '\\n'; echo", "\n"},
-        {"for f in $(find /sys/fs/cgroup -name 'memory*limit_in_bytes' -o -name memory.max); do "
-         "(echo -1 > $f) 2>/dev/null && echo raised; done; echo done", "done\n"},
+        {"ls -A /sys/kernel/debug /sys/firmware /run/stratos 2>/dev/null | grep -v : | "
+         "tr -d '\\n'; echo",
+         "\n"},
+        {"for f in $(find /sys/fs/cgroup -name 'memory*limit_in_bytes' -o -name "
+         "memory.max); do "
+         "(echo -1 > $f) 2>/dev/null && echo raised; done; echo done",
+         "done\n"},
         {"ls /proc/self/fd | wc -l", "4\n"}, /* its three and the directory being read */
     };
     struct world w;
@@ -217,8 +234,9 @@ Test(runner, a_task_is_alone_and_powerless)
         launch(&w, rows[i].script);
         run_until(&w, &w.n_exited, n + 1);
         if (rows[i].wanted)
-            cr_assert(strcmp(output(&w, "stdout"), rows[i].wanted) == 0, "'%s' says '%s' '%s'",
-                      rows[i].script, output(&w, "stdout"), output(&w, "stderr"));
+            cr_assert(strcmp(output(&w, "stdout"), rows[i].wanted) == 0,
+                      "'%s' says '%s' '%s'", rows[i].script, output(&w, "stdout"),
+                      output(&w, "stderr"));
         else
             cr_log_info("%s", output(&w, "stdout"));
     }
@@ -239,13 +257,15 @@ Test(runner, secrets_and_other_tasks_are_hidden)
     const char *const hidden[] = {secret, hidden_dir, NULL};
     w.options.hidden = hidden;
     open_runner(&w);
-    (void)snprintf(script, sizeof(script),
-                   "cat %s; ls -A %s; find %s -mindepth 1 | grep -v tasks$ | grep -v d.t.0; "
-                   "touch %s/x 2>/dev/null || echo sealed; touch $HOME/ok && echo mine",
-                   secret, hidden_dir, w.dir, w.dir);
+    (void)snprintf(
+        script, sizeof(script),
+        "cat %s; ls -A %s; find %s -mindepth 1 | grep -v tasks$ | grep -v d.t.0; "
+        "touch %s/x 2>/dev/null || echo sealed; touch $HOME/ok && echo mine",
+        secret, hidden_dir, w.dir, w.dir);
     run_script(&w, script, 0);
     cr_assert(strstr(output(&w, "stdout"), "hush") == NULL);
-    cr_assert(strstr(output(&w, "stdout"), "mine\n"), "%s%s", output(&w, "stdout"), output(&w, "stderr"));
+    cr_assert(strstr(output(&w, "stdout"), "mine\n"), "%s%s", output(&w, "stdout"),
+              output(&w, "stderr"));
     cr_assert(strstr(output(&w, "stdout"), "launch") == NULL, "%s", output(&w, "stdout"));
     (void)unlink(secret);
     (void)rmdir(hidden_dir);
@@ -260,8 +280,10 @@ Test(runner, what_cannot_start_says_why)
         const char *wanted;
     } rows[] = {
         {{.argv = missing, .n_argv = 1}, "cannot run './web': No such file or directory"},
-        {{.argv = missing, .n_argv = 1, .user = "no-such"}, "user 'no-such' does not exist on this host"},
-        {{.argv = missing, .n_argv = 1, .dir = "/nowhere"}, "cannot enter the directory '/nowhere': No such file or directory"},
+        {{.argv = missing, .n_argv = 1, .user = "no-such"},
+         "user 'no-such' does not exist on this host"},
+        {{.argv = missing, .n_argv = 1, .dir = "/nowhere"},
+         "cannot enter the directory '/nowhere': No such file or directory"},
     };
     struct world w;
     world_open(&w);
@@ -285,11 +307,13 @@ Test(runner, the_user_owns_its_directory_and_nothing_else)
 {
     struct world w;
     world_open(&w);
-    launch_with(&w, "id -u; id -g; touch $HOME/x && echo mine; touch /var/x 2>/dev/null || echo refused",
+    launch_with(&w,
+                "id -u; id -g; touch $HOME/x && echo mine; touch /var/x 2>/dev/null || "
+                "echo refused",
                 (struct task_spec){.user = "nobody:nogroup"});
     run_until(&w, &w.n_exited, 1);
-    cr_assert(strcmp(output(&w, "stdout"), "65534\n65534\nmine\nrefused\n") == 0, "%s%s", output(&w, "stdout"),
-              output(&w, "stderr"));
+    cr_assert(strcmp(output(&w, "stdout"), "65534\n65534\nmine\nrefused\n") == 0, "%s%s",
+              output(&w, "stdout"), output(&w, "stderr"));
     world_close(&w);
 }
 
@@ -299,10 +323,12 @@ Test(runner, memory_and_pids_are_limited)
     world_open(&w);
     run_script(&w, "echo fits", 0);
     cr_assert(!w.is_oom);
-    launch_with(&w, "head -c 200m /dev/zero | tail -c 150m >/dev/null", (struct task_spec){.memory_bytes = 16 << 20});
+    launch_with(&w, "head -c 200m /dev/zero | tail -c 150m >/dev/null",
+                (struct task_spec){.memory_bytes = 16 << 20});
     run_until(&w, &w.n_exited, 2);
     cr_assert(w.is_oom && w.status == 137, "status %d oom %d", w.status, w.is_oom);
-    launch_with(&w, "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo all", (struct task_spec){.pids = 6});
+    launch_with(&w, "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo all",
+                (struct task_spec){.pids = 6});
     run_until(&w, &w.n_exited, 3);
     cr_assert(strstr(output(&w, "stderr"), "ork"), "stderr: %s", output(&w, "stderr"));
     world_close(&w);
@@ -321,7 +347,8 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     cr_assert(w.status == 3, "status %d", w.status);
     cr_assert(strstr(output(&w, "stdout"), "got"));
 
-    launch(&w, "exec sleep 100"); /* no handler: the default applies, as it would outside */
+    launch(&w,
+           "exec sleep 100"); /* no handler: the default applies, as it would outside */
     run_until(&w, &w.n_started, 2);
     uv_runner_signal(w.runner, "d.t.0", SIGTERM);
     run_until(&w, &w.n_exited, 2);
@@ -370,14 +397,16 @@ Test(runner, a_killed_shim_takes_its_task_along)
     world_close(&w);
 }
 
-static void on_found(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms, struct bytes note)
+static void on_found(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms,
+                     struct bytes note)
 {
     struct world *w = ctx;
     cr_assert_str_eq(key, "d.t.0");
     cr_assert(pid == 0 || started_unix_ms > 0);
     w->n_found++;
     w->found_pid = pid;
-    (void)snprintf(w->found_note, sizeof(w->found_note), "%.*s", (int)note.len, (const char *)note.at);
+    (void)snprintf(w->found_note, sizeof(w->found_note), "%.*s", (int)note.len,
+                   (const char *)note.at);
 }
 
 Test(runner, a_new_agent_finds_what_runs_and_what_ended)
@@ -450,7 +479,8 @@ Test(runner, tasks_that_die_with_the_agent_do)
     world_close(&w);
 }
 
-/* An agent of its own process, killed without warning once its task runs; returns the task's PID. */
+/* An agent of its own process, killed without warning once its task runs; returns the
+ * task's PID. */
 static pid_t run_and_kill_agent(struct world *w, bool tasks_die)
 {
     int pipe_fds[2];
@@ -515,7 +545,8 @@ Test(runner, leaves_no_control_group_behind)
     struct cgroup g;
     char group[64];
     world_open(&w);
-    (void)snprintf(group, sizeof(group), "stratos/%016llx", (unsigned long long)hash64(bytes_of_text(w.dir), 0));
+    (void)snprintf(group, sizeof(group), "stratos/%016llx",
+                   (unsigned long long)hash64(bytes_of_text(w.dir), 0));
     cr_assert(cgroup_find(group, &g, NULL) == 0);
     launch(&w, "exec sleep 100");
     run_until(&w, &w.n_started, 1);

@@ -4,12 +4,13 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const char *plan_text(const struct shim_launch *l, const struct cgroup *groups, struct arena *arena,
-                             struct sandbox *ret_sandbox)
+static const char *plan_text(const struct shim_launch *l, const struct cgroup *groups,
+                             struct arena *arena, struct sandbox *ret_sandbox)
 {
     struct user_ids user = {.uid = 33, .gid = 33};
     struct err err = {0};
-    cr_assert(sandbox_plan(l, &user, groups, arena, ret_sandbox, &err) == 0, "%s", err.text);
+    cr_assert(sandbox_plan(l, &user, groups, arena, ret_sandbox, &err) == 0, "%s",
+              err.text);
     return sandbox_text(ret_sandbox, arena);
 }
 
@@ -23,10 +24,14 @@ static size_t line_of(const char *text, const char *line)
 Test(sandbox, hides_before_it_shows_and_seals_last)
 {
     static const char *const hidden[] = {"/srv/secret"};
-    struct shim_launch l = {.key = "default.web.0", .dir = "/var/lib/stratos/tasks/default.web.0",
-                            .data_dir = "/var/lib/stratos", .hidden = hidden, .n_hidden = 1,
+    struct shim_launch l = {.key = "default.web.0",
+                            .dir = "/var/lib/stratos/tasks/default.web.0",
+                            .data_dir = "/var/lib/stratos",
+                            .hidden = hidden,
+                            .n_hidden = 1,
                             .memory_bytes = 64 << 20};
-    struct cgroup groups = {.is_v2 = true, .n = 1, .dirs = {{.path = "/sys/fs/cgroup/stratos/x/k"}}};
+    struct cgroup groups = {
+        .is_v2 = true, .n = 1, .dirs = {{.path = "/sys/fs/cgroup/stratos/x/k"}}};
     struct arena arena;
     struct sandbox s;
     arena_init(&arena, 0);
@@ -59,15 +64,18 @@ Test(sandbox, hides_before_it_shows_and_seals_last)
 Test(sandbox, a_host_with_v1_shows_the_task_its_own_groups_only)
 {
     struct shim_launch l = {.key = "k", .dir = "/d/tasks/k", .data_dir = "/d"};
-    struct cgroup groups = {.n = 3, .dirs = {{.controller = CGROUP_MEMORY, .path = "/m/k"},
-                                             {.controller = CGROUP_PIDS, .path = "/p/k"},
-                                             {.controller = CGROUP_CPU, .path = "/c/k"}}};
+    struct cgroup groups = {.n = 3,
+                            .dirs = {{.controller = CGROUP_MEMORY, .path = "/m/k"},
+                                     {.controller = CGROUP_PIDS, .path = "/p/k"},
+                                     {.controller = CGROUP_CPU, .path = "/c/k"}}};
     struct arena arena;
     struct sandbox s;
     arena_init(&arena, 0);
     const char *text = plan_text(&l, &groups, &arena, &s);
-    cr_assert(line_of(text, "tmpfs /sys/fs/cgroup mode=755") < line_of(text, "bind /sys/fs/cgroup/memory\n"));
-    cr_assert(line_of(text, "bind /sys/fs/cgroup/cpu\n") < line_of(text, "read-only /sys\n"));
+    cr_assert(line_of(text, "tmpfs /sys/fs/cgroup mode=755") <
+              line_of(text, "bind /sys/fs/cgroup/memory\n"));
+    cr_assert(line_of(text, "bind /sys/fs/cgroup/cpu\n") <
+              line_of(text, "read-only /sys\n"));
     arena_fini(&arena);
 }
 
@@ -76,7 +84,10 @@ Test(sandbox, too_much_to_hide_is_refused)
     static const char *hidden[SANDBOX_OPS_MAX];
     for (size_t i = 0; i < SANDBOX_OPS_MAX; i++)
         hidden[i] = "/x";
-    struct shim_launch l = {.key = "k", .dir = "/d/tasks/k", .data_dir = "/d", .hidden = hidden,
+    struct shim_launch l = {.key = "k",
+                            .dir = "/d/tasks/k",
+                            .data_dir = "/d",
+                            .hidden = hidden,
                             .n_hidden = SANDBOX_OPS_MAX};
     struct cgroup groups = {0};
     struct user_ids user = {0};

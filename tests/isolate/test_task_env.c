@@ -19,17 +19,25 @@ static const char *value_of(char *const *envp, const char *name)
 
 static struct shim_launch launch_of(const char *const *argv, size_t n_argv)
 {
-    static const struct pair task_env[] = {
-        {"URL", "http://${HOST}:${PORT}/"}, {"HOST", "h${NONE}"}, {"PORT", "wrong"},
-        {"HOME", "/mine"}, {"ODD", "${a-b} ${} $PORT ${PORT"}};
+    static const struct pair task_env[] = {{"URL", "http://${HOST}:${PORT}/"},
+                                           {"HOST", "h${NONE}"},
+                                           {"PORT", "wrong"},
+                                           {"HOME", "/mine"},
+                                           {"ODD", "${a-b} ${} $PORT ${PORT"}};
     static const struct pair env[] = {{"PORT", "20001"}, {"RAW", "${PORT}"}};
-    return (struct shim_launch){.cwd = "sub/${PORT}", .argv = argv, .n_argv = n_argv, .task_env = task_env,
-                                .n_task_env = 5, .env = env, .n_env = 2};
+    return (struct shim_launch){.cwd = "sub/${PORT}",
+                                .argv = argv,
+                                .n_argv = n_argv,
+                                .task_env = task_env,
+                                .n_task_env = 5,
+                                .env = env,
+                                .n_env = 2};
 }
 
 Test(task_env, layers_override_and_names_expand)
 {
-    static const char *const words[] = {"./web", "--listen", "0.0.0.0:${PORT}", "${URL}", NULL};
+    static const char *const words[] = {"./web", "--listen", "0.0.0.0:${PORT}", "${URL}",
+                                        NULL};
     struct arena arena;
     arena_init(&arena, 0);
     struct shim_launch l = launch_of(words, 4);
@@ -51,7 +59,8 @@ Test(task_env, layers_override_and_names_expand)
 
 Test(task_env, a_shell_text_is_left_to_the_shell)
 {
-    static const char *const words[] = {"/bin/sh", "-c", "for i in 1 2; do echo ${i}; done", "${PORT}", NULL};
+    static const char *const words[] = {
+        "/bin/sh", "-c", "for i in 1 2; do echo ${i}; done", "${PORT}", NULL};
     struct arena arena;
     arena_init(&arena, 0);
     struct shim_launch l = launch_of(words, 4);

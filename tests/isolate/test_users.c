@@ -4,9 +4,11 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\n# odd\nbroken:x:a:b\n"
-                             "www-data:x:33:33::/var/www:/usr/sbin/nologin\nlast:x:1000:100:::";
-static const char group[] = "root:x:0:\nwww-data:x:33:last\nusers:x:100:\nssl:x:44:a,www-data,b\n";
+static const char passwd[] =
+    "root:x:0:0:root:/root:/bin/bash\n# odd\nbroken:x:a:b\n"
+    "www-data:x:33:33::/var/www:/usr/sbin/nologin\nlast:x:1000:100:::";
+static const char group[] =
+    "root:x:0:\nwww-data:x:33:last\nusers:x:100:\nssl:x:44:a,www-data,b\n";
 
 Test(users, are_found_by_name_and_number_with_their_groups)
 {
@@ -33,12 +35,15 @@ Test(users, are_found_by_name_and_number_with_their_groups)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct user_ids ids = {0};
         struct err err = {0};
-        int code = users_find(bytes_of_text(passwd), bytes_of_text(group), rows[i].user, &ids, &err);
+        int code = users_find(bytes_of_text(passwd), bytes_of_text(group), rows[i].user,
+                              &ids, &err);
         cr_assert(code == rows[i].code, "%s: %d %s", rows[i].user, code, err.text);
         if (code)
             continue;
         cr_assert(ids.uid == rows[i].uid && ids.gid == rows[i].gid, "%s", rows[i].user);
-        cr_assert(ids.n_groups == rows[i].n_groups, "%s: %zu groups", rows[i].user, ids.n_groups);
-        cr_assert(ids.n_groups == 0 || ids.groups[0] == rows[i].first_group, "%s", rows[i].user);
+        cr_assert(ids.n_groups == rows[i].n_groups, "%s: %zu groups", rows[i].user,
+                  ids.n_groups);
+        cr_assert(ids.n_groups == 0 || ids.groups[0] == rows[i].first_group, "%s",
+                  rows[i].user);
     }
 }

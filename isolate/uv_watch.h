@@ -1,0 +1,34 @@
+/* Watching one shim from the agent: its report about the start, and its end. */
+#ifndef ISOLATE_UV_WATCH_H
+#define ISOLATE_UV_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct uv_watch;
+
+struct uv_watch_events {
+    void (*started)(void *ctx, uint32_t pid); /* the task's, as the host sees it */
+    /* The last call; the watch closes itself before.  `why`: not started, because. */
+    void (*ended)(void *ctx, bool was_started, const char *why);
+};
+
+/* Watch a shim that was just spawned by this process and reports into `report_fd`.
+ * Consumes the descriptors (a pidfd and the pipe), also on failure.  -errno. */
+int uv_watch_open(uv_loop_t *loop, pid_t shim_pid, int shim_fd, int report_fd,
+                  const struct uv_watch_events *events, void *ctx,
+                  struct uv_watch **ret_watch);
+/* Watch one that an earlier agent spawned and whose task runs. */
+int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t init_pid,
+                   const struct uv_watch_events *events, void *ctx,
+                   struct uv_watch **ret_watch);
+/* Stop watching; no more events. */
+void uv_watch_close(struct uv_watch *w);
+
+bool uv_watch_is_started(const struct uv_watch *w);
+void uv_watch_signal(const struct uv_watch *w,
+                     int number); /* init passes it on to the task */
+void uv_watch_kill_shim(const struct uv_watch *w);
+
+#endif
