@@ -1,0 +1,235 @@
+/* The whole program against an agent that answers from a table: exit codes, stdout,
+ * stderr. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/cli/fake_agent.h"
+
+#define SEEN "as seen by n1: 3 alive, 0 suspect; newest news 0.2s old\n"
+#define TOLD "\"known_by\":3,\"members\":3,\"took_ms\":310"
+#define WEB                                                                              \
+    "{\"namespace\":\"default\",\"job\":\"web\",\"type\":\"service\",\"version\":"       \
+    "\"v2\",\"count\":1,"                                                                \
+    "\"status\":\"running\",\"instances\":[{\"name\":\"web.0\",\"node\":\"n1\","         \
+    "\"state\":\"running\","                                                             \
+    "\"health\":\"passing\",\"version\":\"v2\",\"address\":\"127.77.0.1\",\"ports\":{"   \
+    "\"http\":20011},"                                                                   \
+    "\"pid\":7,\"started_at\":null,\"restarts\":0,\"last_exit\":null,\"reason\":\"\","   \
+    "\"generation\":1}]}"
+#define STUCK                                                                            \
+    "{\"namespace\":\"default\",\"job\":\"big\",\"type\":\"service\",\"version\":"       \
+    "\"v1\",\"count\":1,"                                                                \
+    "\"status\":\"pending\",\"instances\":[{\"name\":\"big.0\",\"node\":null,\"state\":" \
+    "\"pending\","                                                                       \
+    "\"health\":\"none\",\"version\":\"v1\",\"reason\":\"no node has 64 cores\"}]}"
+#define BROKEN                                                                           \
+    "{\"namespace\":\"default\",\"job\":\"bad\",\"type\":\"service\",\"version\":"       \
+    "\"v1\",\"count\":1,"                                                                \
+    "\"status\":\"failed\",\"instances\":[{\"name\":\"bad.0\",\"node\":\"n1\","          \
+    "\"state\":\"failed\","                                                              \
+    "\"health\":\"none\",\"version\":\"v1\",\"reason\":\"exit 3\"}]}"
+
+static const struct canned answers[] = {
+    {"GET /v1/jobs", 200,
+     "[{\"namespace\":\"default\",\"job\":\"web\",\"type\":\"service\",\"version\":"
+     "\"v2\",\"count\":1,"
+     "\"running\":1,\"healthy\":1,\"status\":\"running\"}]"},
+    {"GET /v1/jobs/default/web", 200, WEB},
+    {"GET /v1/jobs/default/big", 200, STUCK},
+    {"GET /v1/jobs/default/bad", 200, BROKEN},
+    {"GET /v1/jobs/default/wev", 404,
+     "{\"error\":{\"code\":\"not_found\",\"message\":\"no job 'wev' in namespace "
+     "'default'\"}}"},
+    {"GET /v1/jobs/default/wev/history", 404,
+     "{\"error\":{\"code\":\"not_found\",\"message\":\"no job 'wev' in namespace "
+     "'default'\"}}"},
+    {"GET /v1/members", 200,
+     "[{\"id\":\"00\",\"name\":\"n1\",\"address\":\"127.77.0.1\",\"state\":\"alive\","
+     "\"rtt_ms\":null,"
+     "\"version\":\"0.1.0\",\"capacity\":{\"cpu\":4.0,\"memory\":4294967296},"
+     "\"reserved\":{\"cpu\":0.5,\"memory\":268435456},\"draining\":false}]"},
+    {"POST /v1/jobs/default/web/scale?count=1", 200, "{" TOLD "}"},
+    {"POST /v1/jobs/default/big/scale?count=1", 200, "{" TOLD "}"},
+    {"POST /v1/jobs/default/web/scale?count=2", 409,
+     "{\"error\":{\"code\":\"conflict\",\"message\":\"somebody was faster\"}}"},
+    {"POST /v1/jobs", 200,
+     "{\"jobs\":[{\"namespace\":\"default\",\"job\":\"web\",\"version\":\"v2\","
+     "\"action\":\"update\"}]," TOLD "}"},
+    {"POST /v1/jobs/default/bad/start", 200, "{" TOLD "}"},
+    {"PUT /v1/vars/shop/a%20b", 200, "{" TOLD "}"},
+    {"GET /v1/vars/greeting", 200, "{\"name\":\"greeting\",\"value\":\"hello\"}"},
+    {"GET /v1/vars/none", 404,
+     "{\"error\":{\"code\":\"not_found\",\"message\":\"no variable 'none'\"}}"},
+    {"GET /v1/services?name=x", 200, "[]"},
+    {"GET /v1/jobs/default/web/spec", 200,
+     "{\"version\":\"v2\",\"spec\":{\"job\":\"web\",\"task\":{\"command\":[\"sh\",\"-c\","
+     "\"a b\"],"
+     "\"resources\":{\"cpu\":0.1}},\"health\":[{\"http\":\"/"
+     "health\",\"name\":\"up\"}]}}"},
+};
+
+struct row {
+    const char *line;
+    int code;
+    const char *out, *err; /* NULL: not looked at */
+};
+
+static void check(const struct row *rows, size_t n)
+{
+    static struct outcome o;
+    struct fake_agent a;
+    fake_agent_start(&a, answers, sizeof(answers) / sizeof(answers[0]));
+    for (size_t i = 0; i < n; i++) {
+        run_stratos(a.socket, rows[i].line, &o);
+        cr_expect_eq(o.code, rows[i].code, "%s: %d: %s%s", rows[i].line, o.code, o.out,
+                     o.err);
+        cr_expect(!rows[i].out || strcmp(o.out, rows[i].out) == 0, "%s:\n%s",
+                  rows[i].line, o.out);
+        cr_expect(!rows[i].err || strcmp(o.err, rows[i].err) == 0, "%s:\n%s",
+                  rows[i].line, o.err);
+    }
+    fake_agent_stop(&a);
+}
+
+Test(verbs, reading_shows_a_table_and_whose_view_it_is)
+{
+    static const struct row rows[] = {
+        {"jobs", 0,
+         "NAMESPACE  JOB  TYPE     VERSION  HEALTHY  STATUS\n"
+         "default    web  service  v2       1/1      running\n",
+         SEEN},
+        {"members", 0,
+         "NODE  STATE  ADDRESS     RTT  CPU    MEMORY   VERSION\n"
+         "n1    alive  127.77.0.1  -    0.5/4  256M/4G  0.1.0\n",
+         SEEN},
+        {"status web", 0,
+         "default/web v2: service, running, 1 wanted\n\n"
+         "INSTANCE  NODE  STATE    HEALTH   VERSION  AGE  RESTARTS  ADDRESS\n"
+         "web.0     n1    running  passing  v2       -    0         127.77.0.1:20011\n",
+         SEEN},
+        {"var get greeting", 0, "hello\n", SEEN},
+        {"inspect web --file", 0,
+         "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", \"a b\"]\n  resources:\n"
+         "    cpu: 0.1\nhealth:\n  - http: /health\n    name: up\n",
+         SEEN},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(verbs, json_is_one_object_on_stdout_and_nothing_else)
+{
+    static const struct row rows[] = {
+        {"--json var get greeting", 0,
+         "{\"api\":1,\"node\":\"n1\",\"view\":{\"alive\":3,\"suspect\":0,\"dead\":0,"
+         "\"digest\":\"00\","
+         "\"newest_ms\":200,\"reachable\":3},\"data\":{\"name\":\"greeting\",\"value\":"
+         "\"hello\"}}\n",
+         ""},
+        {"var get none --json", 3,
+         "{\"error\":{\"code\":\"not_found\",\"message\":\"no variable 'none'\"}}\n", ""},
+        {"jobs --jsn --json", 2,
+         "{\"error\":{\"code\":\"usage\",\"message\":\"unknown flag --jsn: did you mean "
+         "--json?\"}}\n",
+         ""},
+        {"status wev --json", 3,
+         "{\"error\":{\"code\":\"not_found\",\"message\":\"no job or node 'wev': did you "
+         "mean "
+         "'web'?\"}}\n",
+         ""},
+        {"scale big 1 --timeout 300ms --json", 4,
+         "{\"error\":{\"code\":\"unplaceable\",\"message\":\"big cannot be placed: "
+         "big.0: pending: no "
+         "node has 64 cores\"}}\n",
+         ""},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(verbs, orders_say_who_was_told_and_follow_to_the_end)
+{
+    static const struct row rows[] = {
+        {"scale web 1", 0, "default/web: 1 of 1 healthy\n",
+         "told 3/3 members, 0.31s\nweb: 1/1 healthy\n"},
+        {"scale web 1 --detach", 0, "", "told 3/3 members, 0.31s\n"},
+        {"scale web 2", 7, "", "stratos: somebody was faster\n"},
+        {"scale big 1 --timeout 300ms", 4, "",
+         "told 3/3 members, 0.31s\nbig: 0/1 healthy, 1 pending\nstratos: big cannot be "
+         "placed: big.0: "
+         "pending: no node has 64 cores\n"},
+        {"start bad --timeout 300ms", 5, "",
+         "told 3/3 members, 0.31s\nbad: 0/1 healthy, 1 failed\nstratos: bad fails: "
+         "bad.0: failed on n1: "
+         "exit 3\n"},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(verbs, failures_have_their_exit_codes)
+{
+    static const struct row rows[] = {
+        {"status wev", 3, "", "stratos: no job or node 'wev': did you mean 'web'?\n"},
+        {"history wev", 3, "",
+         "stratos: no job 'wev' in namespace 'default': did you mean 'web'?\n"},
+        {"status web.7", 3, "", "stratos: web has no instance 7: it has 1\n"},
+        {"services x", 3, NULL, NULL},
+        {"scale web lots", 2, "", NULL},
+        {"scale Web 1", 2, "", NULL},
+        {"scale web.0 1", 2, "", NULL},
+        {"logs web --since yesterday", 2, "", NULL},
+        {"forget n9", 3, "", "stratos: no node 'n9': did you mean 'n1'?\n"},
+        {"run /nonexistent.yaml", 2, "", NULL},
+        {"import nomad x", 2, "",
+         "stratos: 'import nomad' is planned but not part of stratos " STRATOS_VERSION
+         "\n"},
+    };
+    static struct outcome o;
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+    run_stratos("/nonexistent/socket", "jobs", &o);
+    cr_assert_eq(o.code, 6);
+    run_stratos("/nonexistent/socket",
+                "jobs --host 127.0.0.1:1 --secret-file /nonexistent", &o);
+    cr_assert_eq(o.code, 6);
+}
+
+Test(verbs, run_submits_a_file_and_follows_it)
+{
+    char path[] = "/tmp/stratos-job-XXXXXX", line[128];
+    static struct outcome o;
+    struct fake_agent a;
+    int fd = mkstemp(path);
+    const char *text = "job: web\ntask: {command: [sleep, \"9\"]}\n",
+               *bad = "job: web\ncuont: 3\n";
+    fake_agent_start(&a, answers, sizeof(answers) / sizeof(answers[0]));
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)snprintf(line, sizeof(line), "run %s", path);
+    run_stratos(a.socket, line, &o);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    cr_expect_str_eq(o.out, "default/web v2: 1 of 1 healthy\n");
+    cr_expect_str_eq(
+        o.err, "default/web v2 updated\ntold 3/3 members, 0.31s\nweb v2: 1/1 healthy\n");
+
+    cr_assert(ftruncate(fd, 0) == 0 && pwrite(fd, bad, strlen(bad), 0) > 0);
+    run_stratos(a.socket, line, &o);
+    cr_expect_eq(o.code, 2);
+    cr_expect(strstr(o.err, ":2:1: error: ") && strstr(o.err, "count"), "%s", o.err);
+    (void)snprintf(line, sizeof(line), "validate %s --json", path);
+    run_stratos(a.socket, line, &o);
+    cr_expect_eq(o.code, 2);
+    cr_expect(strstr(o.out, "\"line\":2,\"column\":1"), "%s", o.out);
+    close(fd);
+    (void)unlink(path);
+    fake_agent_stop(&a);
+}
+
+Test(verbs, a_name_is_escaped_into_its_url)
+{
+    static struct outcome o;
+    struct fake_agent a;
+    fake_agent_start(&a, answers, sizeof(answers) / sizeof(answers[0]));
+    run_stratos(a.socket, "var set shop/a%b x", &o);
+    cr_expect_eq(o.code, 3); /* %25, not a hole in the path */
+    fake_agent_stop(&a);
+}
