@@ -18,7 +18,9 @@ enum gossip_effect_kind {
     GOSSIP_STREAM_SEND,    /* one frame on `stream` */
     GOSSIP_STREAM_CLOSE,   /* after what was sent has left */
     GOSSIP_PERSIST,        /* `changes`; is_synced when own writes are among them */
-    GOSSIP_MEMBER_CHANGED, /* `member`: a copy, new or changed state/name/address */
+    /* `member`: a copy, new or changed state/name/address.  Self is told at the start; a member
+     * that was forgotten is told as left and found no more. */
+    GOSSIP_MEMBER_CHANGED,
     GOSSIP_TABLE_CHANGED,  /* `key`: this entry is new or changed (by us or by others) */
     GOSSIP_CONFLICT,       /* `key`: a concurrent write lost; `member.name` is its writer's */
     GOSSIP_READY,          /* the first sync is done, or we know that we are alone */
@@ -83,7 +85,9 @@ void gossip_free(struct gossip *g);
  * that fail their check: the caller sets the store aside. */
 int gossip_restore(struct gossip *g, enum store_space space, struct bytes key, struct bytes value);
 /* Addresses to find others at; repeated with back-off until one answers.  An empty list: alone
- * unless someone comes (ready at once).  Remembered peers are tried as well. */
+ * unless someone comes (ready at once).  Remembered peers are tried as well, and an empty list
+ * with remembered peers is ready after the first comparison with one of them, or when none
+ * answered for three probe periods. */
 void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
                  struct gossip_effects *out);
 

@@ -91,6 +91,7 @@ struct sync {
     struct node_id candidate; /* differs from us; zero: none */
     uint64_t candidate_ms;    /* when it is asked, if it still differs */
     uint64_t next_ms;         /* not before: between two comparisons of our own */
+    uint64_t members_ms;      /* nor before this, when only the members differ */
     uint64_t periodic_ms;
 };
 

@@ -14,6 +14,7 @@ _Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
                "the wire carries every bucket");
 
 enum {
+    MEMBERS_PERIODS = 3, /* probe periods between comparisons for the members' sake */
     INCOMING_MAX = 4, /* comparisons that others run with us at one time */
     WINDOW = 2,       /* frames under way; each answered by a CREDIT */
     FRAME_ROOM =
@@ -51,18 +52,26 @@ void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
     if (sync_is_running(g))
         return;
     g->sync.next_ms = now_ms + pause_ms(g);
+    g->sync.members_ms = now_ms + MEMBERS_PERIODS * (uint64_t)g->profile.probe_period_ms;
     g->sync.candidate = (struct node_id){0};
     if (stream_connect(g, now_ms, peer, USE_SYNC, fx))
         trace(g->tracer, "compare with %s", peer->member.name);
 }
 
+/* The lists of members meet by rumors; only what those have missed for a while is compared. */
+static bool has_other_members(const struct gossip *g, uint64_t now_ms, const struct peer *peer)
+{
+    return now_ms >= g->sync.members_ms && peer->members_digest != g->members.digest;
+}
+
 void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
 {
-    if (peer->digest == g->table.digest || peer->place[ROLE_LIVE] == 0 ||
-        !node_id_is_zero(g->sync.candidate) || g->is_leaving)
+    bool differs = peer->digest != g->table.digest;
+    if (peer->place[ROLE_LIVE] == 0 || !node_id_is_zero(g->sync.candidate) || g->is_leaving ||
+        (!differs && !has_other_members(g, now_ms, peer)))
         return;
     g->sync.candidate = peer->member.id;
-    g->sync.candidate_ms = now_ms + pause_ms(g);
+    g->sync.candidate_ms = now_ms + (differs ? 1 : 3) * pause_ms(g);
 }
 
 /* ---- greeting ---- */
@@ -114,7 +123,7 @@ static struct seen_number *copy_seen(const struct message *m)
 static void remember_seen(struct gossip *g, struct stream *s, const struct message *m)
 {
     struct peer *peer = members_peer(&g->members, s->peer);
-    enum { KEPT_MAX = 1 << 20 };
+    enum { KEPT_MAX = 1 << 18 };
     if (!peer || m->n_seen * g->members.n > KEPT_MAX)
         return;
     struct seen_number *copy = copy_seen(m);
@@ -516,7 +525,8 @@ void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         can_compare(g, now_ms)) {
         struct peer *peer = members_peer(&g->members, g->sync.candidate);
         g->sync.candidate = (struct node_id){0};
-        if (peer && peer->place[ROLE_LIVE] && peer->digest != g->table.digest)
+        if (peer && peer->place[ROLE_LIVE] &&
+            (peer->digest != g->table.digest || has_other_members(g, now_ms, peer)))
             sync_with(g, now_ms, peer, fx);
     }
     if (now_ms >= g->sync.periodic_ms) {

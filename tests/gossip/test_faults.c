@@ -1,0 +1,109 @@
+/* Random faults, then peace: whatever happened, the members must be whole again in time and
+ * their tables equal.  Every run is named by its seed. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/gossip/world.h"
+
+enum { NODES_MAX = 8, STEPS = 80, STEP_MS = 700, HEAL_MS = 20000 };
+
+struct run {
+    struct world *w;
+    struct rng rng;
+    int written[NODES_MAX]; /* the newest row of each node; 0: none, or lost with its store */
+};
+
+static void row_key(const struct run *r, size_t i, char out[static KEY_LEN_MAX])
+{
+    char id[NODE_ID_TEXT];
+    (void)snprintf(out, KEY_LEN_MAX, "claim/%s/default/web/0", node_id_text(r->w->nodes[i].id, id));
+}
+
+static void restart(struct run *r, size_t i)
+{
+    world_start(r->w, i, (size_t[]){0, 1, 2}, 3);
+}
+
+static void write_something(struct run *r, size_t i, int step)
+{
+    char key[KEY_LEN_MAX], value[32];
+    (void)snprintf(value, sizeof(value), "%d", step);
+    if (rng_chance(&r->rng, 0.5)) {
+        row_key(r, i, key);
+        r->written[i] = step;
+    } else {
+        (void)snprintf(key, sizeof(key), "var/%u", (unsigned)rng_below(&r->rng, 10));
+    }
+    cr_assert_eq(world_write(r->w, i, key, value, NULL), 0);
+}
+
+static void disturb(struct run *r, int step)
+{
+    struct world *w = r->w;
+    size_t i = (size_t)rng_below(&r->rng, w->n);
+    switch (rng_below(&r->rng, 10)) {
+    case 0:
+        if (w->nodes[i].is_up)
+            world_kill(w, i);
+        break;
+    case 1:
+        if (!w->nodes[i].is_up && rng_chance(&r->rng, 0.3)) {
+            world_wipe(w, i);
+            r->written[i] = 0;
+        }
+        break;
+    case 2:
+    case 3:
+        if (!w->nodes[i].is_up)
+            restart(r, i);
+        break;
+    case 4:
+        world_part(w, (size_t)rng_below(&r->rng, w->n), rng_chance(&r->rng, 0.6));
+        break;
+    case 5:
+        w->loss = rng_chance(&r->rng, 0.5) ? 0 : rng_unit(&r->rng) * 0.5;
+        w->are_streams_blocked = rng_chance(&r->rng, 0.2);
+        break;
+    default:
+        if (w->nodes[i].is_up)
+            write_something(r, i, step);
+        break;
+    }
+}
+
+static void run_seed(uint64_t seed)
+{
+    struct run r = {0};
+    rng_init(&r.rng, seed);
+    r.w = world_new(3 + (size_t)rng_below(&r.rng, NODES_MAX - 2), seed, &gossip_profile_lan);
+    r.w->delay_max_ms = 1 + (size_t)rng_below(&r.rng, 80);
+    world_start_all(r.w);
+    for (int step = 1; step <= STEPS; step++) {
+        disturb(&r, step);
+        world_run(r.w, rng_below(&r.rng, STEP_MS));
+    }
+    world_part(r.w, 0, false);
+    r.w->loss = 0;
+    r.w->are_streams_blocked = false;
+    for (size_t i = 0; i < r.w->n; i++) {
+        if (!r.w->nodes[i].is_up)
+            restart(&r, i);
+    }
+    uint64_t took_ms = world_until(r.w, world_is_whole, HEAL_MS);
+    cr_assert_neq(took_ms, UINT64_MAX, "seed %u is not whole again", (unsigned)seed);
+    for (size_t i = 0; i < r.w->n; i++) {
+        char key[KEY_LEN_MAX];
+        row_key(&r, i, key);
+        const char *value = world_read(r.w, (i + 1) % r.w->n, key);
+        if (r.written[i])
+            cr_assert(value && atoi(value) == r.written[i], "seed %u: n%zu", (unsigned)seed, i + 1);
+    }
+    world_free(r.w);
+}
+
+Test(faults, a_world_that_was_hurt_is_whole_again_in_peace)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        run_seed(seed);
+}
