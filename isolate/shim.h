@@ -2,12 +2,13 @@
 #ifndef ISOLATE_SHIM_H
 #define ISOLATE_SHIM_H
 
-#define SHIM_LAUNCH_FILE "launch" /* struct shim_launch; gone when the task was removed  \
-                                   */
-#define SHIM_STATE_FILE "state"   /* struct shim_state */
-#define SHIM_NOTE_FILE "note"     /* the agent's own bytes */
-#define SHIM_LOCK_FILE "lock"     /* held by the shim as long as it lives */
-#define SHIM_WORK_DIR "work"      /* the task's own directory */
+#define SHIM_LAUNCH_FILE                                                                 \
+    "launch"                    /* struct shim_launch; gone when the task was removed    \
+                                 */
+#define SHIM_STATE_FILE "state" /* struct shim_state */
+#define SHIM_NOTE_FILE "note"   /* the agent's own bytes */
+#define SHIM_LOCK_FILE "lock"   /* held by the shim as long as it lives */
+#define SHIM_WORK_DIR "work"    /* the task's own directory */
 
 enum {
     SHIM_STATUS_FD = 3, /* where a fresh shim reports how the start went */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "isolate/files.h"
@@ -168,4 +170,15 @@ int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_gro
     if (code != -ENOENT)
         (void)file_read(path, SHIM_LAUNCH_MAX, arena, ret_note);
     return code;
+}
+
+void task_dir_expire(const char *dir, long age_s)
+{
+    struct stat info;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (stat(dir, &info) < 0 || now.tv_sec - info.st_mtim.tv_sec < age_s)
+        return;
+    if (dir_empty(dir) == 0)
+        (void)rmdir(dir); /* or the next agent does */
 }

@@ -25,5 +25,7 @@ int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_gro
                     struct bytes *ret_note);
 /* Forget the task: all but its logs go.  -errno of the first failure. */
 int task_dir_clear(const char *dir);
+/* Delete what a removed task left, once it is older than `age_s`. */
+void task_dir_expire(const char *dir, long age_s);
 
 #endif

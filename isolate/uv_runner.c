@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/arena.h"
@@ -31,6 +32,8 @@ enum {
     REMOVE_RETRY_MS = 50,
     REMOVE_TRIES_MAX = 200, /* 10 s: a process may be stuck in the kernel for a while */
     STATUS_KILLED = 128 + SIGKILL,
+    SETTLE_TRIES_MAX = 200,      /* 10 ms each */
+    LOGS_KEPT_S = 7 * 24 * 3600, /* of removed tasks, looked at when an agent starts */
 };
 
 enum notice_kind { NOTICE_NONE, NOTICE_FAILED, NOTICE_EXITED };
@@ -482,6 +485,22 @@ static bool adopt(struct task *t, const struct shim_state *state)
                           t, &t->watch) == 0;
 }
 
+/* A shim between two states, starting or about to end, is waited for: it is a matter of
+ * milliseconds, and what was not understood now would be started a second time.  True
+ * when the state says that the task runs. */
+static bool settle(const struct task *t, struct shim_state *ret_state)
+{
+    for (int i = 0; i < SETTLE_TRIES_MAX; i++) {
+        bool is_locked = task_dir_is_locked(t->dir);
+        bool has_state = task_dir_state(t->dir, ret_state) == 0;
+        bool is_running = has_state && ret_state->phase == SHIM_RUNNING;
+        if (is_running || !is_locked)
+            return is_running;
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+    return false;
+}
+
 static void find_one(struct uv_runner *r, const char *key, struct arena *arena,
                      void (*found)(void *ctx, const char *key, uint32_t pid,
                                    uint64_t started_unix_ms, struct bytes note),
@@ -492,17 +511,14 @@ static void find_one(struct uv_runner *r, const char *key, struct arena *arena,
     struct task *t = task_make(r, key);
     if (!t)
         return;
-    if (task_dir_recall(t->dir, arena, &t->groups, &note) ==
-        -ENOENT) { /* only its logs are left */
+    if (task_dir_recall(t->dir, arena, &t->groups, &note) == -ENOENT) {
+        task_dir_expire(t->dir, LOGS_KEPT_S); /* removed: only its logs are left */
         task_free(t);
         return;
     }
-    bool has_state = task_dir_state(t->dir, &state) == 0;
-    bool is_alive = has_state && adopt(t, &state);
-    if (!is_alive && has_state && task_dir_state(t->dir, &state) == 0 &&
-        state.phase != SHIM_EXITED)
-        state.status =
-            STATUS_KILLED; /* read again: it may have ended between two looks */
+    bool is_alive = settle(t, &state) && adopt(t, &state);
+    if (!is_alive && task_dir_state(t->dir, &state) == 0 && state.phase != SHIM_EXITED)
+        state.status = STATUS_KILLED; /* its shim was killed, or the host was */
     if (!is_alive)
         notice_exited(t, state.status, state.is_oom);
     found(ctx, key, is_alive ? state.pid : 0, state.started_unix_ms, note);

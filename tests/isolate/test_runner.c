@@ -539,6 +539,25 @@ Test(runner, a_killed_agent_takes_tasks_along_that_are_tied_to_it)
     world_close(&w);
 }
 
+Test(runner, logs_of_removed_tasks_expire)
+{
+    struct world w;
+    char dir[128];
+    struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    world_open(&w);
+    run_script(&w, "echo x", 0);
+    uv_runner_remove(w.runner, "d.t.0");
+    pause_ms(&w, 50);
+    (void)snprintf(dir, sizeof(dir), "%s/tasks/d.t.0", w.dir);
+    cr_assert_str_eq(output(&w, "stdout"), "x\n");
+    uv_runner_found(w.runner, on_found, &w);
+    cr_assert(access(dir, F_OK) == 0 && w.n_found == 0);
+    cr_assert(utimensat(AT_FDCWD, dir, old, 0) == 0);
+    uv_runner_found(w.runner, on_found, &w);
+    cr_assert(access(dir, F_OK) < 0 && w.n_found == 0);
+    world_close(&w);
+}
+
 Test(runner, leaves_no_control_group_behind)
 {
     struct world w;
