@@ -59,16 +59,23 @@ static const char *env(const char *name)
     return value ? value : "";
 }
 
-static char *who_am_i(void)
+/* Lines for people and grep, an object for who asks for one. */
+static char *who_am_i(bool is_json)
 {
-    char instance[160];
+    char instance[160], *text = NULL;
     (void)snprintf(instance, sizeof(instance), "%s.%s", env("STRATOS_JOB"),
                    env("STRATOS_INSTANCE"));
-    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:i}", "job", env("STRATOS_JOB"),
-                             "instance", instance, "node", env("STRATOS_NODE"), "version",
-                             env("STRATOS_VERSION"), "pid", (int)getpid());
-    char *text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
+    if (is_json) {
+        json_t *root = json_pack("{s:s, s:s, s:s, s:s}", "job", env("STRATOS_JOB"),
+                                 "instance", instance, "node", env("STRATOS_NODE"),
+                                 "version", env("STRATOS_VERSION"));
+        text = json_dumps(root, JSON_COMPACT);
+        json_decref(root);
+    } else if (asprintf(&text, "job %s\ninstance %s\nnode %s\nversion %s",
+                        env("STRATOS_JOB"), instance, env("STRATOS_NODE"),
+                        env("STRATOS_VERSION")) < 0) {
+        text = NULL;
+    }
     return text;
 }
 
@@ -80,7 +87,8 @@ static void answer(const struct demo *d, const struct connection *c)
     const char *status = is_health && is_sick   ? "503 Service Unavailable"
                          : is_health || is_root ? "200 OK"
                                                 : "404 Not Found";
-    char *text = is_root ? who_am_i() : NULL;
+    bool is_json = is_root && strstr(c->request, "application/json");
+    char *text = is_root ? who_am_i(is_json) : NULL;
     const char *body = text        ? text
                        : is_health ? (is_sick ? "failing" : "ok")
                                    : "no such page";
@@ -88,7 +96,7 @@ static void answer(const struct demo *d, const struct connection *c)
     int len = snprintf(out, sizeof(out),
                        "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                        "Connection: close\r\n\r\n%s\n",
-                       status, is_root ? "application/json" : "text/plain",
+                       status, is_json ? "application/json" : "text/plain",
                        strlen(body) + 1, body);
     if (len > 0 && (size_t)len < sizeof(out))
         (void)!send(c->fd, out, (size_t)len, MSG_NOSIGNAL); /* fits any socket buffer */
