@@ -1,0 +1,534 @@
+/* A tiny host for whole nodes.  See host.h. */
+#include "host.h"
+
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "sched/jobfile.h"
+
+enum { START_UNIX_S = 1700000000, DELAY_MS = 1, STEPS_MAX = 200000, ACCEPTED = 1u << 31 };
+
+enum message_kind { DATAGRAM, OPENED, FRAME, CLOSED };
+
+struct host_message {
+    enum message_kind kind;
+    uint64_t due_ms;
+    struct host *to;
+    struct endpoint from;
+    uint32_t stream;
+    uint8_t *at;
+    size_t len;
+};
+
+/* One side of a stream; the other side has its own. */
+struct host_stream {
+    struct host_stream *next;
+    struct host *host, *peer;
+    uint32_t id, peer_id;
+};
+
+struct moment hosts_now(const struct hosts *all)
+{
+    return (struct moment){all->now_ms, START_UNIX_S * 1000ull + all->now_ms};
+}
+
+static void __attribute__((format(printf, 2, 3))) note(struct host *h, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(h->log + h->log_len, sizeof(h->log) - h->log_len, format, args);
+    va_end(args);
+    cr_assert_lt(h->log_len + (size_t)n, sizeof(h->log), "the log is full");
+    h->log_len += (size_t)n;
+}
+
+bool host_said(const struct host *h, const char *text)
+{
+    return strstr(h->log, text) != NULL;
+}
+
+/* ---- the network ---- */
+
+static void send_message(struct host *to, enum message_kind kind, struct endpoint from,
+                         uint32_t stream, struct bytes in)
+{
+    struct hosts *all = to->all;
+    if (all->n_queue == all->queue_cap) {
+        all->queue_cap = all->queue_cap ? 2 * all->queue_cap : 256;
+        all->queue = realloc(all->queue, all->queue_cap * sizeof(*all->queue));
+        cr_assert_not_null(all->queue);
+    }
+    struct host_message m = {.kind = kind,
+                             .due_ms = all->now_ms + DELAY_MS,
+                             .to = to,
+                             .from = from,
+                             .stream = stream,
+                             .len = in.len};
+    m.at = malloc(in.len + 1);
+    cr_assert_not_null(m.at);
+    if (in.len)
+        memcpy(m.at, in.at, in.len);
+    all->queue[all->n_queue++] = m;
+}
+
+static struct host *host_at(struct hosts *all, struct endpoint at)
+{
+    for (unsigned i = 0; i < all->n; i++)
+        if (endpoint_equal(&all->hosts[i].options.gossip.endpoint, &at))
+            return &all->hosts[i];
+    return NULL;
+}
+
+static struct host_stream *stream_find(struct host *h, uint32_t id)
+{
+    for (struct host_stream *s = h->all->streams; s; s = s->next)
+        if (s->host == h && s->id == id)
+            return s;
+    return NULL;
+}
+
+static void stream_add(struct host *h, uint32_t id, struct host *peer, uint32_t peer_id)
+{
+    struct host_stream *s = malloc(sizeof(*s));
+    cr_assert_not_null(s);
+    *s = (struct host_stream){h->all->streams, h, peer, id, peer_id};
+    h->all->streams = s;
+}
+
+static void stream_remove(struct host_stream *s)
+{
+    struct host_stream **at = &s->host->all->streams;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    free(s);
+}
+
+static void perform_gossip(struct host *h, const struct gossip_effect *e)
+{
+    const struct bytes none = {0};
+    struct endpoint own = h->options.gossip.endpoint;
+    struct host *to = host_at(h->all, e->endpoint);
+    struct host_stream *s = stream_find(h, e->stream);
+    bool is_reached = to && to->node && !to->is_cut && !h->is_cut;
+    if (e->kind == GOSSIP_SEND && is_reached) {
+        send_message(to, DATAGRAM, own, 0, e->bytes);
+    } else if (e->kind == GOSSIP_STREAM_OPEN && !is_reached) {
+        send_message(h, CLOSED, own, e->stream, none);
+    } else if (e->kind == GOSSIP_STREAM_OPEN) {
+        uint32_t accepted = ACCEPTED | ++to->next_accepted;
+        stream_add(h, e->stream, to, accepted);
+        stream_add(to, accepted, h, e->stream);
+        send_message(h, OPENED, own, e->stream, none);
+        send_message(to, OPENED, own, accepted, none);
+    } else if (e->kind == GOSSIP_STREAM_SEND && s && !h->is_cut && !s->peer->is_cut) {
+        send_message(s->peer, FRAME, own, s->peer_id, e->bytes);
+    } else if (e->kind == GOSSIP_STREAM_CLOSE && s) {
+        send_message(s->peer, CLOSED, own, s->peer_id, none);
+        stream_remove(s);
+    }
+}
+
+/* ---- the disk ---- */
+
+static void persist(struct host *h, size_t from)
+{
+    struct store_change all[4096];
+    struct err err = {0};
+    size_t n = 0;
+    for (size_t i = from; i < h->fx.n; i++) {
+        const struct gossip_effect *e = &h->fx.list[i].gossip;
+        if (h->fx.list[i].kind != NODE_GOSSIP || e->kind != GOSSIP_PERSIST)
+            continue;
+        cr_assert_leq(n + e->n_changes, sizeof(all) / sizeof(all[0]));
+        memcpy(all + n, e->changes, e->n_changes * sizeof(all[0]));
+        n += e->n_changes;
+    }
+    if (n == 0 && h->backlog.n == 0)
+        return;
+    if (backlog_write(&h->backlog, h->store, all, n, true, &err) < 0)
+        node_store_failed(h->node, hosts_now(h->all), err.text, &h->fx);
+    else
+        node_store_mended(h->node);
+}
+
+/* ---- tasks ---- */
+
+struct host_task *host_task(struct host *h, const char *key)
+{
+    for (size_t i = 0; i < h->n_tasks; i++)
+        if (strcmp(h->tasks[i].key, key) == 0)
+            return &h->tasks[i];
+    return NULL;
+}
+
+static void task_note(struct host_task *t, struct bytes in)
+{
+    cr_assert_leq(in.len, sizeof(t->note));
+    memcpy(t->note, in.at, in.len);
+    t->note_len = in.len;
+}
+
+static void launch(struct host *h, const struct node_effect *e)
+{
+    struct host_task *t = host_task(h, e->key);
+    if (!t) {
+        cr_assert_lt(h->n_tasks, HOST_TASKS_MAX);
+        t = &h->tasks[h->n_tasks++];
+        *t = (struct host_task){0};
+        (void)snprintf(t->key, sizeof(t->key), "%s", e->key);
+    }
+    cr_assert_not(t->is_running, "%s is launched while it runs", e->key);
+    cr_assert_not_null(e->task->argv[0]);
+    t->n_launches++;
+    t->n_ports = e->n_ports;
+    memcpy(t->ports, e->ports, e->n_ports * sizeof(t->ports[0]));
+    for (size_t i = 0; i < e->n_env; i++)
+        if (strcmp(e->env[i].key, "STRATOS_VERSION") == 0)
+            (void)snprintf(t->version, sizeof(t->version), "%s", e->env[i].value);
+    task_note(t, e->note);
+    note(h, "launch %s %s\n", e->key, t->version);
+    if (h->holds_starts)
+        return;
+    t->is_running = true;
+    t->pid = ++h->all->next_pid;
+    t->started_unix_ms = hosts_now(h->all).at_unix_ms;
+    node_task_started(h->node, hosts_now(h->all), t->key, t->pid, &h->fx);
+}
+
+static void end_task(struct host *h, struct host_task *t, int32_t status)
+{
+    cr_assert(t && t->is_running);
+    t->is_running = false;
+    if (h->node)
+        node_task_exited(h->node, hosts_now(h->all), t->key, status, false, &h->fx);
+}
+
+void host_exit(struct host *h, const char *key, int32_t status)
+{
+    end_task(h, host_task(h, key), status);
+    if (h->node)
+        host_perform(h);
+}
+
+static void perform_task(struct host *h, const struct node_effect *e)
+{
+    struct host_task *t = host_task(h, e->key);
+    cr_assert_not_null(t, "%s is not here", e->key);
+    if (e->kind == NODE_NOTE) {
+        task_note(t, e->note);
+    } else if (e->kind == NODE_SIGNAL) {
+        t->n_signals++;
+        note(h, "signal %s %d\n", e->key, e->signal);
+        if (h->obeys && t->is_running)
+            end_task(h, t, 128 + e->signal);
+    } else if (e->kind == NODE_KILL) {
+        t->n_kills++;
+        note(h, "kill %s\n", e->key);
+        if (t->is_running)
+            end_task(h, t, 137);
+    } else if (e->kind == NODE_REMOVE) {
+        note(h, "remove %s\n", e->key);
+        cr_assert_not(t->is_running, "%s is removed while it runs", e->key);
+        *t = h->tasks[--h->n_tasks];
+    } else if (e->kind == NODE_PROBE) {
+        t->n_probes++;
+        note(h, "probe %s check %u port %u\n", e->key, e->check, e->endpoint.port);
+        node_probed(h->node, hosts_now(h->all), e->key, e->check, h->passes_probes,
+                    "connection refused", &h->fx);
+    }
+}
+
+/* ---- effects ---- */
+
+static void keep_done(struct host *h, const struct node_effect *e)
+{
+    cr_assert_lt(h->n_done, HOST_DONE_MAX);
+    struct host_done *done = &h->done[h->n_done++];
+    *done = (struct host_done){.token = e->token, .result = e->result};
+    (void)snprintf(done->text, sizeof(done->text), "%s", e->result.text);
+    done->result.text = done->text;
+}
+
+static void perform_one(struct host *h, const struct node_effect *e)
+{
+    switch (e->kind) {
+    case NODE_GOSSIP:
+        perform_gossip(h, &e->gossip);
+        break;
+    case NODE_LAUNCH:
+        launch(h, e);
+        break;
+    case NODE_NOTE:
+    case NODE_SIGNAL:
+    case NODE_KILL:
+    case NODE_REMOVE:
+    case NODE_PROBE:
+        perform_task(h, e);
+        break;
+    case NODE_EVENT:
+        note(h, "event %s %s %s: %s\n", e->event.kind, e->event.subject,
+             e->event.state ? e->event.state : "-", e->event.text);
+        break;
+    case NODE_CATALOG:
+        break;
+    case NODE_DONE:
+        keep_done(h, e);
+        break;
+    case NODE_EXIT:
+        h->has_exited = true;
+        break;
+    }
+}
+
+void host_perform(struct host *h)
+{
+    for (size_t done = 0; done < h->fx.n;) {
+        persist(h, done);
+        for (size_t end = h->fx.n; done < end; done++) {
+            struct node_effect effect = h->fx.list[done]; /* the list may move */
+            perform_one(h, &effect);
+        }
+    }
+    node_effects_clear(&h->fx);
+}
+
+/* ---- time ---- */
+
+static void deliver(struct hosts *all, const struct host_message *m)
+{
+    struct host *h = m->to;
+    struct bytes in = {m->at, m->len};
+    if (!h->node)
+        return;
+    if (m->kind == DATAGRAM)
+        node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
+    else if (m->kind == OPENED)
+        node_stream_opened(h->node, hosts_now(all), m->stream, &h->fx);
+    else if (m->kind == FRAME)
+        node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
+    else
+        node_stream_closed(h->node, hosts_now(all), m->stream, &h->fx);
+    if (m->kind == CLOSED && stream_find(h, m->stream))
+        stream_remove(stream_find(h, m->stream));
+    host_perform(h);
+}
+
+static uint64_t next_due_ms(const struct hosts *all)
+{
+    uint64_t due = all->n_queue ? all->queue[0].due_ms : UINT64_MAX;
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct host *h = &all->hosts[i];
+        uint64_t own = h->node && !h->has_exited ? node_deadline_ms(h->node) : UINT64_MAX;
+        due = own < due ? own : due;
+    }
+    return due;
+}
+
+void hosts_run(struct hosts *all, uint64_t ms)
+{
+    uint64_t end = all->now_ms + ms, due;
+    for (unsigned steps = 0; (due = next_due_ms(all)) <= end; steps++) {
+        cr_assert_lt(steps, STEPS_MAX, "time does not go on");
+        all->now_ms = due > all->now_ms ? due : all->now_ms;
+        while (all->n_queue && all->queue[0].due_ms <= all->now_ms) {
+            struct host_message m = all->queue[0];
+            memmove(all->queue, all->queue + 1, --all->n_queue * sizeof(*all->queue));
+            deliver(all, &m);
+            free(m.at);
+        }
+        for (unsigned i = 0; i < all->n; i++) {
+            struct host *h = &all->hosts[i];
+            if (!h->node || h->has_exited || node_deadline_ms(h->node) > all->now_ms)
+                continue;
+            node_tick(h->node, hosts_now(all), &h->fx);
+            host_perform(h);
+        }
+    }
+    all->now_ms = end;
+}
+
+/* ---- life ---- */
+
+struct hosts *hosts_new(unsigned n)
+{
+    static const struct pair attributes[] = {{"os.arch", "amd64"}, {"rack", "r1"}};
+    struct hosts *all = calloc(1, sizeof(*all));
+    cr_assert(all && n <= HOSTS_MAX);
+    all->n = n;
+    all->now_ms = 1000;
+    for (unsigned i = 0; i < n; i++) {
+        struct host *h = &all->hosts[i];
+        h->all = all;
+        h->obeys = h->passes_probes = true;
+        h->store = store_mem_new();
+        cr_assert_not_null(h->store);
+        backlog_init(&h->backlog);
+        node_effects_init(&h->fx);
+        (void)snprintf(h->name, sizeof(h->name), "n%u", i + 1);
+        h->options = (struct node_options){
+            .gossip = {.id = {.at = {(uint8_t)(i + 1)}},
+                       .name = h->name,
+                       .endpoint = {4, {127, 0, 0, (uint8_t)(i + 1)}, 7780},
+                       .profile = &gossip_profile_local,
+                       .epoch = 1,
+                       .seed = i + 1,
+                       .metrics = &h->metrics},
+            .self = {.version = "test",
+                     .address = "127.0.0.1",
+                     .cpu_milli = 4000,
+                     .memory_bytes = 8ull << 30,
+                     .attributes = attributes,
+                     .n_attributes = 2},
+            .port_min = 20000,
+            .port_max = 20099,
+            .hold_ms = 2000,
+            .binary = "/bin/stratos",
+        };
+    }
+    return all;
+}
+
+void host_stop(struct host *h)
+{
+    node_free(h->node);
+    h->node = NULL;
+    node_effects_clear(&h->fx);
+    for (struct host_stream *s = h->all->streams, *next; s; s = next) {
+        next = s->next;
+        if (s->peer == h)
+            send_message(s->host, CLOSED, h->options.gossip.endpoint, s->id, (struct bytes){0});
+        if (s->host == h)
+            stream_remove(s);
+    }
+}
+
+void hosts_free(struct hosts *all)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        struct host *h = &all->hosts[i];
+        node_free(h->node);
+        node_effects_fini(&h->fx);
+        backlog_fini(&h->backlog);
+        store_close(h->store);
+    }
+    while (all->streams)
+        stream_remove(all->streams);
+    while (all->n_queue)
+        free(all->queue[--all->n_queue].at);
+    free(all->queue);
+    free(all);
+}
+
+struct restore {
+    struct host *host;
+    enum store_space space;
+};
+
+static int restore(void *ctx, struct bytes key, struct bytes value)
+{
+    struct restore *r = ctx;
+    cr_assert_eq(node_restore(r->host->node, r->space, key, value), 0);
+    return 0;
+}
+
+void host_start(struct host *h)
+{
+    struct hosts *all = h->all;
+    struct endpoint seeds[HOSTS_MAX];
+    size_t n_seeds = 0;
+    cr_assert_null(h->node);
+    h->node = node_new(&h->options, hosts_now(all));
+    cr_assert_not_null(h->node);
+    for (int space = 0; space < STORE_SPACES; space++) {
+        struct restore r = {h, (enum store_space)space};
+        (void)store_each(h->store, r.space, (struct bytes){0}, restore, &r, NULL);
+    }
+    for (size_t i = 0; i < h->n_tasks;) {
+        struct host_task *t = &h->tasks[i];
+        struct bytes kept = {t->note, t->note_len};
+        bool is_known = node_adopt(h->node, hosts_now(all), t->key, t->is_running ? t->pid : 0,
+                                   t->started_unix_ms, kept);
+        if (is_known)
+            i++;
+        else
+            *t = h->tasks[--h->n_tasks];
+    }
+    for (unsigned i = 0; i < all->n; i++)
+        if (&all->hosts[i] != h)
+            seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
+    node_join(h->node, hosts_now(all), seeds, n_seeds, &h->fx);
+    host_perform(h);
+}
+
+struct hosts *hosts_settled(unsigned n)
+{
+    struct hosts *all = hosts_new(n);
+    for (unsigned i = 0; i < n; i++)
+        host_start(&all->hosts[i]);
+    hosts_run(all, 3000);
+    for (unsigned i = 0; i < n; i++) {
+        const struct gossip *g = node_gossip(all->hosts[i].node);
+        cr_assert(gossip_is_ready(g));
+        cr_assert_eq(members_count_state(gossip_members(g), MEMBER_ALIVE), n);
+    }
+    return all;
+}
+
+/* ---- commands ---- */
+
+void host_command(struct host *h, const struct command *command)
+{
+    node_command(h->node, hosts_now(h->all), command, &h->fx);
+    host_perform(h);
+}
+
+static uint64_t next_token(void)
+{
+    static uint64_t token;
+    return ++token;
+}
+
+uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int ack)
+{
+    struct arena arena;
+    struct complaints complaints = {.arena = &arena};
+    struct jobfile jobs;
+    arena_init(&arena, 0);
+    int status = jobfile_read(bytes_of_text(file), &arena, &complaints, &jobs);
+    cr_assert_eq(status, 0, "%s", complaints.n ? complaints.list[0].text : "unreadable");
+    struct command command = {.kind = COMMAND_SUBMIT,
+                              .token = next_token(),
+                              .jobs = jobs.jobs,
+                              .n_jobs = jobs.n_jobs,
+                              .if_version = if_version,
+                              .ack = ack,
+                              .note = "a note"};
+    host_command(h, &command);
+    arena_fini(&arena);
+    return command.token;
+}
+
+uint64_t host_order(struct host *h, enum command_kind kind, const char *name, uint32_t count)
+{
+    struct command command = {
+        .kind = kind, .token = next_token(), .ns = "default", .name = name, .count = count};
+    host_command(h, &command);
+    return command.token;
+}
+
+const struct host_done *host_done(const struct host *h, uint64_t token)
+{
+    const struct host_done *found = NULL;
+    for (size_t i = 0; i < h->n_done; i++) {
+        if (h->done[i].token != token)
+            continue;
+        cr_assert_null(found, "answered twice");
+        found = &h->done[i];
+    }
+    return found;
+}

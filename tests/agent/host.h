@@ -1,0 +1,91 @@
+/* A tiny host for whole nodes in one process: virtual time, datagrams and streams that take a
+ * millisecond, a store in memory, and tasks that start when they are launched.
+ *
+ * It performs effects as agent/uv_agent.c does, and writes down what people would see. */
+#ifndef TESTS_AGENT_HOST_H
+#define TESTS_AGENT_HOST_H
+
+#include "agent/backlog.h"
+#include "agent/node.h"
+#include "core/metrics.h"
+
+enum { HOSTS_MAX = 5, HOST_TASKS_MAX = 32, HOST_DONE_MAX = 64, HOST_LOG_MAX = 1 << 16 };
+
+struct host_task {
+    char key[160];
+    bool is_running;  /* false: launched and held back, or ended */
+    uint32_t pid;
+    unsigned n_launches, n_signals, n_kills, n_probes;
+    uint16_t ports[PORTS_MAX];
+    size_t n_ports;
+    char version[16]; /* STRATOS_VERSION */
+    uint64_t started_unix_ms;
+    uint8_t note[8192];
+    size_t note_len;
+};
+
+struct host_done {
+    uint64_t token;
+    struct node_result result;
+    char text[512];
+};
+
+struct host {
+    struct hosts *all;
+    struct node_options options;
+    char name[8];
+    struct node *node; /* NULL: down */
+    struct node_effects fx;
+    struct store *store;
+    struct backlog backlog;
+    struct metrics metrics;
+    struct host_task tasks[HOST_TASKS_MAX];
+    size_t n_tasks;
+    struct host_done done[HOST_DONE_MAX];
+    size_t n_done;
+    char log[HOST_LOG_MAX]; /* a line for each launch, signal, kill, removal, probe and event */
+    size_t log_len;
+    bool has_exited;
+    bool is_cut;          /* from the network */
+    bool holds_starts;    /* launches are not answered */
+    bool obeys;           /* a signalled task exits with 143 */
+    bool passes_probes;
+    uint32_t next_accepted;
+};
+
+struct hosts {
+    struct host hosts[HOSTS_MAX];
+    unsigned n;
+    uint64_t now_ms;
+    uint32_t next_pid;
+    struct host_message *queue;
+    size_t n_queue, queue_cap;
+    struct host_stream *streams;
+};
+
+struct hosts *hosts_new(unsigned n);
+void hosts_free(struct hosts *all);
+/* Start with what the store holds, adopt the tasks that are there, join the others. */
+void host_start(struct host *h);
+/* A crash: store and tasks stay. */
+void host_stop(struct host *h);
+void hosts_run(struct hosts *all, uint64_t ms);
+struct moment hosts_now(const struct hosts *all);
+/* `n` hosts that know each other and have nothing to do. */
+struct hosts *hosts_settled(unsigned n);
+
+void host_command(struct host *h, const struct command *command);
+/* The jobs of a job file; returns the token. */
+uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int ack);
+/* A command about a job or a name; returns the token. */
+uint64_t host_order(struct host *h, enum command_kind kind, const char *name, uint32_t count);
+/* Its answer; NULL while there is none.  Fails the test when there are two. */
+const struct host_done *host_done(const struct host *h, uint64_t token);
+
+struct host_task *host_task(struct host *h, const char *key); /* NULL: not there */
+void host_exit(struct host *h, const char *key, int32_t status);
+bool host_said(const struct host *h, const char *text);
+/* Effects that the test itself caused by calling the node. */
+void host_perform(struct host *h);
+
+#endif
