@@ -350,6 +350,15 @@ void commands_check(struct commands *c, const struct gossip *gossip, struct mome
 void commands_fail(struct commands *c, const struct gossip *gossip, int code, const char *text,
                    struct moment at, struct node_effects *out)
 {
+    /* Those that this very step has answered, but whose write has not reached the disk either. */
+    for (size_t i = 0; i < out->n; i++) {
+        struct node_effect *effect = &out->list[i];
+        if (effect->kind != NODE_DONE || effect->result.code != 0 || effect->result.known_by == 0)
+            continue;
+        effect->result.code = code;
+        effect->result.text = arena_text(node_effects_arena(out), text);
+        effect->result.known_by = 0;
+    }
     for (size_t i = 0; i < c->n; i++)
         command_done(c->pending[i].token, code, text, gossip, at.now_ms - c->pending[i].since_ms, out);
     c->n = 0;

@@ -29,7 +29,7 @@ struct command_scope {
 void commands_apply(struct commands *c, const struct command_scope *scope, struct moment at,
                     const struct command *command, struct node_effects *out);
 void commands_check(struct commands *c, const struct gossip *gossip, struct moment at, struct node_effects *out);
-/* Answer all that wait with an error. */
+/* Answer all that wait with an error; answers of success that are still in `out` become one too. */
 void commands_fail(struct commands *c, const struct gossip *gossip, int code, const char *text,
                    struct moment at, struct node_effects *out);
 uint64_t commands_deadline_ms(const struct commands *c);

@@ -50,7 +50,8 @@ void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, e
 
 bool holder_is_idle(const struct holder *h)
 {
-    return h->work.n_items == 0 && h->dirty_since_ms == 0;
+    /* Before the first sync nothing is decided, and nothing will be. */
+    return h->work.n_items == 0 && (h->dirty_since_ms == 0 || !gossip_is_ready(h->options.gossip));
 }
 
 int holder_view(struct holder *h, struct moment at, struct arena *arena, struct view *ret_view)

@@ -55,7 +55,7 @@ void news_member(const struct member *member, enum member_state was, bool is_sel
     else if (was != MEMBER_ALIVE)
         what = "is back";
     event->is_own = true; /* every node logs what it believes of the members */
-    if (is_self)
+    if (is_self && member->state == MEMBER_ALIVE)
         what = was == MEMBER_ALIVE ? "(this node) is up" : "(this node) was suspected and has said that it lives";
     event->text = arena_printf(node_effects_arena(out), "%s %s", member->name, what);
 }
@@ -139,8 +139,12 @@ static void news_control(const struct table *table, struct bytes key, const stru
     if (!entry || record_decode_control(entry->value, &doc) < 0)
         return;
     struct node_event *event = add(out, "job", name, doc.is_stopped ? "stopped" : "ordered");
+    /* A request to restart bears the time of its writing, as the entry's stamp does. */
+    bool is_restart = doc.restart_at && doc.restart_at + STAMP_PULL_MAX_MS >= stamp_unix_ms(entry->stamp);
     if (doc.is_stopped)
         event->text = arena_printf(arena, "%s was stopped", name);
+    else if (is_restart)
+        event->text = arena_printf(arena, "%s is to be restarted", name);
     else if (doc.has_count)
         event->text = arena_printf(arena, "%s was scaled to %u", name, doc.count);
     else

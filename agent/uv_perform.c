@@ -246,13 +246,14 @@ void agent_perform(struct agent *a)
     if (a->is_performing)
         return; /* the outer call sees what was added */
     a->is_performing = true;
-    for (size_t done = 0; done < a->fx.n;) {
+    size_t done = 0;
+    do { /* also with nothing to do: the backlog may wait for a disk with room */
         persist(a, done);
         for (size_t end = a->fx.n; done < end; done++) {
             struct node_effect effect = a->fx.list[done]; /* the list may move */
             perform_one(a, &effect);
         }
-    }
+    } while (done < a->fx.n);
     node_effects_clear(&a->fx);
     a->is_performing = false;
     uint64_t deadline = node_deadline_ms(a->node), now = agent_now(a).now_ms;

@@ -10,7 +10,7 @@
 #include "core/err.h"
 #include "sched/jobfile.h"
 
-enum { START_UNIX_S = 1700000000, DELAY_MS = 1, STEPS_MAX = 200000, ACCEPTED = 1u << 31 };
+enum { START_UNIX_S = 1700000000, DELAY_MS = 1, RETRY_MS = 1000, STEPS_MAX = 200000, ACCEPTED = 1u << 31 };
 
 enum message_kind { DATAGRAM, OPENED, FRAME, CLOSED };
 
@@ -148,8 +148,9 @@ static void persist(struct host *h, size_t from)
         memcpy(all + n, e->changes, e->n_changes * sizeof(all[0]));
         n += e->n_changes;
     }
-    if (n == 0 && h->backlog.n == 0)
+    if (n == 0 && (h->backlog.n == 0 || h->all->now_ms < h->retry_ms))
         return;
+    h->retry_ms = h->all->now_ms + RETRY_MS;
     if (backlog_write(&h->backlog, h->store, all, n, true, &err) < 0)
         node_store_failed(h->node, hosts_now(h->all), err.text, &h->fx);
     else
@@ -287,13 +288,14 @@ static void perform_one(struct host *h, const struct node_effect *e)
 
 void host_perform(struct host *h)
 {
-    for (size_t done = 0; done < h->fx.n;) {
+    size_t done = 0;
+    do {
         persist(h, done);
         for (size_t end = h->fx.n; done < end; done++) {
             struct node_effect effect = h->fx.list[done]; /* the list may move */
             perform_one(h, &effect);
         }
-    }
+    } while (done < h->fx.n);
     node_effects_clear(&h->fx);
 }
 
@@ -369,7 +371,7 @@ struct hosts *hosts_new(unsigned n)
         cr_assert_not_null(h->store);
         backlog_init(&h->backlog);
         node_effects_init(&h->fx);
-        (void)snprintf(h->name, sizeof(h->name), "n%u", i + 1);
+        (void)snprintf(h->name, sizeof(h->name), "n%u", (i + 1) % 10);
         h->options = (struct node_options){
             .gossip = {.id = {.at = {(uint8_t)(i + 1)}},
                        .name = h->name,

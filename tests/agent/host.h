@@ -38,6 +38,7 @@ struct host {
     struct node_effects fx;
     struct store *store;
     struct backlog backlog;
+    uint64_t retry_ms; /* when the backlog is tried again by itself */
     struct metrics metrics;
     struct host_task tasks[HOST_TASKS_MAX];
     size_t n_tasks;

@@ -294,6 +294,7 @@ Test(node, who_leaves_alone_stops_its_work_and_exits)
     hosts_run(f.all, 10000);
     cr_assert(f.h->has_exited, "%s", f.h->log);
     cr_assert_eq(f.h->n_tasks, 0);
+    cr_assert_not(host_said(f.h, "event member n1 left: n1 (this node) is up"), "%s", f.h->log);
     cr_assert_not(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
     drop(&f);
 }
@@ -365,7 +366,11 @@ Test(node, a_refused_write_is_answered_and_orders_work_again_after_it_is_mended)
     uint64_t token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
     const struct host_done *done = host_done(f.h, token);
     cr_assert_not_null(done);
-    hosts_run(f.all, 20000);
+    cr_assert_eq(done->result.code, ERR_STORE, "what is not on the disk is not acknowledged");
+    cr_assert_eq(done->result.known_by, 0);
+    cr_assert_gt(f.h->backlog.n, 0);
+    hosts_run(f.all, 5000);
+    cr_assert_eq(f.h->backlog.n, 0, "tried again by itself, though nothing else happens");
     token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
     cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s", host_done(f.h, token)->text);
     drop(&f);
@@ -409,6 +414,7 @@ Test(node, whatever_write_fails_the_job_runs_and_survives_a_restart)
         cr_assert_not_null(host_task(h, key), "countdown %u: %s", countdown, h->log);
         hosts_run(all, 5000);
         (void)host_order(h, COMMAND_VAR_SET, "colour", 0);
+        hosts_run(all, 5000);
         cr_assert_eq(h->backlog.n, 0, "countdown %u", countdown);
         host_stop(h);
         host_start(h);
