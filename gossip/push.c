@@ -36,12 +36,12 @@ static const struct entry *entry_in(const struct skip_node *node,
     return is_inside ? e : NULL;
 }
 
-struct parcel {
+struct route {
     struct peer *to;
     uint32_t stream; /* 0: datagrams */
 };
 
-static void send_part(struct gossip *g, uint64_t now_ms, struct parcel where,
+static void send_part(struct gossip *g, uint64_t now_ms, struct route where,
                       struct message_range *part, struct gossip_effects *fx)
 {
     struct message m = machine_message(g, now_ms, MESSAGE_PUSH, where.to);
@@ -54,7 +54,7 @@ static void send_part(struct gossip *g, uint64_t now_ms, struct parcel where,
 }
 
 /* Send the range in parts of at most `room` bytes, more only for a single entry. */
-static void send_parts(struct gossip *g, uint64_t now_ms, struct parcel where,
+static void send_parts(struct gossip *g, uint64_t now_ms, struct route where,
                        const struct push_range *range, size_t room,
                        struct gossip_effects *fx)
 {
@@ -106,7 +106,7 @@ static void push_to(struct gossip *g, uint64_t now_ms, struct peer *to,
             return;
     }
     if (largest <= datagram_room && total <= DATAGRAMS_MAX * datagram_room) {
-        send_parts(g, now_ms, (struct parcel){.to = to}, range, datagram_room, fx);
+        send_parts(g, now_ms, (struct route){.to = to}, range, datagram_room, fx);
         return;
     }
     /* One at a time: the answer to the first tells what is still missing. */
@@ -125,7 +125,7 @@ void push_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
         stream_close(s, fx);
         return;
     }
-    send_parts(g, now_ms, (struct parcel){to, s->id}, &s->range, FRAME_BYTES, fx);
+    send_parts(g, now_ms, (struct route){to, s->id}, &s->range, FRAME_BYTES, fx);
 }
 
 /* ---- hearing ---- */

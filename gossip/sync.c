@@ -9,21 +9,18 @@
 #include "core/trace.h"
 #include "gossip/entries.h"
 #include "gossip/news.h"
+#include "gossip/parcel.h"
+#include "gossip/repair.h"
 
 _Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
                "the wire carries every bucket");
 
 enum {
-    MEMBERS_PERIODS = 3, /* probe periods between comparisons for the members' sake */
-    INCOMING_MAX = 4, /* comparisons that others run with us at one time */
-    WINDOW = 2,       /* frames under way; each answered by a CREDIT */
-    FRAME_ROOM =
-        64 << 10, /* of entries or members in one frame; more only for one large entry */
+    MEMBERS_PERIODS = 3,   /* probe periods between comparisons for the members' sake */
+    INCOMING_MAX = 4,      /* comparisons that others run with us at one time */
+    WINDOW = 2,            /* frames under way; each answered by a CREDIT */
+    FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
     SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
-    LIST_MAX = 8192,       /* hashes in one LIST: 64 KiB */
-    REPAIR_ROOM =
-        256
-        << 10, /* of entries sent in answer to one LIST; the next comparison goes on */
 };
 
 void sync_start(struct gossip *g, uint64_t now_ms)
@@ -58,8 +55,10 @@ void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
         trace(g->tracer, "compare with %s", peer->member.name);
 }
 
-/* The lists of members meet by rumors; only what those have missed for a while is compared. */
-static bool has_other_members(const struct gossip *g, uint64_t now_ms, const struct peer *peer)
+/* The lists of members meet by rumors; only what those have missed for a while is
+ * compared. */
+static bool has_other_members(const struct gossip *g, uint64_t now_ms,
+                              const struct peer *peer)
 {
     return now_ms >= g->sync.members_ms && peer->members_digest != g->members.digest;
 }
@@ -67,8 +66,8 @@ static bool has_other_members(const struct gossip *g, uint64_t now_ms, const str
 void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
 {
     bool differs = peer->digest != g->table.digest;
-    if (peer->place[ROLE_LIVE] == 0 || !node_id_is_zero(g->sync.candidate) || g->is_leaving ||
-        (!differs && !has_other_members(g, now_ms, peer)))
+    if (peer->place[ROLE_LIVE] == 0 || !node_id_is_zero(g->sync.candidate) ||
+        g->is_leaving || (!differs && !has_other_members(g, now_ms, peer)))
         return;
     g->sync.candidate = peer->member.id;
     g->sync.candidate_ms = now_ms + (differs ? 1 : 3) * pause_ms(g);
@@ -186,50 +185,10 @@ static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
     return true;
 }
 
-struct frame {
-    struct message_range *ranges;
-    size_t n, cap, entries_cap, left;
-};
-
-static struct message_range *frame_range(struct gossip *g, struct frame *f,
-                                         struct node_id writer, uint64_t epoch,
-                                         uint64_t after)
-{
-    if (arena_grow(&g->scratch, (void **)&f->ranges, f->n, &f->cap, sizeof(*f->ranges)) <
-        0)
-        return NULL;
-    struct message_range *range = &f->ranges[f->n++];
-    *range = (struct message_range){.writer = writer, .epoch = epoch, .after = after};
-    f->entries_cap = 0;
-    f->left -= f->left < MESSAGE_RANGE_SIZE ? f->left : MESSAGE_RANGE_SIZE;
-    return range;
-}
-
-static bool frame_entry(struct gossip *g, struct frame *f, const struct entry *e)
-{
-    struct message_range *range = &f->ranges[f->n - 1];
-    size_t size = message_entry_size(e->key, e->value);
-    bool is_first = f->n == 1 && range->n_entries == 0;
-    if (size > f->left && !is_first)
-        return false;
-    if (arena_grow(&g->scratch, (void **)&range->entries, range->n_entries,
-                   &f->entries_cap, sizeof(*range->entries)) < 0)
-        return false;
-    range->entries[range->n_entries++] = (struct message_entry){
-        .key = e->key,
-        .value = e->value,
-        .number = e->number,
-        .generation = e->generation,
-        .stamp = e->stamp,
-    };
-    f->left -= size < f->left ? size : f->left;
-    return true;
-}
-
 /* Add what one writer has between the cursor and what we have seen.  True when all of it
  * fits. */
-static bool frame_writer(struct gossip *g, struct stream *s, struct frame *f,
-                         const struct seen_number *seen)
+static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
+                       const struct seen_number *seen)
 {
     struct seen_number from = their_seen(s, seen->writer);
     if (node_id_equal(s->cursor_writer, seen->writer) &&
@@ -249,14 +208,14 @@ static bool frame_writer(struct gossip *g, struct stream *s, struct frame *f,
             seen_compare(e->epoch, e->number, seen->epoch, seen->number) > 0)
             break;
         if (!range || range->epoch != e->epoch)
-            range = frame_range(g, f, seen->writer, e->epoch,
-                                e->epoch == from.epoch ? from.number : 0);
+            range = parcel_range(g, p, seen->writer, e->epoch,
+                                 e->epoch == from.epoch ? from.number : 0);
         if (!range)
             return false;
-        if (!frame_entry(g, f, e)) {
+        if (!parcel_entry(g, p, e)) {
             /* An empty range would claim what is not there. */
             if (range->n_entries == 0)
-                f->n--;
+                p->n--;
             return false;
         }
         range->through = e->number;
@@ -264,39 +223,29 @@ static bool frame_writer(struct gossip *g, struct stream *s, struct frame *f,
         s->cursor_number = e->number;
     }
     if (!range || range->epoch != seen->epoch)
-        range = frame_range(g, f, seen->writer, seen->epoch,
-                            seen->epoch == from.epoch ? from.number : 0);
+        range = parcel_range(g, p, seen->writer, seen->epoch,
+                             seen->epoch == from.epoch ? from.number : 0);
     if (!range)
         return false;
     range->through = seen->number;
     s->cursor_epoch = seen->epoch;
     s->cursor_number = seen->number;
-    return f->left > MESSAGE_RANGE_SIZE;
-}
-
-static void send_ranges(struct gossip *g, uint64_t now_ms, struct stream *s,
-                        struct frame *f, struct gossip_effects *fx)
-{
-    struct message m =
-        machine_message(g, now_ms, MESSAGE_ENTRIES, members_peer(&g->members, s->peer));
-    m.ranges = f->ranges;
-    m.n_ranges = f->n;
-    machine_send_frame(g, s->id, &m, fx);
+    return p->left > MESSAGE_RANGE_SIZE;
 }
 
 /* False when nothing was left to send. */
 static bool send_entries(struct gossip *g, uint64_t now_ms, struct stream *s,
                          struct gossip_effects *fx)
 {
-    struct frame f = {.left = FRAME_ROOM};
+    struct parcel p = {.left = FRAME_ROOM};
     for (size_t i = seen_at_least(&g->seen, s->cursor_writer); i < g->seen.n; i++) {
         struct seen_number seen = g->seen.numbers[i];
-        if (!frame_writer(g, s, &f, &seen))
+        if (!add_writer(g, s, &p, &seen))
             break;
     }
-    if (f.n > 0)
-        send_ranges(g, now_ms, s, &f, fx);
-    return f.n > 0;
+    if (p.n > 0)
+        parcel_send(g, now_ms, s, &p, fx);
+    return p.n > 0;
 }
 
 static void send_plain(struct gossip *g, uint64_t now_ms, struct stream *s,
@@ -327,105 +276,6 @@ static void pump(struct gossip *g, uint64_t now_ms, struct stream *s,
         s->is_listing = true;
         send_plain(g, now_ms, s, MESSAGE_CHECK, fx);
     }
-}
-
-/* ---- repairing what still differs ---- */
-
-static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
-                      const bool *is_wanted, struct gossip_effects *fx)
-{
-    uint32_t listed[TABLE_BUCKETS];
-    struct message m =
-        machine_message(g, now_ms, MESSAGE_LIST, members_peer(&g->members, s->peer));
-    uint64_t *items = arena_array(&g->scratch, LIST_MAX, sizeof(*items));
-    size_t n = 0, n_listed = 0;
-    for (uint32_t bucket = 0; bucket < TABLE_BUCKETS && items; bucket++) {
-        size_t start = n;
-        const struct slot *slot = g->table.buckets[bucket];
-        if (!is_wanted[bucket])
-            continue;
-        for (; slot && n < LIST_MAX; slot = slot->bucket_next)
-            items[n++] = slot->hash;
-        if (slot && n_listed > 0) {
-            n = start;
-            break;
-        }
-        listed[n_listed++] = bucket;
-    }
-    m.listed = listed;
-    m.n_listed = n_listed;
-    m.items = items;
-    m.n_items = n;
-    if (n_listed > 0)
-        machine_send_frame(g, s->id, &m, fx);
-    return n_listed > 0;
-}
-
-static int compare_hashes(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* Send what is in these buckets here and not there, as single entries. */
-static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
-                         const struct message *m, struct gossip_effects *fx)
-{
-    struct frame f = {.left = REPAIR_ROOM};
-    if (m->n_items)
-        qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
-    for (size_t i = 0; i < m->n_listed; i++) {
-        const struct slot *slot = g->table.buckets[m->listed[i]];
-        for (; slot; slot = slot->bucket_next) {
-            if (m->n_items && bsearch(&slot->hash, m->items, m->n_items,
-                                      sizeof(*m->items), compare_hashes))
-                continue;
-            const struct entry *e = &slot->entry;
-            if (!frame_range(g, &f, e->writer, e->epoch, 0))
-                break;
-            if (!frame_entry(g, &f, e)) {
-                f.n--;
-                break;
-            }
-        }
-    }
-    if (f.n > 0)
-        send_ranges(g, now_ms, s, &f, fx);
-}
-
-static void hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
-                       const struct message *m, struct gossip_effects *fx)
-{
-    bool is_wanted[TABLE_BUCKETS];
-    bool differs = false;
-    for (size_t i = 0; i < TABLE_BUCKETS; i++) {
-        is_wanted[i] = m->n_buckets && m->buckets[i] != g->table.hashes[i];
-        differs = differs || is_wanted[i];
-    }
-    s->is_listing = differs && send_list(g, now_ms, s, is_wanted, fx);
-    if (!s->is_listing)
-        send_plain(g, now_ms, s, MESSAGE_DONE, fx);
-}
-
-static void hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
-                      const struct message *m, struct gossip_effects *fx)
-{
-    bool is_wanted[TABLE_BUCKETS] = {false};
-    if (!s->is_listing || m->n_listed > TABLE_BUCKETS || m->n_items > LIST_MAX) {
-        stream_close(s, fx);
-        return;
-    }
-    for (size_t i = 0; i < m->n_listed; i++)
-        is_wanted[m->listed[i]] = true;
-    if (s->is_ours) {
-        if (!send_list(g, now_ms, s, is_wanted, fx))
-            send_plain(g, now_ms, s, MESSAGE_DONE, fx);
-        send_missing(g, now_ms, s, m, fx);
-        return;
-    }
-    s->is_listing = false;
-    send_missing(g, now_ms, s, m, fx);
-    send_plain(g, now_ms, s, MESSAGE_DONE, fx);
 }
 
 /* ---- hearing ---- */
@@ -491,9 +341,9 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
     if (m->kind == MESSAGE_END || m->kind == MESSAGE_CREDIT)
         pump(g, now_ms, s, fx);
     if (m->kind == MESSAGE_CHECK && !s->is_ours)
-        hear_check(g, now_ms, s, m, fx);
+        repair_hear_check(g, now_ms, s, m, fx);
     if (m->kind == MESSAGE_LIST)
-        hear_list(g, now_ms, s, m, fx);
+        repair_hear_list(g, now_ms, s, m, fx);
     if (m->kind != MESSAGE_DONE || !s->is_ours)
         return false;
     stream_close(s, fx);

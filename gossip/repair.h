@@ -1,0 +1,17 @@
+/* The end of a comparison: what still differs although both have seen the same.
+ *
+ * Whole buckets are listed by the hashes of their entries, and each side sends what the other's
+ * list lacks: a bounded part at a time, the next comparison goes on. */
+#ifndef GOSSIP_REPAIR_H
+#define GOSSIP_REPAIR_H
+
+#include "gossip/stream.h"
+
+/* Answers with a LIST of what differs, or DONE. */
+void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *fx);
+/* Ours answers with its own LIST, then sends what is lacking; theirs sends it, then DONE. */
+void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const struct message *m, struct gossip_effects *fx);
+
+#endif
