@@ -80,7 +80,7 @@ $(GEN).h $(GEN).c &: proto/stratos.proto
 $(GEN).o: $(GEN).c
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
 
-$(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
+$(OUT)/llhttp/%.o: /usr/share/llhttp/%.c Makefile
 	@mkdir -p $(@D)
 	@$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 $(CFLAGS) -w -c -o $@ $<
 
