@@ -26,7 +26,8 @@ struct store_change {
 struct store;
 
 struct store_ops {
-    /* All changes or none.  With is_synced it returns after they are on the disk. */
+    /* All changes or none.  With is_synced it returns after they are on the disk.  -ENOSPC before
+     * the disk is quite full. */
     int (*write)(struct store *s, const struct store_change *changes, size_t n, bool is_synced,
                  struct err *err);
     /* A malloc'ed copy in *ret_value, owned by the caller; ERR_NOT_FOUND. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@
 /* RocksDB insists on a "default" family, which stays empty. */
 enum { FAMILIES = STORE_SPACES + 1 };
 
+/* Kept free for what RocksDB writes on its own: two write buffers, a manifest, a log. */
+enum { SPACE_RESERVED = 4 << 20 };
+
 static const char *const family_names[FAMILIES] = {"table", "order", "local", "default"};
 
 struct store_rocks {
@@ -29,6 +33,7 @@ struct store_rocks {
     rocksdb_options_t *options;
     rocksdb_writeoptions_t *lazy, *synced;
     rocksdb_readoptions_t *reading, *scanning;
+    char path[]; /* of the directory */
 };
 
 /* Fill `err` from RocksDB's words and free them. */
@@ -40,10 +45,35 @@ static int fail(struct err *err, const char *doing, char *message)
     return code;
 }
 
+/* A disk that is full is refused before RocksDB meets it: its asserts, which Debian
+ * leaves in, end the process when a file is synced after a write to it failed. */
+static int check_space(const struct store_rocks *r, size_t wanted, struct err *err)
+{
+    struct statvfs fs;
+    if (statvfs(r->path, &fs) < 0) {
+        int code = -errno;
+        return err_set(err, code, "store: %s: %s", r->path, err_text(code));
+    }
+    if ((uint64_t)fs.f_bavail * fs.f_frsize >= SPACE_RESERVED + (uint64_t)wanted)
+        return 0;
+    return err_set(err, -ENOSPC, "store: write: %s", err_text(-ENOSPC));
+}
+
+static size_t changes_len(const struct store_change *changes, size_t n)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        len += changes[i].key.len + changes[i].value.len;
+    return len;
+}
+
 static int rocks_write(struct store *s, const struct store_change *changes, size_t n,
                        bool is_synced, struct err *err)
 {
     struct store_rocks *r = (struct store_rocks *)s;
+    int result = check_space(r, changes_len(changes, n), err);
+    if (result < 0)
+        return result;
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     for (size_t i = 0; i < n; i++) {
         const struct store_change *c = &changes[i];
@@ -169,15 +199,16 @@ static rocksdb_options_t *options_small(void)
     return o;
 }
 
-static struct store_rocks *handle_new(void)
+static struct store_rocks *handle_new(const char *path)
 {
     static const struct store_ops ops = {.write = rocks_write,
                                          .read = rocks_read,
                                          .each = rocks_each,
                                          .close = rocks_close};
-    struct store_rocks *r = calloc(1, sizeof(*r));
+    struct store_rocks *r = calloc(1, sizeof(*r) + strlen(path) + 1);
     if (!r)
         return NULL;
+    memcpy(r->path, path, strlen(path));
     r->base.ops = &ops;
     r->options = options_small();
     r->lazy = rocksdb_writeoptions_create();
@@ -224,7 +255,7 @@ static int open_once(const char *path, struct store **ret_store, struct err *err
     bool was_there = has_file(path, "CURRENT");
     if (!was_there && has_file(path, "MANIFEST-"))
         return err_set(err, ERR_DAMAGED, "store: open: CURRENT is missing");
-    struct store_rocks *r = handle_new();
+    struct store_rocks *r = handle_new(path);
     if (!r)
         return err_set(err, -ENOMEM, "store: open: %s", err_text(-ENOMEM));
     const rocksdb_options_t *options[FAMILIES];

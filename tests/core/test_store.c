@@ -1,9 +1,11 @@
 /* One suite for both stores; then what only one of them does: faults, and damage. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -394,6 +396,38 @@ Test(store_rocks, a_log_cut_short_by_a_crash_is_no_damage)
     closedir(dir);
     reopen(&f, false);
     expect(&f, STORE_LOCAL, "first", "1");
+    fixture_close(&f);
+}
+
+Test(store_rocks, a_full_disk_refuses_writes_and_takes_them_again_later)
+{
+    struct fixture f;
+    char filler[96], block[65536] = {1};
+    fixture_open(&f, false);
+    if (mount("tmpfs", f.dir, "tmpfs", 0, "size=24m") < 0) {
+        fixture_close(&f);
+        cr_skip_test("cannot mount a tmpfs");
+    }
+    store_close(f.store);
+    f.store = NULL;
+    reopen(&f, false);
+    write_one(&f, STORE_TABLE, "before", "1");
+    (void)snprintf(filler, sizeof(filler), "%s/filler", f.dir);
+    int fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    while (write(fd, block, sizeof(block)) > 0)
+        ;
+    close(fd);
+    struct store_change change = put(STORE_TABLE, "refused", "1");
+    cr_assert_eq(store_write(f.store, &change, 1, true, &f.err), -ENOSPC);
+    cr_assert(strstr(f.err.text, "No space left"), "%s", f.err.text);
+    expect(&f, STORE_TABLE, "before", "1");
+    cr_assert_eq(unlink(filler), 0);
+    write_one(&f, STORE_TABLE, "after", "1");
+    reopen(&f, false);
+    expect_each(&f, STORE_TABLE, "", 0, "after=1 before=1 ");
+    store_close(f.store);
+    f.store = NULL;
+    cr_assert_eq(umount2(f.dir, MNT_DETACH), 0);
     fixture_close(&f);
 }
 
