@@ -34,11 +34,11 @@ static uint16_t dynamic_port(struct work *w)
 void launch_ports(struct work *w, struct work_item *item)
 {
     memset(item->ports, 0, sizeof(item->ports));
-    for (size_t i = 0; i < item->spec->n_ports; i++) {
-        const struct port_spec *port = &item->spec->ports[i];
-        item->ports[i].name = port->name;
-        item->ports[i].port = port->host_port ? port->host_port : dynamic_port(w);
-    }
+    for (size_t i = 0; i < item->spec->n_ports; i++)
+        item->ports[i] = (struct claim_port){item->spec->ports[i].name, item->spec->ports[i].host_port};
+    for (size_t i = 0; i < item->spec->n_ports; i++) /* the fixed ones are taken by now */
+        if (item->ports[i].port == 0)
+            item->ports[i].port = dynamic_port(w);
 }
 
 struct env {
