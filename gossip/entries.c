@@ -286,9 +286,10 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     bool is_same =
         old && old->entry.value.at && value.at && bytes_equal(value, old->entry.value);
     if (is_gone || (is_same && e.kind == ENTRY_ROW)) {
+        /* What was written in an earlier epoch, or by others, has no number to ask about. */
+        bool is_ours = old && machine_is_self(g, old->entry.writer) && old->entry.epoch == g->epoch;
         if (ret_number)
-            *ret_number =
-                old && machine_is_self(g, old->entry.writer) ? old->entry.number : 0;
+            *ret_number = is_ours ? old->entry.number : 0;
         return 0;
     }
     if (e.kind == ENTRY_RECORD) {

@@ -269,8 +269,7 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
         push_hear(g, now_ms, nowhere, s, m, out);
         break;
     case MESSAGE_SEEN:
-        if (s->use == USE_PUSH && m->known_number >= s->range.through)
-            stream_close(s, out);
+        push_hear_seen(s, out);
         break;
     case MESSAGE_SYNC:
     case MESSAGE_SYNC_REPLY:

@@ -78,7 +78,7 @@ struct stream {
     uint32_t sequence;        /* USE_PROBE */
     /* USE_SYNC */
     bool is_greeted, has_sent_all, has_all, sends_members, is_listing;
-    unsigned credit;
+    unsigned credit; /* frames that may be sent; USE_PUSH: frames not answered yet */
     struct node_id member_cursor, cursor_writer;
     uint64_t cursor_epoch, cursor_number;
     struct seen_number *theirs; /* malloc'ed, sorted by writer */

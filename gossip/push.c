@@ -47,10 +47,13 @@ static void send_part(struct gossip *g, uint64_t now_ms, struct route where,
     struct message m = machine_message(g, now_ms, MESSAGE_PUSH, where.to);
     m.ranges = part;
     m.n_ranges = 1;
-    if (where.stream)
+    struct stream *s = stream_find(g, where.stream);
+    if (s) {
+        s->credit++;
         machine_send_frame(g, where.stream, &m, fx);
-    else
-        machine_send(g, where.to->member.endpoint, where.to, &m, false, fx);
+        return;
+    }
+    machine_send(g, where.to->member.endpoint, where.to, &m, false, fx);
 }
 
 /* Send the range in parts of at most `room` bytes, more only for a single entry. */
@@ -128,6 +131,12 @@ void push_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
     send_parts(g, now_ms, (struct route){to, s->id}, &s->range, FRAME_BYTES, fx);
 }
 
+void push_hear_seen(struct stream *s, struct gossip_effects *fx)
+{
+    if (s->use == USE_PUSH && s->credit > 0 && --s->credit == 0)
+        stream_close(s, fx);
+}
+
 /* ---- hearing ---- */
 
 static void pass_on(struct gossip *g, uint64_t now_ms, const struct push_range *range)
@@ -151,26 +160,32 @@ static void pass_on(struct gossip *g, uint64_t now_ms, const struct push_range *
     p->ranges[p->n++] = *range;
 }
 
+/* Merge, and pass on what was news.  True when the teller waits for an answer. */
+static bool hear_range(struct gossip *g, uint64_t now_ms, struct node_id teller,
+                       const struct message_range *in, struct gossip_effects *fx)
+{
+    int news = entries_hear(g, now_ms, in, fx);
+    struct push_range range = {
+        .writer = in->writer,
+        .from = teller,
+        .epoch = in->epoch,
+        .after = in->after,
+        .through = in->through,
+        .rounds = ROUNDS,
+    };
+    if (news > 0 && in->through != 0 && !is_direct(g))
+        pass_on(g, now_ms, &range);
+    return node_id_equal(in->writer, teller);
+}
+
 void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct stream *s,
                const struct message *m, struct gossip_effects *fx)
 {
-    for (size_t i = 0; i < m->n_ranges; i++) {
-        const struct message_range *in = &m->ranges[i];
-        int news = entries_hear(g, now_ms, in, fx);
-        if (news <= 0 || is_direct(g) || in->through == 0)
-            continue;
-        struct push_range range = {
-            .writer = in->writer,
-            .from = m->sender.id,
-            .epoch = in->epoch,
-            .after = in->after,
-            .through = in->through,
-            .rounds = ROUNDS,
-        };
-        pass_on(g, now_ms, &range);
-    }
+    bool is_awaited = s != NULL;
+    for (size_t i = 0; i < m->n_ranges; i++)
+        is_awaited = hear_range(g, now_ms, m->sender.id, &m->ranges[i], fx) || is_awaited;
     struct peer *peer = members_peer(&g->members, m->sender.id);
-    if (!peer)
+    if (!peer || !is_awaited)
         return;
     struct message answer = machine_message(g, now_ms, MESSAGE_SEEN, peer);
     if (s)

@@ -14,6 +14,8 @@ uint64_t push_deadline_ms(const struct gossip *g);
 /* A push came, as a datagram (`s` NULL) or on a stream. */
 void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct stream *s,
                const struct message *m, struct gossip_effects *fx);
+/* One frame of a push of ours was answered. */
+void push_hear_seen(struct stream *s, struct gossip_effects *fx);
 void push_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
                         struct gossip_effects *fx);
 

@@ -23,7 +23,7 @@ enum message_kind {
     MESSAGE_NACK,       /* I tried; nothing came yet */
     MESSAGE_NEWS,       /* only what is piggybacked: `members` */
     MESSAGE_PUSH,       /* fresh `ranges` */
-    MESSAGE_SEEN,       /* answer to a push: `seen` of its writers */
+    MESSAGE_SEEN,       /* answer to a push; what was seen is in the header */
     MESSAGE_SYNC,       /* opens a comparison: `buckets`, `seen` */
     MESSAGE_SYNC_REPLY, /* the same of the other side */
     MESSAGE_BUSY,       /* not now: too many comparisons run */
@@ -98,7 +98,7 @@ size_t message_member_size(const struct message_member *member);
 size_t message_entry_size(struct bytes key, struct bytes value);
 enum {
     MESSAGE_RANGE_SIZE = 64,   /* a range without its entries */
-    MESSAGE_HEADER_SIZE = 320, /* everything that is not repeated, with the longest names */
+    MESSAGE_HEADER_SIZE = 352, /* everything that is not repeated, with the longest names */
 };
 
 #endif

@@ -383,6 +383,10 @@ Test(gossip, a_hundred_nodes_agree_and_notice_a_death)
     cr_assert_neq(world_until(w, world_is_whole, 60000), UINT64_MAX);
     cr_assert_eq(world_write(w, 7, "var/a", "1", NULL), 0);
     cr_assert_lt(world_until(w, world_is_equal, 10000), 5000);
+    static char body[100 * 1024 + 1];
+    memset(body, 'x', sizeof(body) - 1);
+    cr_assert_eq(world_write(w, 9, "spec/default/web/abc", body, NULL), 0);
+    cr_assert_lt(world_until(w, world_is_equal, 10000), 5000);
     world_kill(w, 50);
     uint64_t took_ms = world_until(w, world_is_whole, 30000);
     cr_assert_lt(took_ms, 8000, "%u ms", (unsigned)took_ms);
