@@ -10,7 +10,13 @@
 #include "core/err.h"
 #include "sched/jobfile.h"
 
-enum { START_UNIX_S = 1700000000, DELAY_MS = 1, RETRY_MS = 1000, STEPS_MAX = 200000, ACCEPTED = 1u << 31 };
+enum {
+    START_UNIX_S = 1700000000,
+    DELAY_MS = 1,
+    RETRY_MS = 1000,
+    STEPS_MAX = 200000,
+    ACCEPTED = 1u << 31
+};
 
 enum message_kind { DATAGRAM, OPENED, FRAME, CLOSED };
 
@@ -36,7 +42,8 @@ struct moment hosts_now(const struct hosts *all)
     return (struct moment){all->now_ms, START_UNIX_S * 1000ull + all->now_ms};
 }
 
-static void __attribute__((format(printf, 2, 3))) note(struct host *h, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+note(struct host *h, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -403,7 +410,8 @@ void host_stop(struct host *h)
     for (struct host_stream *s = h->all->streams, *next; s; s = next) {
         next = s->next;
         if (s->peer == h)
-            send_message(s->host, CLOSED, h->options.gossip.endpoint, s->id, (struct bytes){0});
+            send_message(s->host, CLOSED, h->options.gossip.endpoint, s->id,
+                         (struct bytes){0});
         if (s->host == h)
             stream_remove(s);
     }
@@ -453,8 +461,8 @@ void host_start(struct host *h)
     for (size_t i = 0; i < h->n_tasks;) {
         struct host_task *t = &h->tasks[i];
         struct bytes kept = {t->note, t->note_len};
-        bool is_known = node_adopt(h->node, hosts_now(all), t->key, t->is_running ? t->pid : 0,
-                                   t->started_unix_ms, kept);
+        bool is_known = node_adopt(h->node, hosts_now(all), t->key,
+                                   t->is_running ? t->pid : 0, t->started_unix_ms, kept);
         if (is_known)
             i++;
         else
@@ -515,10 +523,14 @@ uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int 
     return command.token;
 }
 
-uint64_t host_order(struct host *h, enum command_kind kind, const char *name, uint32_t count)
+uint64_t host_order(struct host *h, enum command_kind kind, const char *name,
+                    uint32_t count)
 {
-    struct command command = {
-        .kind = kind, .token = next_token(), .ns = "default", .name = name, .count = count};
+    struct command command = {.kind = kind,
+                              .token = next_token(),
+                              .ns = "default",
+                              .name = name,
+                              .count = count};
     host_command(h, &command);
     return command.token;
 }

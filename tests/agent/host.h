@@ -1,5 +1,5 @@
-/* A tiny host for whole nodes in one process: virtual time, datagrams and streams that take a
- * millisecond, a store in memory, and tasks that start when they are launched.
+/* A tiny host for whole nodes in one process: virtual time, datagrams and streams that
+ * take a millisecond, a store in memory, and tasks that start when they are launched.
  *
  * It performs effects as agent/uv_agent.c does, and writes down what people would see. */
 #ifndef TESTS_AGENT_HOST_H
@@ -13,7 +13,7 @@ enum { HOSTS_MAX = 5, HOST_TASKS_MAX = 32, HOST_DONE_MAX = 64, HOST_LOG_MAX = 1 
 
 struct host_task {
     char key[160];
-    bool is_running;  /* false: launched and held back, or ended */
+    bool is_running; /* false: launched and held back, or ended */
     uint32_t pid;
     unsigned n_launches, n_signals, n_kills, n_probes;
     uint16_t ports[PORTS_MAX];
@@ -44,12 +44,13 @@ struct host {
     size_t n_tasks;
     struct host_done done[HOST_DONE_MAX];
     size_t n_done;
-    char log[HOST_LOG_MAX]; /* a line for each launch, signal, kill, removal, probe and event */
+    char log[HOST_LOG_MAX]; /* a line for each launch, signal, kill, removal, probe and
+                               event */
     size_t log_len;
     bool has_exited;
-    bool is_cut;          /* from the network */
-    bool holds_starts;    /* launches are not answered */
-    bool obeys;           /* a signalled task exits with 143 */
+    bool is_cut;       /* from the network */
+    bool holds_starts; /* launches are not answered */
+    bool obeys;        /* a signalled task exits with 143 */
     bool passes_probes;
     uint32_t next_accepted;
 };
@@ -79,7 +80,8 @@ void host_command(struct host *h, const struct command *command);
 /* The jobs of a job file; returns the token. */
 uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int ack);
 /* A command about a job or a name; returns the token. */
-uint64_t host_order(struct host *h, enum command_kind kind, const char *name, uint32_t count);
+uint64_t host_order(struct host *h, enum command_kind kind, const char *name,
+                    uint32_t count);
 /* Its answer; NULL while there is none.  Fails the test when there are two. */
 const struct host_done *host_done(const struct host *h, uint64_t token);
 

@@ -31,8 +31,8 @@ static int put(struct backlog *b, struct store *store, const char *key, const ch
     return backlog_write(b, store, &change, 1, true, &err);
 }
 
-/* The same five writes to one key and one each of their own, failing from every place for every
- * length: the store ends as if it had never failed. */
+/* The same five writes to one key and one each of their own, failing from every place for
+ * every length: the store ends as if it had never failed. */
 Test(backlog, every_failure_is_made_good_and_order_is_kept)
 {
     for (unsigned countdown = 0; countdown <= 5; countdown++) {
@@ -47,10 +47,12 @@ Test(backlog, every_failure_is_made_good_and_order_is_kept)
                 struct err err = {0};
                 (void)snprintf(key, sizeof(key), "k%u", i);
                 (void)snprintf(value, sizeof(value), "%u", i);
-                changes[0] = (struct store_change){STORE_TABLE, text("last"), text(value)};
+                changes[0] =
+                    (struct store_change){STORE_TABLE, text("last"), text(value)};
                 changes[1] = (struct store_change){STORE_TABLE, text(key), text(value)};
                 int status = backlog_write(&b, store, changes, 2, true, &err);
-                cr_assert_eq(status < 0, b.n > 0, "an error, and only that, leaves a backlog");
+                cr_assert_eq(status<0, b.n> 0,
+                             "an error, and only that, leaves a backlog");
                 if (status == 0)
                     cr_assert(holds(store, "last", value));
             }
@@ -58,12 +60,13 @@ Test(backlog, every_failure_is_made_good_and_order_is_kept)
                 (void)backlog_write(&b, store, NULL, 0, true, NULL);
             cr_assert_eq(b.n, 0, "countdown %u repeat %u", countdown, repeat);
             cr_assert_not(b.is_overflown);
-            cr_assert(holds(store, "last", "4"), "countdown %u repeat %u", countdown, repeat);
+            cr_assert(holds(store, "last", "4"), "countdown %u repeat %u", countdown,
+                      repeat);
             for (unsigned i = 0; i < 5; i++) {
                 (void)snprintf(key, sizeof(key), "k%u", i);
                 (void)snprintf(value, sizeof(value), "%u", i);
-                cr_assert(holds(store, key, value), "countdown %u repeat %u: %s", countdown, repeat,
-                          key);
+                cr_assert(holds(store, key, value), "countdown %u repeat %u: %s",
+                          countdown, repeat, key);
             }
             backlog_fini(&b);
             store_close(store);

@@ -177,15 +177,16 @@ Test(commands, orders_change_the_control_record_and_keep_the_rest_of_it)
     cr_assert_gt(doc.restart_at, 0);
     cr_assert_eq(doc.count, 5);
     (void)host_order(f.h, COMMAND_RESTART, "web", 0);
-    cr_assert_gt(control_of(&f, "web").restart_at, doc.restart_at, "twice in one millisecond");
+    cr_assert_gt(control_of(&f, "web").restart_at, doc.restart_at,
+                 "twice in one millisecond");
     drop(&f);
 }
 
 Test(commands, an_order_for_what_is_not_there_says_so_and_writes_nothing)
 {
-    static const enum command_kind kinds[] = {COMMAND_SCALE,   COMMAND_STOP,   COMMAND_START,
-                                              COMMAND_RESTART, COMMAND_REMOVE, COMMAND_VAR_REMOVE,
-                                              COMMAND_FORGET};
+    static const enum command_kind kinds[] = {
+        COMMAND_SCALE,  COMMAND_STOP,       COMMAND_START, COMMAND_RESTART,
+        COMMAND_REMOVE, COMMAND_VAR_REMOVE, COMMAND_FORGET};
     struct fixture f = with(1);
     uint64_t digest = table_digest(table_of(&f));
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -224,11 +225,14 @@ Test(commands, a_removed_job_leaves_nothing_and_starts_anew_at_version_1)
 
 /* ---- variables and nodes ---- */
 
-static const struct node_result *set_variable(struct fixture *f, const char *name, struct bytes value,
-                                              int ack, uint64_t token)
+static const struct node_result *set_variable(struct fixture *f, const char *name,
+                                              struct bytes value, int ack, uint64_t token)
 {
-    const struct command command = {
-        .kind = COMMAND_VAR_SET, .token = token, .name = name, .value = value, .ack = ack};
+    const struct command command = {.kind = COMMAND_VAR_SET,
+                                    .token = token,
+                                    .name = name,
+                                    .value = value,
+                                    .ack = ack};
     host_command(f->h, &command);
     const struct host_done *done = host_done(f->h, token);
     return done ? &done->result : NULL;
@@ -239,7 +243,8 @@ Test(commands, a_variable_takes_what_an_entry_holds_and_not_a_byte_more)
     struct fixture f = with(1);
     struct bytes value = {calloc(1, ENTRY_LEN_MAX + 1), ENTRY_LEN_MAX};
     cr_assert_eq(set_variable(&f, "big", value, 0, 1001)->code, 0);
-    cr_assert_eq(table_get(table_of(&f), bytes_of_text("var/big"))->value.len, ENTRY_LEN_MAX);
+    cr_assert_eq(table_get(table_of(&f), bytes_of_text("var/big"))->value.len,
+                 ENTRY_LEN_MAX);
     value.len++;
     cr_assert_eq(set_variable(&f, "big", value, 0, 1002)->code, ERR_BOUND);
     cr_assert_eq(set_variable(&f, "empty", (struct bytes){0}, 0, 1003)->code, 0);
@@ -260,8 +265,8 @@ Test(commands, a_variable_needs_a_name_that_can_be_one)
     static const char *const bad[] = {"", " ", "a b", "\xc3\xa9", "a\n"};
     struct fixture f = with(1);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert_eq(set_variable(&f, bad[i], bytes_of_text("x"), 0, 2000 + i)->code, ERR_INVALID,
-                     "'%s'", bad[i]);
+        cr_assert_eq(set_variable(&f, bad[i], bytes_of_text("x"), 0, 2000 + i)->code,
+                     ERR_INVALID, "'%s'", bad[i]);
     cr_assert_eq(count_prefix(&f, "var/"), 0);
     drop(&f);
 }
@@ -297,7 +302,8 @@ Test(commands, alone_an_order_is_answered_at_once_by_the_one_member)
     struct fixture f = with(1);
     for (size_t i = 0; i < 4; i++) {
         char value[2] = {(char)('a' + i), 0};
-        const struct node_result *r = set_variable(&f, "v", bytes_of_text(value), acks[i], 3000 + i);
+        const struct node_result *r =
+            set_variable(&f, "v", bytes_of_text(value), acks[i], 3000 + i);
         cr_assert_not_null(r, "ack %d", acks[i]);
         cr_assert_eq(r->code, 0);
         cr_assert_eq(r->known_by, 1);
@@ -312,7 +318,8 @@ Test(commands, an_order_is_told_to_all_members_that_answer)
     struct fixture f = with(5);
     for (size_t i = 0; i < sizeof(acks) / sizeof(acks[0]); i++) {
         char value[2] = {(char)('a' + i), 0};
-        const struct node_result *r = set_variable(&f, "v", bytes_of_text(value), acks[i], 3000 + i);
+        const struct node_result *r =
+            set_variable(&f, "v", bytes_of_text(value), acks[i], 3000 + i);
         cr_assert_null(r, "nobody else has it yet");
         hosts_run(f.all, 1000);
         r = answer(&f, 3000 + i);
@@ -340,8 +347,9 @@ Test(commands, more_members_than_there_are_time_out_and_say_so)
     cr_assert_eq(r->code, ERR_TIMEOUT);
     cr_assert_eq(r->known_by, 2);
     cr_assert_eq(r->members, 2);
-    cr_assert_str_eq(r->text, "written here, but only 2 of 2 members confirmed it within 10 s; it "
-                              "spreads as they can be reached");
+    cr_assert_str_eq(r->text,
+                     "written here, but only 2 of 2 members confirmed it within 10 s; it "
+                     "spreads as they can be reached");
     drop(&f);
 }
 

@@ -16,11 +16,12 @@ static void check(const char *const *attrs, size_t n_attrs, const char *want)
     struct err err = {0};
     char got[512] = "";
     arena_init(&arena, 0);
-    cr_assert_eq(facts_attributes(&facts, "n1", attrs, n_attrs, &arena, &pairs, &n, &err), 0, "%s",
-                 err.text);
+    cr_assert_eq(facts_attributes(&facts, "n1", attrs, n_attrs, &arena, &pairs, &n, &err),
+                 0, "%s", err.text);
     for (size_t i = 0; i < n; i++) {
         size_t at = strlen(got);
-        (void)snprintf(got + at, sizeof(got) - at, "%s=%s;", pairs[i].key, pairs[i].value);
+        (void)snprintf(got + at, sizeof(got) - at, "%s=%s;", pairs[i].key,
+                       pairs[i].value);
     }
     cr_assert_str_eq(got, want);
     arena_fini(&arena);
@@ -30,7 +31,8 @@ Test(facts, attributes_are_sorted_and_begin_with_what_the_host_is)
 {
     check(NULL, 0, "hostname=n1;os.arch=amd64;os.kernel=6.1.0;os.name=linux;");
     check((const char *const[]){"rack=r1", "disk=ssd", "empty="}, 3,
-          "disk=ssd;empty=;hostname=n1;os.arch=amd64;os.kernel=6.1.0;os.name=linux;rack=r1;");
+          "disk=ssd;empty=;hostname=n1;os.arch=amd64;os.kernel=6.1.0;os.name=linux;rack="
+          "r1;");
 }
 
 Test(facts, the_later_word_wins_also_over_the_hosts_own)

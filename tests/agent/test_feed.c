@@ -43,9 +43,10 @@ Test(feed, an_event_has_every_field_of_the_interface)
     (void)feed_add(f, AT_UNIX_MS, "n1", &event);
     json_t *list = feed_list(f, 0, 10);
     char *text = json_dumps(json_array_get(list, 0), JSON_SORT_KEYS | JSON_COMPACT);
-    cr_assert_str_eq(text, "{\"at\":\"1970-01-01T00:00:01.000Z\",\"cause\":\"spread\",\"id\":1,"
-                           "\"kind\":\"instance\",\"node\":\"n1\",\"state\":\"running\","
-                           "\"subject\":\"web.0\",\"text\":\"web.0 is running on n1\"}");
+    cr_assert_str_eq(text,
+                     "{\"at\":\"1970-01-01T00:00:01.000Z\",\"cause\":\"spread\",\"id\":1,"
+                     "\"kind\":\"instance\",\"node\":\"n1\",\"state\":\"running\","
+                     "\"subject\":\"web.0\",\"text\":\"web.0 is running on n1\"}");
     free(text);
     json_decref(list);
     feed_free(f);
@@ -95,7 +96,8 @@ Test(feed, lists_the_newest_after_an_id_oldest_first_through_every_wrap)
         const struct row *row = &rows[i];
         struct feed *f = feed_with(row->n);
         json_t *list = feed_list(f, row->after, row->limit);
-        cr_assert_eq(json_array_size(list), row->want_n, "row %zu: %zu", i, json_array_size(list));
+        cr_assert_eq(json_array_size(list), row->want_n, "row %zu: %zu", i,
+                     json_array_size(list));
         for (size_t k = 0; k < row->want_n; k++)
             cr_assert_eq(id_at(list, k), row->want_first + (json_int_t)k, "row %zu", i);
         json_decref(list);
@@ -106,8 +108,10 @@ Test(feed, lists_the_newest_after_an_id_oldest_first_through_every_wrap)
 Test(feed, an_event_that_is_no_text_takes_its_number_and_is_left_out)
 {
     struct feed *f = feed_with(1);
-    (void)feed_add(f, AT_UNIX_MS, "n1", &(struct node_event){.kind = "var", .text = "\xff"});
-    (void)feed_add(f, AT_UNIX_MS, "n1", &(struct node_event){.kind = "var", .text = "fine"});
+    (void)feed_add(f, AT_UNIX_MS, "n1",
+                   &(struct node_event){.kind = "var", .text = "\xff"});
+    (void)feed_add(f, AT_UNIX_MS, "n1",
+                   &(struct node_event){.kind = "var", .text = "fine"});
     json_t *list = feed_list(f, 0, 10);
     cr_assert_eq(json_array_size(list), 2);
     cr_assert_eq(id_at(list, 1), 3);

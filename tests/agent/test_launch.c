@@ -15,7 +15,8 @@ struct fixture {
 
 static void init(struct fixture *f, uint16_t port_min, uint16_t port_max, size_t n_ports)
 {
-    *f = (struct fixture){.spec = {.name = "web", .ns = "default", .ports = f->ports, .n_ports = n_ports}};
+    *f = (struct fixture){
+        .spec = {.name = "web", .ns = "default", .ports = f->ports, .n_ports = n_ports}};
     for (size_t i = 0; i < n_ports; i++)
         f->ports[i] = (struct port_spec){.name = "p", .protocol = "tcp"};
     const struct work_options options = {.node = "n1",
@@ -92,7 +93,8 @@ Test(launch, a_dynamic_port_keeps_off_the_fixed_ones_of_its_own_task)
         struct work_item *item = item_add(&f);
         launch_ports(&f.work, item);
         cr_assert_eq(item->ports[fixed].port, 20001);
-        cr_assert_eq(item->ports[1 - fixed].port, 20000, "the fixed one comes at %zu", fixed);
+        cr_assert_eq(item->ports[1 - fixed].port, 20000, "the fixed one comes at %zu",
+                     fixed);
         work_fini(&f.work);
     }
 }
@@ -116,12 +118,13 @@ Test(launch, the_edges_of_the_port_range_are_used)
 
 Test(launch, the_environment_tells_the_task_who_and_where_it_is)
 {
-    static const char want[] = "STRATOS_JOB=web\nSTRATOS_NAMESPACE=default\nSTRATOS_INSTANCE=2\n"
-                               "STRATOS_NODE=n1\nSTRATOS_VERSION=v7\nSTRATOS_ADDRESS=127.0.0.1\n"
-                               "STRATOS_BIN=/bin/stratos\n"
-                               "PORT=8080\nPORT0=8080\nPORT_HTTP_ADMIN=8080\n"
-                               "ADDR_HTTP_ADMIN=127.0.0.1:8080\n"
-                               "PORT1=9090\nPORT_B2=9090\nADDR_B2=127.0.0.1:9090\n";
+    static const char want[] =
+        "STRATOS_JOB=web\nSTRATOS_NAMESPACE=default\nSTRATOS_INSTANCE=2\n"
+        "STRATOS_NODE=n1\nSTRATOS_VERSION=v7\nSTRATOS_ADDRESS=127.0.0.1\n"
+        "STRATOS_BIN=/bin/stratos\n"
+        "PORT=8080\nPORT0=8080\nPORT_HTTP_ADMIN=8080\n"
+        "ADDR_HTTP_ADMIN=127.0.0.1:8080\n"
+        "PORT1=9090\nPORT_B2=9090\nADDR_B2=127.0.0.1:9090\n";
     struct fixture f;
     struct arena arena;
     char got[1024] = "";
@@ -137,7 +140,8 @@ Test(launch, the_environment_tells_the_task_who_and_where_it_is)
     const struct pair *env = launch_env(&f.work, item, &arena, &n);
     cr_assert_not_null(env);
     for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(got + len, sizeof(got) - len, "%s=%s\n", env[i].key, env[i].value);
+        len += (size_t)snprintf(got + len, sizeof(got) - len, "%s=%s\n", env[i].key,
+                                env[i].value);
     cr_assert_str_eq(got, want);
     arena_fini(&arena);
     work_fini(&f.work);

@@ -1,5 +1,5 @@
-/* A whole node in a tiny host: from a submitted job to a running task and its claim, through
- * exits, a restart of the agent, a failing disk and the way out. */
+/* A whole node in a tiny host: from a submitted job to a running task and its claim,
+ * through exits, a restart of the agent, a failing disk and the way out. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +15,12 @@
 static const char key[] = "default.web.0";
 
 /* The claim row of web.<index> by host `holder`, as `h` knows it. */
-static bool claim_of(struct host *h, const struct host *holder, uint32_t index, struct arena *arena,
-                     struct claim_doc *ret_claim)
+static bool claim_of(struct host *h, const struct host *holder, uint32_t index,
+                     struct arena *arena, struct claim_doc *ret_claim)
 {
     struct key row = key_claim(holder->options.gossip.id, "default", "web", index);
-    const struct entry *entry = table_get(gossip_table(node_gossip(h->node)), key_bytes(&row));
+    const struct entry *entry =
+        table_get(gossip_table(node_gossip(h->node)), key_bytes(&row));
     return entry && record_decode_claim(entry->value, arena, ret_claim) == 0;
 }
 
@@ -37,7 +38,8 @@ static struct fixture with_web(unsigned n)
     arena_init(&f.arena, 0);
     uint64_t token = host_submit(f.h, WEB, 0, ACK_DEFAULT);
     hosts_run(f.all, 2000);
-    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s", host_done(f.h, token)->text);
+    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
+                 host_done(f.h, token)->text);
     return f;
 }
 
@@ -163,7 +165,8 @@ Test(node, a_restart_is_told_as_one)
 {
     struct fixture f = with_web(1);
     (void)host_order(f.h, COMMAND_RESTART, "web", 0);
-    cr_assert(host_said(f.h, "event job web ordered: web is to be restarted"), "%s", f.h->log);
+    cr_assert(host_said(f.h, "event job web ordered: web is to be restarted"), "%s",
+              f.h->log);
     hosts_run(f.all, 3000);
     (void)host_order(f.h, COMMAND_START, "web", 0);
     cr_assert(host_said(f.h, "event job web ordered: web was started"), "%s", f.h->log);
@@ -243,9 +246,9 @@ Test(node, a_task_with_a_strange_key_or_note_is_not_adopted)
     struct fixture f = with_web(1);
     struct host_task *t = host_task(f.h, key);
     struct bytes note = {t->note, t->note_len};
-    static const char *const keys[] = {"",         "web",           "default.web",
-                                       "a.b.0",    "default.web.1", "default..0",
-                                       ".web.0",   "..",            "default.web.0.0"};
+    static const char *const keys[] = {
+        "",           "web",    "default.web", "a.b.0",          "default.web.1",
+        "default..0", ".web.0", "..",          "default.web.0.0"};
     host_stop(f.h);
     f.h->n_tasks = 0;
     host_start(f.h);
@@ -268,7 +271,8 @@ Test(node, away_is_published_and_tasks_stay)
     node_away(f.h->node, hosts_now(f.all), until, &f.h->fx);
     host_perform(f.h);
     struct key row = key_node(f.h->options.gossip.id);
-    const struct entry *entry = table_get(gossip_table(node_gossip(f.h->node)), key_bytes(&row));
+    const struct entry *entry =
+        table_get(gossip_table(node_gossip(f.h->node)), key_bytes(&row));
     cr_assert_eq(record_decode_node(entry->value, &f.arena, &doc), 0);
     cr_assert_eq(doc.state, AGENT_AWAY);
     cr_assert_eq(doc.away_until_unix_ms, until);
@@ -294,7 +298,8 @@ Test(node, who_leaves_alone_stops_its_work_and_exits)
     hosts_run(f.all, 10000);
     cr_assert(f.h->has_exited, "%s", f.h->log);
     cr_assert_eq(f.h->n_tasks, 0);
-    cr_assert_not(host_said(f.h, "event member n1 left: n1 (this node) is up"), "%s", f.h->log);
+    cr_assert_not(host_said(f.h, "event member n1 left: n1 (this node) is up"), "%s",
+                  f.h->log);
     cr_assert_not(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
     drop(&f);
 }
@@ -311,11 +316,12 @@ Test(node, who_leaves_hands_over_first)
     cr_assert_not_null(host_task(heir, key), "%s", heir->log);
     cr_assert(claim_of(heir, heir, 0, &f.arena, &f.claim));
     cr_assert_eq(f.claim.generation, 2);
-    const struct member *left = members_find(gossip_members(node_gossip(heir->node)),
-                                             holder->options.gossip.id);
+    const struct member *left =
+        members_find(gossip_members(node_gossip(heir->node)), holder->options.gossip.id);
     cr_assert_eq(left->state, MEMBER_LEFT);
     char line[64];
-    (void)snprintf(line, sizeof(line), "event member %s left: %s has left", holder->name, holder->name);
+    (void)snprintf(line, sizeof(line), "event member %s left: %s has left", holder->name,
+                   holder->name);
     cr_assert(host_said(heir, line), "%s", heir->log);
     drop(&f);
 }
@@ -366,13 +372,15 @@ Test(node, a_refused_write_is_answered_and_orders_work_again_after_it_is_mended)
     uint64_t token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
     const struct host_done *done = host_done(f.h, token);
     cr_assert_not_null(done);
-    cr_assert_eq(done->result.code, ERR_STORE, "what is not on the disk is not acknowledged");
+    cr_assert_eq(done->result.code, ERR_STORE,
+                 "what is not on the disk is not acknowledged");
     cr_assert_eq(done->result.known_by, 0);
     cr_assert_gt(f.h->backlog.n, 0);
     hosts_run(f.all, 5000);
     cr_assert_eq(f.h->backlog.n, 0, "tried again by itself, though nothing else happens");
     token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
-    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s", host_done(f.h, token)->text);
+    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
+                 host_done(f.h, token)->text);
     drop(&f);
 }
 
@@ -393,7 +401,8 @@ Test(node, what_waits_for_members_is_answered_when_the_store_fails)
     hosts_run(f.all, 10000);
     token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
     hosts_run(f.all, 2000);
-    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s", host_done(f.h, token)->text);
+    cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
+                 host_done(f.h, token)->text);
     cr_assert_eq(f.h->backlog.n, 0);
     host_stop(f.h);
     host_start(f.h);

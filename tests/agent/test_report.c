@@ -1,4 +1,5 @@
-/* Reports of a node of one: every field of the interface is there, of the type it says. */
+/* Reports of a node of one: every field of the interface is there, of the type it says.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +38,8 @@ static void drop(struct fixture *f)
     hosts_free(f->all);
 }
 
-/* `shape`: "name:type ..." with s text, i integer, n number, b boolean, o object, a array, and a
- * capital where null is allowed as well. */
+/* `shape`: "name:type ..." with s text, i integer, n number, b boolean, o object, a
+ * array, and a capital where null is allowed as well. */
 static void check_shape(const json_t *object, const char *shape)
 {
     char words[512], *rest = words, *word;
@@ -97,7 +98,8 @@ Test(report, an_error_has_a_code_and_a_message)
 {
     json_t *out = report_error("not_found", "no job 'x'");
     char *text = json_dumps(out, JSON_COMPACT | JSON_SORT_KEYS);
-    cr_assert_str_eq(text, "{\"error\":{\"code\":\"not_found\",\"message\":\"no job 'x'\"}}");
+    cr_assert_str_eq(text,
+                     "{\"error\":{\"code\":\"not_found\",\"message\":\"no job 'x'\"}}");
     free(text);
     json_decref(out);
 }
@@ -107,18 +109,21 @@ Test(report, members)
     struct fixture f = with_jobs();
     json_t *list = report_members(&f.r), *m = json_array_get(list, 0);
     cr_assert_eq(json_array_size(list), 1);
-    check_shape(m, "id:s name:s address:s state:s incarnation:i rtt_ms:N version:s attributes:o "
-                   "capacity:o reserved:o draining:b");
+    check_shape(
+        m, "id:s name:s address:s state:s incarnation:i rtt_ms:N version:s attributes:o "
+           "capacity:o reserved:o draining:b");
     cr_assert_str_eq(text_of(m, "id"), "01000000000000000000000000000000");
     cr_assert_str_eq(text_of(m, "name"), "n1");
     cr_assert_str_eq(text_of(m, "address"), "127.0.0.1");
     cr_assert_str_eq(text_of(m, "state"), "alive");
     check_shape(json_object_get(m, "capacity"), "cpu:n memory:i");
     check_shape(json_object_get(m, "reserved"), "cpu:n memory:i");
-    cr_assert_float_eq(json_number_value(json_object_get(json_object_get(m, "capacity"), "cpu")), 4.0,
-                       1e-9);
-    cr_assert_float_eq(json_number_value(json_object_get(json_object_get(m, "reserved"), "cpu")), 0.2,
-                       1e-9);
+    cr_assert_float_eq(
+        json_number_value(json_object_get(json_object_get(m, "capacity"), "cpu")), 4.0,
+        1e-9);
+    cr_assert_float_eq(
+        json_number_value(json_object_get(json_object_get(m, "reserved"), "cpu")), 0.2,
+        1e-9);
     cr_assert_eq(int_of(json_object_get(m, "reserved"), "memory"), 256 << 20);
     cr_assert_str_eq(text_of(json_object_get(m, "attributes"), "rack"), "r1");
     cr_assert(json_is_false(json_object_get(m, "draining")));
@@ -133,8 +138,9 @@ Test(report, jobs)
     cr_assert_eq(json_array_size(list), 2);
     for (size_t i = 0; i < 2; i++) {
         json_t *job = json_array_get(list, i);
-        check_shape(job, "namespace:s job:s type:s version:s stamp:s count:i running:i healthy:i "
-                         "status:s");
+        check_shape(
+            job, "namespace:s job:s type:s version:s stamp:s count:i running:i healthy:i "
+                 "status:s");
         bool is_web = strcmp(text_of(job, "job"), "web") == 0;
         cr_assert_str_eq(text_of(job, "namespace"), "default");
         cr_assert_str_eq(text_of(job, "type"), "service");
@@ -159,8 +165,9 @@ Test(report, status_of_a_job_lists_its_instances)
         json_t *one = json_array_get(list, i);
         char name[16];
         (void)snprintf(name, sizeof(name), "web.%zu", i);
-        check_shape(one, "name:s node:S state:s health:s version:s address:S ports:o pid:I "
-                         "started_at:S restarts:i last_exit:I reason:s generation:i");
+        check_shape(one,
+                    "name:s node:S state:s health:s version:s address:S ports:o pid:I "
+                    "started_at:S restarts:i last_exit:I reason:s generation:i");
         cr_assert_str_eq(text_of(one, "name"), name);
         cr_assert_str_eq(text_of(one, "node"), "n1");
         cr_assert_str_eq(text_of(one, "state"), "running");
@@ -187,7 +194,8 @@ Test(report, an_instance_that_fits_nowhere_is_pending_with_the_reason)
     cr_assert(json_is_null(json_object_get(one, "node")));
     cr_assert(json_is_null(json_object_get(one, "pid")));
     cr_assert(json_is_null(json_object_get(one, "started_at")));
-    cr_assert_not_null(strstr(text_of(one, "reason"), "memory"), "%s", text_of(one, "reason"));
+    cr_assert_not_null(strstr(text_of(one, "reason"), "memory"), "%s",
+                       text_of(one, "reason"));
     json_decref(out);
     drop(&f);
 }
@@ -205,7 +213,8 @@ Test(report, why_gives_every_nodes_verdict)
     cr_assert(json_is_null(json_object_get(out, "node")));
     one = json_array_get(json_object_get(out, "candidates"), 0);
     cr_assert_str_eq(text_of(one, "verdict"), "refused");
-    cr_assert_not_null(strstr(text_of(one, "reason"), "memory"), "%s", text_of(one, "reason"));
+    cr_assert_not_null(strstr(text_of(one, "reason"), "memory"), "%s",
+                       text_of(one, "reason"));
     json_decref(out);
     cr_assert_null(report_why(&f.r, view_find_job(&f.r.view, "default", "web"), 2));
     drop(&f);
@@ -243,7 +252,8 @@ Test(report, gossip_of_two_shows_the_peer_and_who_is_behind)
         json_t *out = report_gossip(&r, true), *peers = json_object_get(out, "peers");
         cr_assert_eq(json_array_size(peers), 1);
         json_t *peer = json_array_get(peers, 0);
-        check_shape(peer, "node:s digest:S behind:I heard_ms:I rtt_ms:N bytes_in:i bytes_out:i");
+        check_shape(
+            peer, "node:s digest:S behind:I heard_ms:I rtt_ms:N bytes_in:i bytes_out:i");
         cr_assert_str_eq(text_of(peer, "node"), "n2");
         if (!is_cut)
             cr_assert_eq(int_of(peer, "behind"), 0);
@@ -279,8 +289,10 @@ Test(report, variables_are_text_or_hex)
 {
     struct fixture f = with_jobs();
     static const uint8_t bytes[] = {0xff, 0x00, 0x10};
-    struct command command = {
-        .kind = COMMAND_VAR_SET, .token = 999, .name = "raw", .value = {bytes, sizeof(bytes)}};
+    struct command command = {.kind = COMMAND_VAR_SET,
+                              .token = 999,
+                              .name = "raw",
+                              .value = {bytes, sizeof(bytes)}};
     host_command(f.h, &command);
     json_t *list = report_variables(&f.r);
     cr_assert_eq(json_array_size(list), 2);
@@ -302,8 +314,8 @@ Test(report, services_and_names_follow_the_catalog)
                                 .service = "web",
                                 .port_name = "http",
                                 .protocol = "tcp"};
-    struct catalog *c = catalog_build(gossip_members(f.r.gossip), gossip_table(f.r.gossip), &rule, 1,
-                                      true, 1);
+    struct catalog *c = catalog_build(gossip_members(f.r.gossip),
+                                      gossip_table(f.r.gossip), &rule, 1, true, 1);
     cr_assert_not_null(c);
     json_t *list = report_services(c, NULL), *web = json_array_get(list, 0), *out = NULL;
     cr_assert_eq(json_array_size(list), 1);

@@ -31,7 +31,8 @@ static const struct row refused[] = {
     {{.profile = "moon"}, "--profile 'moon'"},
     {{.name = "Web 1"}, "--name 'Web 1'"},
     {{.name = ""}, "--name ''"},
-    {{.name = "a234567890123456789012345678901234567890123456789012345678901234"}, "at most 63"},
+    {{.name = "a234567890123456789012345678901234567890123456789012345678901234"},
+     "at most 63"},
     {{.bind = "example.org"}, "--bind 'example.org'"},
     {{.bind = "127.0.0.1:99999"}, "--bind"},
     {{.bind = "off"}, "--bind"},
@@ -55,7 +56,8 @@ Test(settings, what_is_refused_names_the_flag)
         struct agent *a;
         struct settings s;
         struct err err = {0};
-        cr_assert_eq(read_settings(&refused[i].options, &a, &s, &err), ERR_INVALID, "row %zu", i);
+        cr_assert_eq(read_settings(&refused[i].options, &a, &s, &err), ERR_INVALID,
+                     "row %zu", i);
         cr_assert_not_null(strstr(err.text, refused[i].want), "row %zu: %s", i, err.text);
         agent_drop(a);
     }
@@ -123,7 +125,8 @@ Test(settings, an_any_address_is_bound_but_never_told_to_peers)
         cr_assert_eq(read_settings(&o, &a, &s, &err), 0, "%s", err.text);
         cr_assert_eq(a->bind.port, 5);
         cr_assert_eq(s.advertise.port, 5);
-        cr_assert_neq(memcmp(s.advertise.address, zero, s.advertise.family == 4 ? 4 : 16), 0);
+        cr_assert_neq(memcmp(s.advertise.address, zero, s.advertise.family == 4 ? 4 : 16),
+                      0);
         agent_drop(a);
     }
 }

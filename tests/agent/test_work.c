@@ -10,9 +10,10 @@
 static const char web[] = "{\"job\":\"web\",\"ports\":{\"http\":\"dynamic\"},"
                           "\"restart\":{\"attempts\":2,\"delay\":\"1s\"},"
                           "\"task\":{\"command\":[\"./web\"]}}";
-static const char checked[] = "{\"health\":[{\"http\":\"/h\",\"name\":\"up\",\"interval\":\"1s\","
-                              "\"grace\":\"0s\",\"max_failures\":2}],\"job\":\"web\","
-                              "\"ports\":{\"http\":\"dynamic\"},\"task\":{\"command\":[\"./web\"]}}";
+static const char checked[] =
+    "{\"health\":[{\"http\":\"/h\",\"name\":\"up\",\"interval\":\"1s\","
+    "\"grace\":\"0s\",\"max_failures\":2}],\"job\":\"web\","
+    "\"ports\":{\"http\":\"dynamic\"},\"task\":{\"command\":[\"./web\"]}}";
 static const char key[] = "default.web.0";
 
 struct fixture {
@@ -69,7 +70,8 @@ static struct work_item *running(struct fixture *f, const char *body)
     return item;
 }
 
-static const struct node_effect *effect_of(const struct fixture *f, enum node_effect_kind kind)
+static const struct node_effect *effect_of(const struct fixture *f,
+                                           enum node_effect_kind kind)
 {
     for (size_t i = 0; i < f->fx.n; i++)
         if (f->fx.list[i].kind == kind)
@@ -118,7 +120,11 @@ Test(work, what_is_held_cannot_be_started_again)
 Test(work, a_body_that_is_no_single_job_starts_nothing)
 {
     static const char *const bad[] = {
-        "", "{", "{}", "[]", "{\"job\":\"web\"}",
+        "",
+        "{",
+        "{}",
+        "[]",
+        "{\"job\":\"web\"}",
         "{\"jobs\":[{\"job\":\"a\",\"task\":{\"command\":\"x\"}},"
         "{\"job\":\"b\",\"task\":{\"command\":\"x\"}}]}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -186,7 +192,8 @@ Test(work, a_note_brings_everything_back)
 Test(work, an_adopted_task_that_was_being_stopped_is_still_stopped)
 {
     struct fixture f;
-    struct claim_doc claim = {.generation = 3, .state = INSTANCE_STOPPING, .pid = 42, .reason = "drain"};
+    struct claim_doc claim = {
+        .generation = 3, .state = INSTANCE_STOPPING, .pid = 42, .reason = "drain"};
     init(&f);
     struct work_order order = order_of(web, 1);
     cr_assert_eq(work_adopt(&f.work, f.at, &order, &claim, 42), 0);

@@ -12,13 +12,12 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {1, 0, 0, false},     {2, 1, 0, false}, /* half of two is no majority: the other takes over */
-    {3, 1, 0, false},     {3, 2, 0, true},
-    {4, 2, 0, false},     {4, 3, 0, true},
-    {5, 2, 0, false},     {5, 3, 0, true},
-    {5, 4, 0, true},      {100, 50, 0, false},
-    {100, 51, 0, true},   {1000, 500, 0, false},
-    {1000, 501, 0, true}, /* more than the ring remembers */
+    {1, 0, 0, false},      {2, 1, 0, false}, /* half of two is no majority: the other
+                                                takes over */
+    {3, 1, 0, false},      {3, 2, 0, true},      {4, 2, 0, false},
+    {4, 3, 0, true},       {5, 2, 0, false},     {5, 3, 0, true},
+    {5, 4, 0, true},       {100, 50, 0, false},  {100, 51, 0, true},
+    {1000, 500, 0, false}, {1000, 501, 0, true}, /* more than the ring remembers */
     {5, 4, 7000, true},   /* three within one window, of the four that are left then */
     {5, 4, 8000, true},   /* the last two, of three */
     {5, 4, 16000, false}, /* one by one */
@@ -36,8 +35,8 @@ Test(hold, begins_when_more_than_half_vanish_within_one_window)
             now_ms += k ? row->apart_ms : 0;
             hold_death(&h, now_ms, row->n_members - k - 1);
         }
-        cr_assert_eq(hold_is_on(&h, now_ms), row->is_on, "%zu of %zu, %llu ms apart", row->n_deaths,
-                     row->n_members, (unsigned long long)row->apart_ms);
+        cr_assert_eq(hold_is_on(&h, now_ms), row->is_on, "%zu of %zu, %llu ms apart",
+                     row->n_deaths, row->n_members, (unsigned long long)row->apart_ms);
     }
 }
 
