@@ -107,6 +107,10 @@ class Agent:
         answer = self.run("members", "--json")
         return sorted(m["name"] for m in answer.data if m["state"] == "alive") if answer.code == 0 else []
 
+    def digest(self):
+        answer = self.run("members", "--json")
+        return json.loads(answer.out)["view"]["digest"] if answer.code == 0 else None
+
     def instances(self, job):
         answer = self.run("status", job, "--json")
         return answer.data["instances"] if answer.code == 0 else []
@@ -170,6 +174,7 @@ class Cluster:
         # `members` is answered before the first sync; DNS and orders are not.
         wait_for(lambda: all(a.metrics()["stratos_ready"] == 1 for a in self.agents if a.name in names
                              and not a.prefix), seconds, "all are ready")
+        wait_for(lambda: len({a.digest() for a in self.agents if a.name in names}) == 1, seconds, "one table")
 
     def __exit__(self, kind, value, trace):
         if kind and os.environ.get("E2E_LOGS"):

@@ -46,7 +46,7 @@ class Survival(unittest.TestCase):
         wait_for(agent.is_up, 10, "the agent is back")
         wait_for(lambda: agent.instances("brief") and agent.instances("brief")[0]["last_exit"] == 7, 10,
                  lambda: repr(agent.run("status", "brief", "--json")))
-        self.assertGreaterEqual(agent.instances("brief")[0]["restarts"], 1)
+        wait_for(lambda: agent.instances("brief")[0]["restarts"] >= 1, 10, lambda: repr(agent.run("status", "brief")))
 
     def test_acknowledged_means_there_after_a_kill(self):
         cluster, agent = self.one()
