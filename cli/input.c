@@ -29,9 +29,8 @@ int input_read(const struct invocation *in, const char *path, struct arena *aren
         close(fd);
     if (error < 0)
         return fail(in, EXIT_USAGE, "invalid", "%s: %s", path, err_text(error));
-    if (len > JOBFILE_LEN_MAX)
-        return fail(in, EXIT_USAGE, "invalid", "%s: longer than %d bytes", path,
-                    JOBFILE_LEN_MAX);
+    if (len > JOBFILE_LEN_MAX) /* 1 MiB */
+        return fail(in, EXIT_USAGE, "invalid", "%s: larger than 1 MiB, the most a job file may be", path);
     *ret_text = (struct bytes){at, len};
     return EXIT_DONE;
 }

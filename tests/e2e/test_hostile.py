@@ -41,6 +41,7 @@ class Hostile(unittest.TestCase):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for i in range(20000):
             udp.sendto(os.urandom(1 + i % 1200), (agent.address, 7780 if i % 2 else 8600))
+        udp.close()
         held = []
         for port in (7780, 7781, 8600):
             for _ in range(340):

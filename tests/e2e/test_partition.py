@@ -34,7 +34,7 @@ class Partition(unittest.TestCase):
             ip("-n", ns, "link", "set", "eth0", "up")
             ip("-n", ns, "link", "set", "lo", "up")
         self.hub = hub
-        self.cluster = Cluster(3, prefixes=[["ip", "netns", "exec", f"{self.tag}-{i}"] for i in (1, 2, 3)],
+        self.cluster = Cluster(3, prefixes=[["nsenter", f"--net=/run/netns/{self.tag}-{i}"] for i in (1, 2, 3)],
                                addresses=[f"10.77.0.{i}" for i in (1, 2, 3)])
         self.addCleanup(self.cluster.__exit__, None, None, None)
         self.cluster.__enter__()
@@ -42,7 +42,8 @@ class Partition(unittest.TestCase):
     def test_both_sides_submit_and_meet_again(self):
         n1, n2, n3 = self.cluster
         path = self.cluster.write("base.yaml", job("base", ["sleep", "1000"], 3))
-        self.assertEqual(n1.run("run", path).code, 0)
+        answer = n1.run("run", path)
+        self.assertEqual(answer.code, 0, (answer, n1.run("status", "base"), n1.logged()))
         ip(*self.hub, "link", "set", "p3", "nomaster")
         wait_for(lambda: n1.alive() == ["n1", "n2"] and n3.alive() == ["n3"], 30,
                  lambda: (n1.alive(), n3.alive()))
