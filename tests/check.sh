@@ -102,6 +102,7 @@ close() {
 
 step "floors" 60 "${make[@]}" floors BUILD="$kind"
 step "purity" 900 "${make[@]}" purity BUILD="$kind"
+program "docs" 60 tests/docs_check.sh
 
 has_sim=$(compgen -G 'tests/sim/*.c')
 run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator}
