@@ -10,32 +10,7 @@
 #include "core/err.h"
 #include "sched/jobfile.h"
 
-enum {
-    START_UNIX_S = 1700000000,
-    DELAY_MS = 1,
-    RETRY_MS = 1000,
-    STEPS_MAX = 200000,
-    ACCEPTED = 1u << 31
-};
-
-enum message_kind { DATAGRAM, OPENED, FRAME, CLOSED };
-
-struct host_message {
-    enum message_kind kind;
-    uint64_t due_ms;
-    struct host *to;
-    struct endpoint from;
-    uint32_t stream;
-    uint8_t *at;
-    size_t len;
-};
-
-/* One side of a stream; the other side has its own. */
-struct host_stream {
-    struct host_stream *next;
-    struct host *host, *peer;
-    uint32_t id, peer_id;
-};
+enum { START_UNIX_S = 1700000000, RETRY_MS = 1000, STEPS_MAX = 200000 };
 
 struct moment hosts_now(const struct hosts *all)
 {
@@ -56,88 +31,6 @@ note(struct host *h, const char *format, ...)
 bool host_said(const struct host *h, const char *text)
 {
     return strstr(h->log, text) != NULL;
-}
-
-/* ---- the network ---- */
-
-static void send_message(struct host *to, enum message_kind kind, struct endpoint from,
-                         uint32_t stream, struct bytes in)
-{
-    struct hosts *all = to->all;
-    if (all->n_queue == all->queue_cap) {
-        all->queue_cap = all->queue_cap ? 2 * all->queue_cap : 256;
-        all->queue = realloc(all->queue, all->queue_cap * sizeof(*all->queue));
-        cr_assert_not_null(all->queue);
-    }
-    struct host_message m = {.kind = kind,
-                             .due_ms = all->now_ms + DELAY_MS,
-                             .to = to,
-                             .from = from,
-                             .stream = stream,
-                             .len = in.len};
-    m.at = malloc(in.len + 1);
-    cr_assert_not_null(m.at);
-    if (in.len)
-        memcpy(m.at, in.at, in.len);
-    all->queue[all->n_queue++] = m;
-}
-
-static struct host *host_at(struct hosts *all, struct endpoint at)
-{
-    for (unsigned i = 0; i < all->n; i++)
-        if (endpoint_equal(&all->hosts[i].options.gossip.endpoint, &at))
-            return &all->hosts[i];
-    return NULL;
-}
-
-static struct host_stream *stream_find(struct host *h, uint32_t id)
-{
-    for (struct host_stream *s = h->all->streams; s; s = s->next)
-        if (s->host == h && s->id == id)
-            return s;
-    return NULL;
-}
-
-static void stream_add(struct host *h, uint32_t id, struct host *peer, uint32_t peer_id)
-{
-    struct host_stream *s = malloc(sizeof(*s));
-    cr_assert_not_null(s);
-    *s = (struct host_stream){h->all->streams, h, peer, id, peer_id};
-    h->all->streams = s;
-}
-
-static void stream_remove(struct host_stream *s)
-{
-    struct host_stream **at = &s->host->all->streams;
-    while (*at != s)
-        at = &(*at)->next;
-    *at = s->next;
-    free(s);
-}
-
-static void perform_gossip(struct host *h, const struct gossip_effect *e)
-{
-    const struct bytes none = {0};
-    struct endpoint own = h->options.gossip.endpoint;
-    struct host *to = host_at(h->all, e->endpoint);
-    struct host_stream *s = stream_find(h, e->stream);
-    bool is_reached = to && to->node && !to->is_cut && !h->is_cut;
-    if (e->kind == GOSSIP_SEND && is_reached) {
-        send_message(to, DATAGRAM, own, 0, e->bytes);
-    } else if (e->kind == GOSSIP_STREAM_OPEN && !is_reached) {
-        send_message(h, CLOSED, own, e->stream, none);
-    } else if (e->kind == GOSSIP_STREAM_OPEN) {
-        uint32_t accepted = ACCEPTED | ++to->next_accepted;
-        stream_add(h, e->stream, to, accepted);
-        stream_add(to, accepted, h, e->stream);
-        send_message(h, OPENED, own, e->stream, none);
-        send_message(to, OPENED, own, accepted, none);
-    } else if (e->kind == GOSSIP_STREAM_SEND && s && !h->is_cut && !s->peer->is_cut) {
-        send_message(s->peer, FRAME, own, s->peer_id, e->bytes);
-    } else if (e->kind == GOSSIP_STREAM_CLOSE && s) {
-        send_message(s->peer, CLOSED, own, s->peer_id, none);
-        stream_remove(s);
-    }
 }
 
 /* ---- the disk ---- */
@@ -266,7 +159,7 @@ static void perform_one(struct host *h, const struct node_effect *e)
 {
     switch (e->kind) {
     case NODE_GOSSIP:
-        perform_gossip(h, &e->gossip);
+        host_net_perform(h, &e->gossip);
         break;
     case NODE_LAUNCH:
         launch(h, e);
@@ -308,28 +201,9 @@ void host_perform(struct host *h)
 
 /* ---- time ---- */
 
-static void deliver(struct hosts *all, const struct host_message *m)
-{
-    struct host *h = m->to;
-    struct bytes in = {m->at, m->len};
-    if (!h->node)
-        return;
-    if (m->kind == DATAGRAM)
-        node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
-    else if (m->kind == OPENED)
-        node_stream_opened(h->node, hosts_now(all), m->stream, &h->fx);
-    else if (m->kind == FRAME)
-        node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
-    else
-        node_stream_closed(h->node, hosts_now(all), m->stream, &h->fx);
-    if (m->kind == CLOSED && stream_find(h, m->stream))
-        stream_remove(stream_find(h, m->stream));
-    host_perform(h);
-}
-
 static uint64_t next_due_ms(const struct hosts *all)
 {
-    uint64_t due = all->n_queue ? all->queue[0].due_ms : UINT64_MAX;
+    uint64_t due = host_net_due_ms(all);
     for (unsigned i = 0; i < all->n; i++) {
         const struct host *h = &all->hosts[i];
         uint64_t own = h->node && !h->has_exited ? node_deadline_ms(h->node) : UINT64_MAX;
@@ -344,12 +218,7 @@ void hosts_run(struct hosts *all, uint64_t ms)
     for (unsigned steps = 0; (due = next_due_ms(all)) <= end; steps++) {
         cr_assert_lt(steps, STEPS_MAX, "time does not go on");
         all->now_ms = due > all->now_ms ? due : all->now_ms;
-        while (all->n_queue && all->queue[0].due_ms <= all->now_ms) {
-            struct host_message m = all->queue[0];
-            memmove(all->queue, all->queue + 1, --all->n_queue * sizeof(*all->queue));
-            deliver(all, &m);
-            free(m.at);
-        }
+        host_net_deliver(all);
         for (unsigned i = 0; i < all->n; i++) {
             struct host *h = &all->hosts[i];
             if (!h->node || h->has_exited || node_deadline_ms(h->node) > all->now_ms)
@@ -407,14 +276,7 @@ void host_stop(struct host *h)
     node_free(h->node);
     h->node = NULL;
     node_effects_clear(&h->fx);
-    for (struct host_stream *s = h->all->streams, *next; s; s = next) {
-        next = s->next;
-        if (s->peer == h)
-            send_message(s->host, CLOSED, h->options.gossip.endpoint, s->id,
-                         (struct bytes){0});
-        if (s->host == h)
-            stream_remove(s);
-    }
+    host_net_stop(h);
 }
 
 void hosts_free(struct hosts *all)
@@ -426,11 +288,7 @@ void hosts_free(struct hosts *all)
         backlog_fini(&h->backlog);
         store_close(h->store);
     }
-    while (all->streams)
-        stream_remove(all->streams);
-    while (all->n_queue)
-        free(all->queue[--all->n_queue].at);
-    free(all->queue);
+    host_net_fini(all);
     free(all);
 }
 

@@ -91,4 +91,12 @@ bool host_said(const struct host *h, const char *text);
 /* Effects that the test itself caused by calling the node. */
 void host_perform(struct host *h);
 
+/* ---- host_net.c, for host.c ---- */
+
+void host_net_perform(struct host *h, const struct gossip_effect *e);
+void host_net_deliver(struct hosts *all); /* what is due */
+uint64_t host_net_due_ms(const struct hosts *all);
+void host_net_stop(struct host *h); /* a host is gone: its streams break */
+void host_net_fini(struct hosts *all);
+
 #endif

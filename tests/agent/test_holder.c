@@ -1,0 +1,228 @@
+/* What several nodes make of one job: updates one by one, work that moves when it must
+ * and stays when it may, and never twice for long. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host.h"
+#include "proto/record.h"
+
+#define WEB(more)                                                                        \
+    "job: web\ncount: 3\ntask: {command: [./web]}\nports: {http: dynamic}\n"             \
+    "update: {min_healthy_time: 1s}\nrestart: {attempts: 1, delay: 1s}\n" more
+
+struct fixture {
+    struct hosts *all;
+    struct host *h;
+};
+
+static struct fixture with_web(unsigned n)
+{
+    struct fixture f = {.all = hosts_settled(n)};
+    f.h = &f.all->hosts[0];
+    (void)host_submit(f.h, WEB(""), 0, ACK_DEFAULT);
+    hosts_run(f.all, 4000);
+    return f;
+}
+
+/* How many tasks of web.<index> run, on all hosts that are not cut off unless `also_cut`.
+ */
+static unsigned n_running(struct fixture *f, unsigned index, bool also_cut)
+{
+    unsigned n = 0;
+    char key[32];
+    (void)snprintf(key, sizeof(key), "default.web.%u", index);
+    for (unsigned i = 0; i < f->all->n; i++) {
+        struct host *h = &f->all->hosts[i];
+        struct host_task *t =
+            h->node && (also_cut || !h->is_cut) ? host_task(h, key) : NULL;
+        n += t && t->is_running;
+    }
+    return n;
+}
+
+static bool each_runs_once(struct fixture *f)
+{
+    for (unsigned i = 0; i < 3; i++)
+        if (n_running(f, i, true) != 1)
+            return false;
+    return true;
+}
+
+static struct host *holder_of(struct fixture *f, const char *key)
+{
+    for (unsigned i = 0; i < f->all->n; i++)
+        if (host_task(&f->all->hosts[i], key) &&
+            host_task(&f->all->hosts[i], key)->is_running)
+            return &f->all->hosts[i];
+    return NULL;
+}
+
+static void cut(struct fixture *f, unsigned from, unsigned to, bool is_cut)
+{
+    for (unsigned i = from; i < to; i++)
+        f->all->hosts[i].is_cut = is_cut;
+}
+
+Test(holder, every_instance_runs_once_and_not_all_in_one_place)
+{
+    struct fixture f = with_web(3);
+    cr_assert(each_runs_once(&f));
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(f.all->hosts[i].n_tasks, 1, "n%u", i + 1);
+    hosts_free(f.all);
+}
+
+Test(holder, an_update_switches_one_instance_at_a_time)
+{
+    struct fixture f = with_web(3);
+    unsigned worst = 3;
+    (void)host_submit(f.h, WEB("labels: {a: b}\n"), 0, ACK_DEFAULT);
+    for (f.h->obeys = true; f.all->now_ms < 40000; hosts_run(f.all, 10)) {
+        unsigned n = 0, settled = 0;
+        for (unsigned i = 0; i < 3; i++)
+            n += n_running(&f, i, true);
+        worst = n < worst ? n : worst;
+        for (unsigned i = 0; i < 3; i++)
+            for (size_t k = 0; k < f.all->hosts[i].n_tasks; k++)
+                settled += strcmp(f.all->hosts[i].tasks[k].version, "v2") == 0;
+        /* A new one is proven for a second before the next may go: three take two and
+         * more. */
+        cr_assert(settled < 3 || f.all->now_ms > 9000);
+    }
+    cr_assert_geq(worst, 2, "%u of 3 ran at the worst moment", worst);
+    for (unsigned i = 0; i < 3; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "default.web.%u", i);
+        cr_assert_str_eq(host_task(holder_of(&f, key), key)->version, "v2");
+    }
+    hosts_free(f.all);
+}
+
+Test(holder, an_update_that_fails_goes_no_further)
+{
+    struct fixture f = with_web(3);
+    struct host *first = holder_of(&f, "default.web.0");
+    first->holds_starts = true;
+    (void)host_submit(f.h, WEB("labels: {a: b}\n"), 0, ACK_DEFAULT);
+    hosts_run(f.all, 20000);
+    cr_assert_eq(n_running(&f, 1, true), 1);
+    cr_assert_eq(n_running(&f, 2, true), 1);
+    for (unsigned i = 1; i < 3; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "default.web.%u", i);
+        cr_assert_str_eq(host_task(holder_of(&f, key), key)->version, "v1");
+    }
+    hosts_free(f.all);
+}
+
+Test(holder, what_keeps_failing_on_one_node_goes_to_another)
+{
+    struct fixture f = with_web(3);
+    struct host *first = holder_of(&f, "default.web.0");
+    for (unsigned i = 0; i < 2; i++) {
+        host_exit(first, "default.web.0", 1);
+        hosts_run(f.all, 3000);
+    }
+    cr_assert(each_runs_once(&f));
+    cr_assert_neq(holder_of(&f, "default.web.0"), first);
+    hosts_run(f.all, 90000);
+    cr_assert(each_runs_once(&f));
+    cr_assert_neq(holder_of(&f, "default.web.0"), first, "nothing moves back by itself");
+    hosts_free(f.all);
+}
+
+Test(holder, a_failed_start_is_tried_again_and_then_elsewhere)
+{
+    struct fixture f = {.all = hosts_settled(2)};
+    f.h = &f.all->hosts[0];
+    for (unsigned i = 0; i < 2; i++)
+        f.all->hosts[i].holds_starts = true;
+    (void)host_submit(
+        f.h, "job: web\ntask: {command: [./web]}\nrestart: {attempts: 1, delay: 1s}\n", 0,
+        ACK_DEFAULT);
+    hosts_run(f.all, 2000);
+    struct host *first = host_task(f.h, "default.web.0") ? f.h : &f.all->hosts[1];
+    struct host *second = first == f.h ? &f.all->hosts[1] : f.h;
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_not_null(host_task(first, "default.web.0"), "%s", first->log);
+        node_task_failed(first->node, hosts_now(f.all), "default.web.0",
+                         "no such program", &first->fx);
+        host_perform(first);
+        hosts_run(f.all, 2000);
+    }
+    cr_assert_null(host_task(first, "default.web.0"), "%s", first->log);
+    cr_assert_not_null(host_task(second, "default.web.0"), "%s", second->log);
+    hosts_free(f.all);
+}
+
+Test(holder, away_keeps_its_work_until_its_time_is_over)
+{
+    struct fixture f = with_web(3);
+    struct host *gone = &f.all->hosts[2];
+    node_away(gone->node, hosts_now(f.all), hosts_now(f.all).at_unix_ms + 20000,
+              &gone->fx);
+    host_perform(gone);
+    hosts_run(f.all, 500);
+    host_stop(gone);
+    hosts_run(f.all, 15000);
+    for (unsigned i = 0; i < 2; i++)
+        cr_assert_eq(f.all->hosts[i].n_tasks, 1, "n%u took over too early", i + 1);
+    hosts_run(f.all, 10000);
+    cr_assert_eq(f.all->hosts[0].n_tasks + f.all->hosts[1].n_tasks, 3);
+    hosts_free(f.all);
+}
+
+Test(holder, who_comes_back_in_time_from_away_goes_on_with_the_same_task)
+{
+    struct fixture f = with_web(3);
+    struct host *gone = &f.all->hosts[2];
+    node_away(gone->node, hosts_now(f.all), hosts_now(f.all).at_unix_ms + 20000,
+              &gone->fx);
+    host_perform(gone);
+    hosts_run(f.all, 500);
+    host_stop(gone);
+    hosts_run(f.all, 10000);
+    host_start(gone);
+    hosts_run(f.all, 30000);
+    cr_assert(each_runs_once(&f));
+    cr_assert_eq(gone->n_tasks, 1);
+    cr_assert_eq(gone->tasks[0].n_launches, 1);
+    cr_assert_eq(gone->tasks[0].n_signals, 0);
+    hosts_free(f.all);
+}
+
+Test(holder, a_healed_partition_ends_with_one_of_each)
+{
+    struct fixture f = with_web(5);
+    cut(&f, 0, 1, true);
+    hosts_run(f.all, 30000);
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(n_running(&f, i, false), 1, "web.%u on the majority's side", i);
+    cut(&f, 0, 1, false);
+    hosts_run(f.all, 30000);
+    cr_assert(each_runs_once(&f));
+    hosts_free(f.all);
+}
+
+Test(holder, a_node_that_loses_most_others_holds_its_hand_for_a_while)
+{
+    struct fixture f = with_web(5);
+    size_t before = f.all->hosts[4].n_tasks;
+    cut(&f, 4, 5, true);
+    uint64_t dead_ms = 0;
+    for (unsigned i = 0; i < 1000 && !dead_ms; i++) {
+        hosts_run(f.all, 10);
+        const struct members *m = gossip_members(node_gossip(f.all->hosts[4].node));
+        dead_ms = members_count_state(m, MEMBER_DEAD) == 4 ? f.all->now_ms : 0;
+    }
+    cr_assert_neq(dead_ms, 0);
+    cr_assert(node_is_takeover_held(f.all->hosts[4].node, f.all->now_ms));
+    cr_assert_eq(f.all->hosts[4].n_tasks, before);
+    hosts_run(f.all, 1500);
+    cr_assert_eq(f.all->hosts[4].n_tasks, before, "%s", f.all->hosts[4].log);
+    hosts_run(f.all, 3000);
+    cr_assert_eq(f.all->hosts[4].n_tasks, 3, "then it believes it: %s",
+                 f.all->hosts[4].log);
+    hosts_free(f.all);
+}
