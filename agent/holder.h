@@ -14,6 +14,7 @@ struct holder_options {
     struct gossip *gossip; /* the node's; outlives the holder */
     struct work_options work;
     uint32_t settle_ms, hold_ms;
+    uint32_t silence_ms; /* who hears nobody for so long doubts itself before it believes a death */
     uint64_t seed;
 };
 

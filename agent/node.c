@@ -16,6 +16,7 @@
 
 enum {
     SETTLE_DEFAULT_MS = 100,
+    SILENCE_PERIODS = 3, /* of probing: in each of them somebody should have been heard */
     LEAVE_TIMEOUT_MS = 120000, /* then we depart with what is left */
 };
 
@@ -91,6 +92,7 @@ struct node *node_new(const struct node_options *options, struct moment at)
                                              .metrics = options->gossip.metrics},
                                     .settle_ms = n->options.settle_ms,
                                     .hold_ms = options->hold_ms ? options->hold_ms : HOLD_DEFAULT_MS,
+                                    .silence_ms = SILENCE_PERIODS * options->gossip.profile->probe_period_ms,
                                     .seed = options->gossip.seed};
     if (holder_init(&n->holder, &holder) == 0)
         return n;

@@ -15,7 +15,7 @@ static size_t recent_deaths(const struct hold *h, uint64_t step)
     return n;
 }
 
-void hold_death(struct hold *h, uint64_t now_ms, size_t n_live)
+void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, bool is_deaf)
 {
     uint64_t step = now_ms / HOLD_STEP_MS;
     struct hold_step *now = &h->deaths[step % HOLD_STEPS];
@@ -23,7 +23,7 @@ void hold_death(struct hold *h, uint64_t now_ms, size_t n_live)
         *now = (struct hold_step){.step = step};
     now->n++;
     size_t deaths = recent_deaths(h, step);
-    if (2 * deaths > deaths + n_live)
+    if (is_deaf || 2 * deaths > deaths + n_live)
         h->until_ms = now_ms + h->hold_ms;
 }
 

@@ -226,3 +226,56 @@ Test(holder, a_node_that_loses_most_others_holds_its_hand_for_a_while)
                  f.all->hosts[4].log);
     hosts_free(f.all);
 }
+
+static struct fixture with_web_on_lan(unsigned n)
+{
+    struct fixture f = {.all = hosts_new(n)};
+    f.h = &f.all->hosts[0];
+    for (unsigned i = 0; i < n; i++) {
+        f.all->hosts[i].options.gossip.profile = &gossip_profile_lan;
+        f.all->hosts[i].options.hold_ms = 30000;
+        host_start(&f.all->hosts[i]);
+    }
+    hosts_run(f.all, 10000);
+    (void)host_submit(f.h, WEB("labels: {a: b}\n"), 0, ACK_DEFAULT);
+    hosts_run(f.all, 10000);
+    cr_assert(each_runs_once(&f));
+    return f;
+}
+
+Test(holder, who_is_cut_off_doubts_the_first_death_already)
+{
+    struct fixture f = with_web_on_lan(5);
+    for (unsigned lonely = 0; lonely < 5; lonely++) {
+        struct host *h = &f.all->hosts[lonely];
+        size_t before = h->n_tasks;
+        h->is_cut = true;
+        for (unsigned i = 0; i < 250; i++) {
+            hosts_run(f.all, 100);
+            const struct members *m = gossip_members(node_gossip(h->node));
+            cr_assert_leq(h->n_tasks, before, "n%u after %u ms: %zu dead, %zu suspect",
+                          lonely + 1, i * 100, members_count_state(m, MEMBER_DEAD),
+                          members_count_state(m, MEMBER_SUSPECT));
+        }
+        h->is_cut = false;
+        hosts_run(f.all, 40000);
+        cr_assert(each_runs_once(&f));
+    }
+    hosts_free(f.all);
+}
+
+Test(holder, a_death_that_others_confirm_is_believed_at_once)
+{
+    for (unsigned n = 2; n <= 5; n++) {
+        for (unsigned dead = 0; dead < n; dead++) {
+            struct fixture f = with_web_on_lan(n);
+            size_t n_tasks = 0;
+            host_stop(&f.all->hosts[dead]);
+            hosts_run(f.all, 12000);
+            for (unsigned i = 0; i < n; i++)
+                n_tasks += i == dead ? 0 : f.all->hosts[i].n_tasks;
+            cr_assert_eq(n_tasks, 3, "n%u of %u", dead + 1, n);
+            hosts_free(f.all);
+        }
+    }
+}
