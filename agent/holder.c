@@ -49,6 +49,15 @@ void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, e
     holder_set_dirty(h, now_ms);
 }
 
+void holder_ready(struct holder *h, uint64_t now_ms)
+{
+    const struct members *m = gossip_members(h->options.gossip);
+    hold_wake(&h->hold, now_ms,
+              members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT),
+              members_count_state(m, MEMBER_DEAD));
+    holder_set_dirty(h, now_ms);
+}
+
 bool holder_is_idle(const struct holder *h)
 {
     /* Before the first sync nothing is decided, and nothing will be. */

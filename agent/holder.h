@@ -35,6 +35,8 @@ void holder_fini(struct holder *h);
 void holder_set_dirty(struct holder *h, uint64_t now_ms);
 /* A member's state changed to `state`: a death may begin the mass-failure hold, a return end it. */
 void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, enum member_state was);
+/* Gossip is ready: from now on we decide. */
+void holder_ready(struct holder *h, uint64_t now_ms);
 bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to decide */
 
 /* See node_adopt. */

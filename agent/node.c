@@ -181,7 +181,7 @@ static void route(struct node *n, struct moment at, struct node_effects *out)
             break;
         case GOSSIP_READY:
             node_effects_add(out, NODE_CATALOG);
-            holder_set_dirty(&n->holder, at.now_ms);
+            holder_ready(&n->holder, at.now_ms);
             break;
         case GOSSIP_LEFT:
             node_effects_add(out, NODE_EXIT);

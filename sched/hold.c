@@ -27,6 +27,12 @@ void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, bool is_deaf)
         h->until_ms = now_ms + h->hold_ms;
 }
 
+void hold_wake(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead)
+{
+    if (2 * n_dead > n_dead + n_live)
+        h->until_ms = now_ms + h->hold_ms;
+}
+
 void hold_return(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead)
 {
     if (hold_is_on(h, now_ms) && 2 * n_dead <= n_dead + n_live)

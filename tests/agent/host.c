@@ -327,7 +327,7 @@ void host_start(struct host *h)
             *t = h->tasks[--h->n_tasks];
     }
     for (unsigned i = 0; i < all->n; i++)
-        if (&all->hosts[i] != h)
+        if (&all->hosts[i] != h && !h->has_no_seeds)
             seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
     node_join(h->node, hosts_now(all), seeds, n_seeds, &h->fx);
     host_perform(h);

@@ -50,6 +50,7 @@ struct host {
     bool has_exited;
     bool is_cut;       /* from the network */
     bool holds_starts; /* launches are not answered */
+    bool has_no_seeds; /* it starts with what it remembers alone */
     bool obeys;        /* a signalled task exits with 143 */
     bool passes_probes;
     uint32_t next_accepted;

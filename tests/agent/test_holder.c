@@ -279,3 +279,25 @@ Test(holder, a_death_that_others_confirm_is_believed_at_once)
         }
     }
 }
+
+Test(holder, who_wakes_up_alone_doubts_that_all_others_died)
+{
+    struct fixture f = with_web_on_lan(5);
+    struct host *h = &f.all->hosts[4];
+    size_t before = h->n_tasks;
+    host_stop(h);
+    h->is_cut = h->has_no_seeds = true;
+    host_start(h);
+    hosts_run(f.all, 20000);
+    cr_assert(gossip_is_ready(node_gossip(h->node)));
+    cr_assert_eq(h->n_tasks, before, "%s", h->log);
+    cr_assert_eq(n_running(&f, 0, false) + n_running(&f, 1, false) +
+                     n_running(&f, 2, false),
+                 3, "the others have taken over what it had");
+    hosts_run(f.all, 30000);
+    cr_assert_eq(h->n_tasks, 3, "then it believes it: %s", h->log);
+    h->is_cut = false;
+    hosts_run(f.all, 60000);
+    cr_assert(each_runs_once(&f));
+    hosts_free(f.all);
+}

@@ -99,6 +99,19 @@ Test(hold, a_death_heard_of_in_silence_is_doubted)
     cr_assert_eq(hold_deadline_ms(&h), START_MS + 9000);
 }
 
+Test(hold, waking_up_without_most_of_the_others_begins_one)
+{
+    for (size_t n_live = 1; n_live < 6; n_live++) {
+        for (size_t n_dead = 0; n_dead < 6; n_dead++) {
+            struct hold h;
+            hold_init(&h, 5000);
+            hold_wake(&h, START_MS, n_live, n_dead);
+            cr_assert_eq(hold_is_on(&h, START_MS), n_dead > n_live, "%zu live, %zu dead",
+                         n_live, n_dead);
+        }
+    }
+}
+
 Test(hold, a_long_trickle_of_deaths_is_not_one_failure)
 {
     struct hold h;
