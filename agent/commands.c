@@ -45,7 +45,6 @@ static int publish(struct run *run, const struct key *key, struct bytes value)
     if (status < 0)
         return err_set(&run->err, status, "cannot write %s: %s", key->text, err_text(status));
     run->number = number ? number : run->number;
-    run->scope->metrics->writes++;
     return 0;
 }
 
@@ -246,7 +245,9 @@ static int forget(struct run *run)
         return err_set(&run->err, ERR_INVALID,
                        "node '%s' is %s: only a dead or departed node can be forgotten", name,
                        member_state_name(member->state));
-    return gossip_forget(g, run->at.now_ms, member->id, &run->out->gossip);
+    int status = gossip_forget(g, run->at.now_ms, member->id, &run->out->gossip);
+    run->number = status == 0 ? gossip_number(g) : 0;
+    return status;
 }
 
 static int apply(struct run *run)

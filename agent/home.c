@@ -112,7 +112,7 @@ int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms, stru
         status = identity_open(data_dir, &home->identity, err);
     if (status == 0)
         status = store_open(home, data_dir, at_unix_ms, err);
-    return status;
+    return status == ERR_DAMAGED && home->store ? home_set_aside(home, data_dir, at_unix_ms, err) : status;
 }
 
 struct restore {

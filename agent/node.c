@@ -149,8 +149,17 @@ static void route_member(struct node *n, struct moment at, const struct gossip_e
     node_effects_add(out, NODE_CATALOG);
 }
 
+/* Our own row must say what we are: peers may still hold one of an earlier life of this node. */
+static void check_own_row(struct node *n, struct moment at, struct bytes key, struct node_effects *out)
+{
+    struct key own = key_node(n->options.gossip.id);
+    if (bytes_equal(key, key_bytes(&own)))
+        publish_self(n, at, out);
+}
+
 static void route_entry(struct node *n, struct moment at, struct bytes key, struct node_effects *out)
 {
+    check_own_row(n, at, key, out);
     news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
                n->options.gossip.id, out);
     node_effects_add(out, NODE_CATALOG);

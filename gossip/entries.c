@@ -154,6 +154,8 @@ static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effect
     struct peer *peer = members_peer(&g->members, id);
     if (peer && peer != g->self)
         (void)entries_drop_forgotten(g, peer, fx);
+    else if (peer && entries_is_forgotten(g, id, peer->member.incarnation))
+        g->is_own_forgotten = true; /* we live: the next tick says so */
 }
 
 /* ---- merging ---- */

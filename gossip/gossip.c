@@ -334,6 +334,9 @@ void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     set_wall(g, now_ms, at_unix_ms);
     if (!g->is_started)
         return;
+    if (g->is_own_forgotten)
+        news_survive(g, now_ms, out);
+    g->is_own_forgotten = false;
     join_tick(g, now_ms, out);
     push_tick(g, now_ms, out);
     swim_tick(g, now_ms, out);
@@ -422,6 +425,11 @@ int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
 }
 
 /* ---- reading ---- */
+
+uint64_t gossip_number(const struct gossip *g)
+{
+    return g->number;
+}
 
 const struct members *gossip_members(const struct gossip *g)
 {

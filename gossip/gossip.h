@@ -113,6 +113,7 @@ uint64_t gossip_deadline_ms(const struct gossip *g); /* UINT64_MAX: none */
  * *ret_number (may be NULL) is the own number to ask gossip_known_by about. */
 int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct bytes key,
                    struct bytes value, uint64_t *ret_number, struct gossip_effects *out);
+uint64_t gossip_number(const struct gossip *g); /* of our newest write */
 /* How many live members, self included, are known to have everything of ours up to `number`. */
 size_t gossip_known_by(const struct gossip *g, uint64_t number);
 /* Say goodbye to all; GOSSIP_LEFT follows within a few seconds. */

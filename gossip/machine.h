@@ -127,6 +127,7 @@ struct gossip {
     struct sync sync;
     struct join join;
     bool is_ready, is_started, is_leaving, has_left;
+    bool is_own_forgotten; /* a record forgets us, who live: to be contradicted */
     uint64_t newest_ms;
 };
 

@@ -217,6 +217,17 @@ static void hear_of_self(struct gossip *g, uint64_t now_ms,
     persist_incarnation(g, fx);
 }
 
+void news_survive(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct member self = g->self->member;
+    if (g->is_leaving || self.incarnation >= INCARNATION_MAX)
+        return;
+    self.incarnation++;
+    trace(g->tracer, "survive: forgotten, and not gone");
+    change(g, now_ms, g->self, &self, true, fx);
+    persist_incarnation(g, fx);
+}
+
 /* The same suspicion from one more member shortens it. */
 static void confirm(struct gossip *g, struct peer *peer, const struct message_member *m,
                     bool is_fresh)

@@ -18,6 +18,8 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
 void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
 /* A suspicion was not refuted in time. */
 void news_dead(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
+/* The cluster was told to forget us while we were cut off: be a newer one that it was not told of. */
+void news_survive(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 /* We go: tell it. */
 void news_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 

@@ -107,3 +107,29 @@ Test(faults, a_world_that_was_hurt_is_whole_again_in_peace)
     for (uint64_t seed = 1; seed <= 100; seed++)
         run_seed(seed);
 }
+
+Test(faults, a_node_that_was_forgotten_while_cut_off_is_whole_again_after_the_heal)
+{
+    struct world *w = world_new(3, 7, &gossip_profile_local);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 60000), UINT64_MAX);
+    char id[NODE_ID_TEXT], key[64];
+    (void)snprintf(key, sizeof(key), "claim/%s/a/b/0", node_id_text(w->nodes[2].id, id));
+    cr_assert_eq(world_write(w, 2, key, "one", NULL), 0);
+    world_run(w, 2000);
+    world_part(w, 2, true);
+    world_run(w, 20000);
+    struct world_node *n = &w->nodes[0];
+    cr_assert_eq(gossip_forget(n->gossip, w->now_ms, w->nodes[2].id, &n->fx), 0);
+    world_perform(w, 0);
+    world_run(w, 5000);
+    cr_assert_null(world_read(w, 0, key));
+    world_part(w, 2, false);
+    cr_assert_neq(world_until(w, world_is_whole, 120000), UINT64_MAX);
+    cr_assert_eq(world_write(w, 2, key, "two", NULL), 0);
+    world_run(w, 20000);
+    for (int i = 0; i < 3; i++)
+        cr_assert_str_eq(world_read(w, i, key) ? world_read(w, i, key) : "", "two", "node %d", i);
+    cr_assert(world_is_equal(w));
+    world_free(w);
+}
