@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/err.h"
@@ -99,17 +100,37 @@ static json_t *member_json(const struct report *r, const struct member *m,
     return out;
 }
 
-json_t *report_members(const struct report *r)
+static int compare_names(const void *a, const void *b)
+{
+    const struct member *const *left = a, *const *right = b;
+    int order = strverscmp((*left)->name, (*right)->name);
+    return order ? order : node_id_compare((*left)->id, (*right)->id);
+}
+
+const struct member **report_sorted(struct report *r)
 {
     const struct members *members = gossip_members(r->gossip);
+    size_t n = members_count(members);
+    const struct member **list = arena_array(&r->arena, n, sizeof(*list));
+    for (size_t i = 0; list && i < n; i++)
+        list[i] = members_at(members, i);
+    if (list)
+        qsort(list, n, sizeof(*list), compare_names);
+    return list;
+}
+
+json_t *report_members(struct report *r)
+{
+    const struct members *members = gossip_members(r->gossip);
+    const struct member **sorted = report_sorted(r);
     struct arena arena;
     struct reserved *reserved = NULL;
     json_t *list = json_array();
     arena_init(&arena, REPORT_ARENA_MAX);
     if (plan_reserved(&r->view, &arena, &reserved) < 0)
         reserved = NULL;
-    for (size_t i = 0; i < members_count(members); i++)
-        (void)json_array_append_new(list, member_json(r, members_at(members, i), reserved));
+    for (size_t i = 0; sorted && i < members_count(members); i++)
+        (void)json_array_append_new(list, member_json(r, sorted[i], reserved));
     arena_fini(&arena);
     return list;
 }

@@ -24,11 +24,15 @@ struct report {
 int report_open(struct report *r, struct node *node, const char *self, struct moment at);
 void report_close(struct report *r);
 
-json_t *report_members(const struct report *r);
+/* Every member in the order people expect (n2 before n10); in the report's arena, NULL without
+ * memory.  There are members_count of them. */
+const struct member **report_sorted(struct report *r);
+
+json_t *report_members(struct report *r);
 json_t *report_jobs(const struct report *r);
 json_t *report_status(const struct report *r, uint32_t job); /* a job with its instances */
 json_t *report_why(struct report *r, uint32_t job, uint32_t index);
-json_t *report_gossip(const struct report *r, bool has_map); /* has_map: observer x writer as well */
+json_t *report_gossip(struct report *r, bool has_map); /* has_map: observer x writer as well */
 json_t *report_variables(const struct report *r);
 json_t *report_variable(const struct entry *entry);
 json_t *report_spec(const struct report *r, uint32_t job);    /* version and body */

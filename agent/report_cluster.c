@@ -92,7 +92,7 @@ static json_t *peer_json(const struct report *r, const struct member *m, const s
 
 /* One row of the who-knows-what map: what `observer` has not heard of each writer. */
 static json_t *map_row(const struct report *r, const struct member *observer,
-                       const struct seen_number *own, size_t n_own)
+                       const struct member *const *writers, const struct seen_number *own, size_t n_own)
 {
     const struct members *members = gossip_members(r->gossip);
     struct peer_view peer = {0};
@@ -101,7 +101,7 @@ static json_t *map_row(const struct report *r, const struct member *observer,
     bool is_equal = is_self || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
     json_t *row = json_array();
     for (size_t i = 0; i < members_count(members); i++) {
-        struct node_id writer = members_at(members, i)->id;
+        struct node_id writer = writers[i]->id;
         const struct seen_number *truth = NULL, *seen = NULL;
         for (size_t k = 0; k < n_own; k++)
             truth = node_id_equal(own[k].writer, writer) ? &own[k] : truth;
@@ -117,9 +117,10 @@ static json_t *map_row(const struct report *r, const struct member *observer,
     return row;
 }
 
-json_t *report_gossip(const struct report *r, bool has_map)
+json_t *report_gossip(struct report *r, bool has_map)
 {
     const struct members *members = gossip_members(r->gossip);
+    const struct member **sorted = report_sorted(r);
     const struct seen_number *own;
     size_t n_own = gossip_seen(r->gossip, &own);
     json_t *seen = json_array(), *peers = json_array(), *nodes = json_array(), *cells = json_array();
@@ -128,13 +129,13 @@ json_t *report_gossip(const struct report *r, bool has_map)
         (void)json_array_append_new(seen, json_pack("{s:s,s:I}", "node",
                                                     name_of(r->gossip, own[i].writer, id), "number",
                                                     (json_int_t)own[i].number));
-    for (size_t i = 0; i < members_count(members); i++) {
-        const struct member *m = members_at(members, i);
+    for (size_t i = 0; sorted && i < members_count(members); i++) {
+        const struct member *m = sorted[i];
         if (strcmp(m->name, r->self) != 0)
             (void)json_array_append_new(peers, peer_json(r, m, own, n_own));
         if (has_map) {
             (void)json_array_append_new(nodes, json_string(m->name));
-            (void)json_array_append_new(cells, map_row(r, m, own, n_own));
+            (void)json_array_append_new(cells, map_row(r, m, sorted, own, n_own));
         }
     }
     json_t *out = json_pack("{s:o,s:I,s:o,s:o,s:I}", "digest",
