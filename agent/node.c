@@ -162,6 +162,10 @@ static void route_entry(struct node *n, struct moment at, struct bytes key, stru
     check_own_row(n, at, key, out);
     news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
                n->options.gossip.id, out);
+    struct key_parts parts;
+    bool is_planned = key_parse(key, &parts) == 0 && parts.kind != KEY_VAR && parts.kind != KEY_OTHER;
+    if (!is_planned)
+        return; /* neither the plan nor the catalog is made of it */
     node_effects_add(out, NODE_CATALOG);
     holder_set_dirty(&n->holder, at.now_ms);
 }
