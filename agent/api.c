@@ -241,6 +241,23 @@ static void order_job(struct agent *a, struct uv_http_exchange *x, const char *n
 
 /* ---- routes ---- */
 
+/* Only the current version has a number to trace: older ones were written over. */
+static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report *r, uint32_t job)
+{
+    const char *version = uv_http_query(x, "version");
+    uint32_t wanted = version ? (uint32_t)strtoul(version + (*version == 'v'), NULL, 10) : 0;
+    uint32_t current = r->view.jobs[job].doc.version;
+    char text[160];
+    json_t *data = wanted == 0 || wanted == current ? report_trace(r, job) : NULL;
+    if (data) {
+        api_data(a, x, data);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%.63s is at v%u here: v%u %s", r->view.jobs[job].name, current,
+                   wanted, wanted < current ? "was written over" : "has not arrived");
+    api_error(a, x, ERR_NOT_FOUND, text);
+}
+
 static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *name,
                     const char *what)
 {
@@ -257,6 +274,11 @@ static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
         (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", name, ns);
         api_error(a, x, ERR_NOT_FOUND, text);
     } else {
+        if (what && strcmp(what, "trace") == 0) {
+            get_trace(a, x, &r, job);
+            report_close(&r);
+            return;
+        }
         if (!what)
             data = report_status(&r, job);
         else if (strcmp(what, "why") == 0)

@@ -32,6 +32,8 @@ json_t *report_members(struct report *r);
 json_t *report_jobs(const struct report *r);
 json_t *report_status(const struct report *r, uint32_t job); /* a job with its instances */
 json_t *report_why(struct report *r, uint32_t job, uint32_t index);
+/* Who has the current version of a job: its writer's number held against what every member has seen. */
+json_t *report_trace(struct report *r, uint32_t job);
 json_t *report_gossip(struct report *r, bool has_map); /* has_map: observer x writer as well */
 json_t *report_variables(const struct report *r);
 json_t *report_variable(const struct entry *entry);

@@ -149,6 +149,57 @@ json_t *report_gossip(struct report *r, bool has_map)
     return out;
 }
 
+/* ---- who has a job's version ---- */
+
+/* true, false, or NULL when nothing is known of that member. */
+static json_t *has_entry(const struct report *r, const struct member *m, const struct entry *e)
+{
+    struct peer_view peer = {0};
+    bool is_self = strcmp(m->name, r->self) == 0;
+    if (is_self)
+        return json_true();
+    if (!gossip_peer(r->gossip, m->id, &peer))
+        return json_null();
+    if (peer.digest == table_digest(gossip_table(r->gossip)) || node_id_equal(m->id, e->writer))
+        return json_true();
+    for (size_t i = 0; i < peer.n_seen; i++)
+        if (node_id_equal(peer.seen[i].writer, e->writer))
+            return json_boolean(peer.seen[i].epoch > e->epoch ||
+                                (peer.seen[i].epoch == e->epoch && peer.seen[i].number >= e->number));
+    return peer.n_seen ? json_false() : json_null();
+}
+
+json_t *report_trace(struct report *r, uint32_t job)
+{
+    const struct view_job *j = &r->view.jobs[job];
+    const struct members *members = gossip_members(r->gossip);
+    const struct member **sorted = report_sorted(r);
+    struct key key = key_job(j->ns, j->name);
+    const struct entry *e = table_get(gossip_table(r->gossip), key_bytes(&key));
+    char writer[NODE_ID_TEXT], version[16];
+    json_int_t live = 0, known = 0;
+    if (!sorted || !e)
+        return NULL;
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < members_count(members); i++) {
+        struct peer_view peer = {0};
+        bool is_live = sorted[i]->state == MEMBER_ALIVE || sorted[i]->state == MEMBER_SUSPECT;
+        bool is_heard = gossip_peer(r->gossip, sorted[i]->id, &peer) && peer.heard_ms;
+        json_t *has = has_entry(r, sorted[i], e);
+        live += is_live;
+        known += is_live && json_is_true(has);
+        (void)json_array_append_new(
+            nodes, json_pack("{s:s,s:s,s:o,s:o}", "node", sorted[i]->name, "state",
+                             member_state_name(sorted[i]->state), "has", has, "heard_ms",
+                             is_heard ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms))
+                                      : json_null()));
+    }
+    (void)snprintf(version, sizeof(version), "v%u", j->doc.version);
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "job", j->name, "namespace", j->ns, "version",
+                     version, "writer", name_of(r->gossip, e->writer, writer), "number",
+                     (json_int_t)e->number, "known_by", known, "members", live, "nodes", nodes);
+}
+
 /* ---- variables ---- */
 
 /* Values that are not UTF-8 are given in hex under another name. */

@@ -58,8 +58,8 @@ static const struct {
 };
 
 static const char *const planned[] = {
-    "plan",  "why",    "exec",   "follow",   "rollback", "promote",    "trigger",
-    "pause", "resume", "runs",   "graph",    "trace",    "drain",      "undrain",
+    "plan",  "exec",   "follow",   "rollback", "promote",    "trigger",
+    "pause", "resume", "runs",   "graph",    "drain",      "undrain",
     "top",   "ui",     "doctor", "snapshot", "schema",   "completion", NULL,
 };
 

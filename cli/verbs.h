@@ -38,6 +38,9 @@ int verb_gossip(const struct invocation *in);
 int verb_join(const struct invocation *in);
 int verb_leave(const struct invocation *in);
 int verb_forget(const struct invocation *in);
+/* verb_why.c */
+int verb_why(const struct invocation *in);
+int verb_trace(const struct invocation *in);
 /* verb_services.c */
 int verb_services(const struct invocation *in);
 int verb_resolve(const struct invocation *in);
