@@ -198,7 +198,9 @@ static int shake_hands(struct client_wire *w, const struct client_target *target
     error = read_secret(target->secret_file, &secret, err);
     if (error < 0)
         return error;
-    w->seal = sealed_stream_new(&secret, true, STREAM_API);
+    struct keyring keys = keyring_of(&secret);
+    w->seal = sealed_stream_new(&keys, NULL, true, STREAM_API); /* a guest */
+    explicit_bzero(&keys, sizeof(keys));
     explicit_bzero(&secret, sizeof(secret));
     if (!w->seal)
         return err_set(err, -ENOMEM, "out of memory");

@@ -253,9 +253,10 @@ void node_refused(struct node *n, struct moment at, struct endpoint to, struct n
     settle(n, at, out);
 }
 
-void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struct node_effects *out)
+void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struct node_id peer,
+                        struct node_effects *out)
 {
-    gossip_stream_opened(n->gossip, at.now_ms, stream, &out->gossip);
+    gossip_stream_opened(n->gossip, at.now_ms, stream, peer, &out->gossip);
     settle(n, at, out);
 }
 

@@ -39,7 +39,8 @@ void node_join(struct node *n, struct moment at, const struct endpoint *seeds, s
 
 void node_datagram(struct node *n, struct moment at, struct endpoint from, struct bytes in, struct node_effects *out);
 void node_refused(struct node *n, struct moment at, struct endpoint to, struct node_effects *out);
-void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struct node_effects *out);
+void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struct node_id peer,
+                        struct node_effects *out);
 void node_stream_frame(struct node *n, struct moment at, uint32_t stream, struct bytes frame, struct node_effects *out);
 void node_stream_closed(struct node *n, struct moment at, uint32_t stream, struct node_effects *out);
 void node_task_started(struct node *n, struct moment at, const char *key, uint32_t pid, struct node_effects *out);

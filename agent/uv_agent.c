@@ -49,10 +49,10 @@ static void on_refused(void *ctx, struct endpoint to)
     agent_perform(a);
 }
 
-static void on_stream_opened(void *ctx, uint32_t stream)
+static void on_stream_opened(void *ctx, uint32_t stream, struct node_id peer)
 {
     struct agent *a = ctx;
-    node_stream_opened(a->node, agent_now(a), stream, &a->fx);
+    node_stream_opened(a->node, agent_now(a), stream, peer, &a->fx);
     agent_perform(a);
 }
 
@@ -196,7 +196,11 @@ static int open_network(struct agent *a, const struct secret *secret, struct err
                                             .stream_closed = on_stream_closed,
                                             .api_stream = on_api_stream,
                                             .ctx = a};
-    return uv_gossip_open(&a->loop, &a->bind, secret, &events, &a->metrics, &a->gossip, err);
+    struct keyring keys = keyring_of(secret);
+    int status = uv_gossip_open(&a->loop, &a->bind, &keys, &a->home.identity, &events, &a->metrics,
+                                &a->gossip, err);
+    explicit_bzero(&keys, sizeof(keys));
+    return status;
 }
 
 static int open_services(struct agent *a, struct err *err)

@@ -231,13 +231,23 @@ void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to,
     batch_flush(&g->batch, out);
 }
 
+/* The address led to another node than the one we meant: it has moved, or was replaced. */
+static bool is_another(const struct stream *s, struct node_id peer)
+{
+    return !node_id_is_zero(peer) && !node_id_equal(s->peer, peer);
+}
+
 void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream,
-                          struct gossip_effects *out)
+                          struct node_id peer, struct gossip_effects *out)
 {
     begin(g);
     struct stream *s = stream_find(g, stream);
     if (!s && stream > STREAM_OWN_MAX) {
-        (void)stream_accept(g, now_ms, stream, out);
+        s = stream_accept(g, now_ms, stream, out);
+        if (s)
+            s->peer = peer;
+    } else if (s && !s->is_open && is_another(s, peer)) {
+        stream_close(s, out);
     } else if (!s) {
         effect_stream_close(out, stream); /* given up while it was being opened */
     } else if (!s->is_open) {
@@ -304,7 +314,7 @@ int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     if (!s || !g->is_started)
         return 0; /* it was closed by us and has not heard of it yet */
     int err = decode(g, frame, &m);
-    if (err == 0 && s->is_ours && !node_id_equal(m.sender.id, s->peer))
+    if (err == 0 && !node_id_is_zero(s->peer) && !node_id_equal(m.sender.id, s->peer))
         err = ERR_INVALID;
     if (err < 0) {
         stream_close(s, out);

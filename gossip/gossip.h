@@ -98,7 +98,9 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struc
 /* ICMP says that nobody listens there: a hint to probe indirectly at once, never a verdict. */
 void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to, struct gossip_effects *out);
 /* Incoming streams get ids from the host, with the top bit set; ours come from STREAM_OPEN. */
-void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream, struct gossip_effects *out);
+/* `peer`: who the host knows to be at the other end; zero when it cannot tell. */
+void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream, struct node_id peer,
+                          struct gossip_effects *out);
 int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, uint32_t stream,
                         struct bytes frame, struct gossip_effects *out);
 void gossip_stream_closed(struct gossip *g, uint64_t now_ms, uint32_t stream, struct gossip_effects *out);

@@ -245,7 +245,8 @@ static void enlarge_buffers(struct uv_gossip *g)
     (void)uv_recv_buffer_size((uv_handle_t *)&g->udp, &receive);
 }
 
-static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct secret *secret,
+static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct keyring *keys,
+                                   const struct identity *self,
                                    const struct uv_gossip_events *events,
                                    struct metrics *metrics)
 {
@@ -255,10 +256,11 @@ static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct secret *secret,
     uint8_t session[SESSION_LEN];
     random_bytes(session, sizeof(session));
     g->loop = loop;
-    g->secret = *secret;
+    g->keys = *keys;
+    g->self = *self;
     g->events = *events;
     g->metrics = metrics;
-    g->sealer = sealer_new(secret, session);
+    g->sealer = sealer_new(keys, session);
     if (!g->sealer) {
         free_driver(g);
         return NULL;
@@ -280,11 +282,11 @@ static int init_handles(struct uv_gossip *g)
     return 0;
 }
 
-static int open_once(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
-                     const struct uv_gossip_events *events, struct metrics *metrics,
-                     struct uv_gossip **ret_gossip)
+static int open_once(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
+                     const struct identity *self, const struct uv_gossip_events *events,
+                     struct metrics *metrics, struct uv_gossip **ret_gossip)
 {
-    struct uv_gossip *g = gossip_of(loop, secret, events, metrics);
+    struct uv_gossip *g = gossip_of(loop, keys, self, events, metrics);
     if (!g)
         return -ENOMEM;
     int error = init_handles(g);
@@ -304,18 +306,25 @@ static int open_once(uv_loop_t *loop, struct endpoint *bind, const struct secret
     return 0;
 }
 
-int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
-                   const struct uv_gossip_events *events, struct metrics *metrics,
-                   struct uv_gossip **ret_gossip, struct err *err)
+int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
+                   const struct identity *self, const struct uv_gossip_events *events,
+                   struct metrics *metrics, struct uv_gossip **ret_gossip,
+                   struct err *err)
 {
     int error = -EADDRINUSE;
     int tries = bind->port == 0 ? PORT_TRIES : 1; /* a free port may be taken for UDP */
     for (int i = 0; i < tries && error == -EADDRINUSE; i++)
-        error = open_once(loop, bind, secret, events, metrics, ret_gossip);
+        error = open_once(loop, bind, keys, self, events, metrics, ret_gossip);
     if (error == 0)
         return 0;
     char text[ADDRESS_TEXT_MAX];
     return err_set(err, error, "bind %s: %s", endpoint_text(bind, text), err_text(error));
+}
+
+void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys)
+{
+    g->keys = *keys;
+    sealer_set_keys(g->sealer, keys);
 }
 
 void uv_gossip_close(struct uv_gossip *g)

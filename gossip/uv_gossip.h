@@ -17,8 +17,9 @@ struct uv_gossip_stream;
 struct uv_gossip_events {
     void (*datagram)(void *ctx, struct endpoint from, struct bytes plain);
     void (*refused)(void *ctx, struct endpoint to);
-    /* Accepted, or our connect is through. */
-    void (*stream_opened)(void *ctx, uint32_t stream);
+    /* Accepted, or our connect is through; `peer` is who the handshake proved it to be.
+     */
+    void (*stream_opened)(void *ctx, uint32_t stream, struct node_id peer);
     void (*stream_frame)(void *ctx, uint32_t stream, struct bytes frame);
     /* Also when a connect failed; the last word. */
     void (*stream_closed)(void *ctx, uint32_t stream);
@@ -29,10 +30,14 @@ struct uv_gossip_events {
     void *ctx;
 };
 
-/* `bind` gets its port filled in when it was 0. */
-int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct secret *secret,
-                   const struct uv_gossip_events *events, struct metrics *metrics,
-                   struct uv_gossip **ret_gossip, struct err *err);
+/* `bind` gets its port filled in when it was 0.  Keys and identity are copied. */
+int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
+                   const struct identity *self, const struct uv_gossip_events *events,
+                   struct metrics *metrics, struct uv_gossip **ret_gossip,
+                   struct err *err);
+/* For what is sealed and opened from now on; open streams keep the keys they agreed on.
+ */
+void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys);
 /* Frees itself in the last close callback, so the loop runs until then.  No event comes
  * after this call; only the pipes of API streams are still told that they are closed. */
 void uv_gossip_close(struct uv_gossip *g);

@@ -22,7 +22,8 @@ struct uv_gossip {
     unsigned n_handles; /* open ones, streams included; the last close frees */
     bool is_closing;
     bool heard_since_wake; /* a datagram came out of this wake-up of the UDP socket */
-    struct secret secret;
+    struct keyring keys;
+    struct identity self;
     struct sealer *sealer;
     struct uv_gossip_events events;
     struct metrics *metrics;

@@ -231,7 +231,7 @@ static void stream_opened(struct uv_gossip_stream *s)
         g->metrics->streams_in++;
     }
     if (s->purpose == STREAM_GOSSIP) {
-        g->events.stream_opened(g->events.ctx, s->id);
+        g->events.stream_opened(g->events.ctx, s->id, sealed_stream_peer(s->seal));
     } else if (!s->is_accepted) {
         s->pipe.opened(s->pipe.ctx);
     } else {
@@ -244,7 +244,7 @@ static void stream_opened(struct uv_gossip_stream *s)
 static void stream_failed(struct uv_gossip_stream *s, int error)
 {
     struct metrics *metrics = s->gossip->metrics;
-    if (error == ERR_FORGED)
+    if (error == ERR_FORGED || error == ERR_EPOCH || error == ERR_DENIED)
         metrics->drop_forged++;
     else if (error != -ENOMEM)
         metrics->drop_malformed++;
@@ -328,7 +328,7 @@ static struct uv_gossip_stream *stream_new(struct uv_gossip *g, bool is_accepted
     struct uv_gossip_stream *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->seal = sealed_stream_new(&g->secret, !is_accepted, purpose);
+    s->seal = sealed_stream_new(&g->keys, &g->self, !is_accepted, purpose);
     if (!s->seal || uv_tcp_init(g->loop, &s->tcp) < 0) {
         sealed_stream_free(s->seal);
         free(s);

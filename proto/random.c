@@ -1,8 +1,6 @@
 /* The random device: new secrets, identities, seeds.  Only hosts and the CLI call these,
  * for what decides gets its chance handed in. */
-#include "proto/seal.h"
-
-#include <string.h>
+#include "proto/secret.h"
 
 #include <sodium.h>
 
@@ -28,9 +26,6 @@ void secret_new(struct secret *ret_secret)
 
 void identity_new(struct identity *ret_identity)
 {
-    uint8_t hash[32];
     crypto_sign_keypair(ret_identity->public_key, ret_identity->secret_key);
-    crypto_generichash(hash, sizeof(hash), ret_identity->public_key,
-                       sizeof(ret_identity->public_key), NULL, 0);
-    memcpy(ret_identity->id.at, hash, sizeof(ret_identity->id.at));
+    ret_identity->id = identity_id(ret_identity->public_key);
 }

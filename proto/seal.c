@@ -6,6 +6,7 @@
  */
 #include "proto/seal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "proto/replay.h"
 #include "proto/secret.h"
 
-enum { SEAL_VERSION = 1, KEY_EPOCH = 1, NONCE_LEN = 24, HEAD_LEN = 2 };
+enum { SEAL_VERSION = 1, NONCE_LEN = 24, HEAD_LEN = 2 };
 
 _Static_assert(NONCE_LEN == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "XChaCha20");
 _Static_assert(SEAL_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "Poly1305");
@@ -23,23 +24,50 @@ _Static_assert(SUBKEY_LEN == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "XChaC
 _Static_assert(SEAL_HEADER == HEAD_LEN + NONCE_LEN, "version, epoch, nonce");
 _Static_assert(NONCE_LEN == SESSION_LEN + 8, "session and counter");
 
-struct sealer {
+struct seal_key {
+    uint8_t epoch;
     uint8_t key[SUBKEY_LEN];
+};
+
+struct sealer {
+    struct seal_key keys[KEYRING_MAX]; /* the first seals */
+    size_t n_keys;
     uint8_t session[SESSION_LEN];
     uint64_t counter; /* of the last datagram sealed */
     struct replay_table replays;
 };
 
-struct sealer *sealer_new(const struct secret *secret,
+void sealer_set_keys(struct sealer *s, const struct keyring *keys)
+{
+    assert(keys->n > 0);
+    assert(keys->n <= KEYRING_MAX);
+    sodium_memzero(s->keys, sizeof(s->keys));
+    for (size_t i = 0; i < keys->n; i++) {
+        s->keys[i].epoch = secret_epoch(&keys->secrets[i]);
+        secret_subkey(&keys->secrets[i], SECRET_DATAGRAMS, s->keys[i].key);
+    }
+    s->n_keys = keys->n;
+}
+
+static const uint8_t *key_of(const struct sealer *s, uint8_t epoch)
+{
+    for (size_t i = 0; i < s->n_keys; i++)
+        if (s->keys[i].epoch == epoch)
+            return s->keys[i].key;
+    return NULL;
+}
+
+struct sealer *sealer_new(const struct keyring *keys,
                           const uint8_t session[static SESSION_LEN])
 {
     struct sealer *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     uint64_t hash_seed;
-    secret_subkey(secret, SECRET_DATAGRAMS, s->key);
+    sealer_set_keys(s, keys);
     memcpy(s->session, session, SESSION_LEN);
-    memcpy(&hash_seed, s->key, sizeof(hash_seed)); /* buckets never show on the wire */
+    memcpy(&hash_seed, s->keys[0].key,
+           sizeof(hash_seed)); /* buckets never show on the wire */
     replay_init(&s->replays, hash_seed);
     return s;
 }
@@ -59,12 +87,12 @@ int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap)
         return ERR_BOUND;
     struct writer w = writer_of(out, cap);
     writer_u8(&w, SEAL_VERSION);
-    writer_u8(&w, KEY_EPOCH);
+    writer_u8(&w, s->keys[0].epoch);
     writer_put(&w, s->session, SESSION_LEN);
     writer_u64(&w, ++s->counter);
     crypto_aead_xchacha20poly1305_ietf_encrypt(out + SEAL_HEADER, NULL, plain.at,
                                                plain.len, out, HEAD_LEN, NULL,
-                                               out + HEAD_LEN, s->key);
+                                               out + HEAD_LEN, s->keys[0].key);
     return (int)(plain.len + SEAL_OVERHEAD);
 }
 
@@ -80,14 +108,14 @@ int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out
         return ERR_TRUNCATED;
     if (version != SEAL_VERSION)
         return ERR_FORGED;
-    if (epoch != KEY_EPOCH)
+    const uint8_t *key = key_of(s, epoch);
+    if (!key)
         return ERR_EPOCH;
     size_t plain_len = sealed.len - SEAL_TAG;
     if (cap < plain_len || plain_len > INT32_MAX)
         return ERR_BOUND;
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.at, sealed.len,
-                                                   in.at, HEAD_LEN, nonce.at,
-                                                   s->key) != 0)
+                                                   in.at, HEAD_LEN, nonce.at, key) != 0)
         return ERR_FORGED;
     if (memcmp(nonce.at, s->session, SESSION_LEN) == 0)
         return ERR_REPLAYED;

@@ -35,7 +35,21 @@ int seal_init(void); /* once per process, before anything else here; ERR_DENIED 
 void secret_new(struct secret *ret_secret);
 /* As `stratos secret new` prints it: 44 characters of base64 and a NUL. */
 void secret_text(const struct secret *secret, char out[static 45]);
+/* The byte, never 0, by which what was sealed says with which secret.  It is derived from
+ * the secret, so that no count has to be kept beside it; who makes a new one to follow an
+ * old one takes one whose byte differs. */
+uint8_t secret_epoch(const struct secret *secret);
 int secret_parse(const char *text, size_t len, struct secret *ret_secret); /* white space around is fine */
+
+/* The secrets a node has: the first seals, any opens.  Two while the secret is changed. */
+enum { KEYRING_MAX = 2 };
+struct keyring {
+    struct secret secrets[KEYRING_MAX];
+    size_t n;
+};
+struct keyring keyring_of(const struct secret *secret);
+const struct secret *keyring_find(const struct keyring *keys, uint8_t epoch); /* NULL */
+
 void identity_new(struct identity *ret_identity);
 void random_bytes(void *out, size_t len); /* for hosts: seeds, sessions */
 struct spec_hash spec_hash_of(struct bytes body); /* BLAKE2b-256 */
@@ -46,8 +60,11 @@ enum { SEAL_SESSIONS = 16384, SEAL_WINDOW = 64 }; /* remembered senders; counter
 
 struct sealer; /* keys, own session and counter, replay windows */
 
-/* NULL when out of memory. */
-struct sealer *sealer_new(const struct secret *secret, const uint8_t session[static SESSION_LEN]);
+/* NULL when out of memory.  The keys are copied. */
+struct sealer *sealer_new(const struct keyring *keys, const uint8_t session[static SESSION_LEN]);
+/* From now on seal with the first of these, and open what any of them opens.  Session, counter
+ * and windows stay. */
+void sealer_set_keys(struct sealer *s, const struct keyring *keys);
 void sealer_free(struct sealer *s);
 /* Seal `plain` into `out` (cap >= plain.len + SEAL_OVERHEAD).  Returns the sealed length. */
 int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap);
@@ -57,16 +74,18 @@ int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out
 
 /* ---- streams ---- */
 
-/* A sealed byte stream as a pure machine: bytes of the socket in, frames out, and back.  Both
- * sides prove the secret (crypto_kx keys bound to it), then talk in secretstream frames:
- * u32 length, ciphertext.  The hello carries a purpose byte; an oversized, forged or truncated
- * frame ends the stream.  The Noise handshake will take the place of the hello alone. */
+/* A sealed byte stream as a pure machine: bytes of the socket in, frames out, and back.  A Noise
+ * handshake (hello.h) proves the secret and who both ends are; then come frames: u32 length,
+ * ChaCha20-Poly1305 ciphertext, with a new key every so often.  The hello carries a purpose byte;
+ * an oversized, forged or truncated frame ends the stream. */
 enum stream_purpose { STREAM_GOSSIP = 1, STREAM_API = 2 };
 
 struct sealed_stream;
 
-struct sealed_stream *sealed_stream_new(const struct secret *secret, bool is_initiator,
-                                        enum stream_purpose purpose); /* purpose: initiator's */
+/* Keys and identity are copied.  `self` NULL: a guest, which only nodes' API streams take; a
+ * responder is never one.  purpose: the initiator's. */
+struct sealed_stream *sealed_stream_new(const struct keyring *keys, const struct identity *self,
+                                        bool is_initiator, enum stream_purpose purpose);
 void sealed_stream_free(struct sealed_stream *s);
 /* Hand in what the socket gave; `*used` is how much was taken (all, unless a frame came out).
  * Returns 1 with *ret_frame set (valid until the next call) for a complete frame, 0 when more
@@ -76,9 +95,11 @@ int sealed_stream_feed(struct sealed_stream *s, struct bytes in, size_t *used, s
 struct bytes sealed_stream_pending(struct sealed_stream *s);
 bool sealed_stream_is_open(const struct sealed_stream *s); /* handshake done: frames may be sent */
 enum stream_purpose sealed_stream_purpose(const struct sealed_stream *s);
+/* From open on: the node at the other end, as its key proves; zero for a guest. */
+struct node_id sealed_stream_peer(const struct sealed_stream *s);
 /* Seal one frame of at most FRAME_MAX bytes into `out`; returns its length on the wire
  * (frame.len + STREAM_OVERHEAD). */
-enum { STREAM_OVERHEAD = 4 + 17 };
+enum { STREAM_OVERHEAD = 4 + 16 };
 int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out, size_t cap);
 
 #endif

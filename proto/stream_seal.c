@@ -2,17 +2,20 @@
  * opening is hello.c's; this is what surrounds it: collecting bytes until a message is
  * whole, and the frames after it.
  *
- *     initiator:  WANT_HELLO_2 ------------------> OPEN
- *     responder:  WANT_HELLO_1 --> WANT_HEADER --> WANT_CONFIRM --> OPEN
+ *     initiator:  WANT_HELLO_2 -------------------> OPEN
+ *     responder:  WANT_HELLO_1 --> WANT_HELLO_3 --> OPEN
  *     any of them --> BROKEN, on the first byte that is wrong
  *
- *     frame:  u32 length of the ciphertext | secretstream ciphertext (plain + 17)
+ *     frame:  u32 length of the ciphertext | ciphertext (plain + 16)
  *
- * Secretstream numbers the frames, so a lost, repeated or swapped one does not open.  A
- * stream that ends between two frames looks like a closed one: protocols on top say when
- * they are done. */
+ * A frame is a Noise transport message but for its size, which Noise keeps to 65535 bytes
+ * so that a length has 16 bits.  Nonces number the frames, so a lost, repeated or swapped
+ * one does not open.  Each direction takes a new key after REKEY_FRAMES or REKEY_BYTES,
+ * which both sides count.  A stream that ends between two frames looks like a closed one:
+ * protocols on top say when they are done. */
 #include "proto/seal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,28 +25,39 @@
 #include "core/bounds.h"
 #include "proto/hello.h"
 
-enum stream_state { WANT_HELLO_1, WANT_HELLO_2, WANT_HEADER, WANT_CONFIRM, OPEN, BROKEN };
+enum stream_state { WANT_HELLO_1, WANT_HELLO_2, WANT_HELLO_3, OPEN, BROKEN };
 
 enum {
     PREFIX_LEN = 4,
-    CIPHER_EXTRA = crypto_secretstream_xchacha20poly1305_ABYTES,
+    CIPHER_EXTRA = NOISE_TAG_LEN,
     MESSAGE_MAX = PREFIX_LEN + FRAME_MAX + CIPHER_EXTRA,
     BUF_MIN = 512,        /* any hello, most gossip frames */
     BUF_KEEP = 64 * 1024, /* a larger buffer is given back after its frame */
     PENDING_MAX = HELLO_2_LEN,
+    REKEY_FRAMES = 1 << 16,
+    REKEY_BYTES = 64 << 20, /* of ciphertext */
 };
 
-_Static_assert(STREAM_OVERHEAD == PREFIX_LEN + CIPHER_EXTRA,
-               "prefix, tag byte, authenticator");
-_Static_assert(HELLO_HEADER_LEN + STREAM_OVERHEAD <= PENDING_MAX, "message 3 fits");
+_Static_assert(STREAM_OVERHEAD == PREFIX_LEN + CIPHER_EXTRA, "prefix and authenticator");
+_Static_assert(HELLO_1_LEN <= (int)PENDING_MAX, "message 1 fits");
+_Static_assert(HELLO_3_LEN <= (int)PENDING_MAX, "message 3 fits");
+
+/* What frames of one direction are sealed with, and what was since its key is in use. */
+struct direction {
+    struct noise_cipher cipher;
+    uint32_t n_frames;
+    size_t n_bytes;
+};
 
 struct sealed_stream {
     enum stream_state state;
     enum stream_purpose purpose;
     int error;            /* of BROKEN */
-    struct secret secret; /* wiped once the stream is open */
-    struct hello hello;   /* likewise */
-    crypto_secretstream_xchacha20poly1305_state push, pull;
+    struct keyring keys;  /* these three are wiped once the stream is open */
+    struct identity self; /* a responder's */
+    struct hello hello;
+    struct node_id peer;
+    struct direction out, in;
     uint8_t *buf; /* the message that is arriving; malloc'ed */
     size_t len, cap;
     bool is_delivered; /* buf holds the frame last returned */
@@ -51,21 +65,27 @@ struct sealed_stream {
     size_t n_pending;
 };
 
-struct sealed_stream *sealed_stream_new(const struct secret *secret, bool is_initiator,
+struct sealed_stream *sealed_stream_new(const struct keyring *keys,
+                                        const struct identity *self, bool is_initiator,
                                         enum stream_purpose purpose)
 {
+    assert(keys->n > 0);
+    assert(self || is_initiator);
     struct sealed_stream *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->secret = *secret;
-    s->state = is_initiator ? WANT_HELLO_2 : WANT_HELLO_1;
     if (is_initiator) {
         uint8_t chance[HELLO_CHANCE_LEN];
         random_bytes(chance, sizeof(chance));
+        s->state = WANT_HELLO_2;
         s->purpose = purpose;
-        hello_begin(&s->hello, secret, purpose, chance, s->pending);
+        hello_begin(&s->hello, &keys->secrets[0], self, purpose, chance, s->pending);
         s->n_pending = HELLO_1_LEN;
         sodium_memzero(chance, sizeof(chance));
+    } else {
+        s->state = WANT_HELLO_1;
+        s->keys = *keys;
+        s->self = *self;
     }
     return s;
 }
@@ -89,6 +109,11 @@ enum stream_purpose sealed_stream_purpose(const struct sealed_stream *s)
     return s->purpose;
 }
 
+struct node_id sealed_stream_peer(const struct sealed_stream *s)
+{
+    return s->peer;
+}
+
 struct bytes sealed_stream_pending(struct sealed_stream *s)
 {
     struct bytes out = {s->pending, s->n_pending};
@@ -98,13 +123,16 @@ struct bytes sealed_stream_pending(struct sealed_stream *s)
 
 /* ---- sealing and opening one frame ---- */
 
-static size_t seal_frame(struct sealed_stream *s, struct bytes frame, uint8_t *out)
+/* A frame of `len` bytes of ciphertext has passed. */
+static void count_frame(struct direction *d, size_t len)
 {
-    struct writer w = writer_of(out, PREFIX_LEN);
-    writer_u32(&w, (uint32_t)(frame.len + CIPHER_EXTRA));
-    crypto_secretstream_xchacha20poly1305_push(&s->push, out + PREFIX_LEN, NULL, frame.at,
-                                               frame.len, NULL, 0, 0);
-    return frame.len + STREAM_OVERHEAD;
+    d->n_frames++;
+    d->n_bytes += len;
+    if (d->n_frames < REKEY_FRAMES && d->n_bytes < REKEY_BYTES)
+        return;
+    noise_cipher_rekey(&d->cipher);
+    d->n_frames = 0;
+    d->n_bytes = 0;
 }
 
 int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out,
@@ -114,86 +142,72 @@ int sealed_stream_seal(struct sealed_stream *s, struct bytes frame, uint8_t *out
         return ERR_NOT_READY;
     if (frame.len > FRAME_MAX || cap < frame.len + STREAM_OVERHEAD)
         return ERR_BOUND;
-    return (int)seal_frame(s, frame, out);
+    struct writer w = writer_of(out, PREFIX_LEN);
+    writer_u32(&w, (uint32_t)(frame.len + CIPHER_EXTRA));
+    int len =
+        noise_cipher_seal(&s->out.cipher, (struct bytes){0}, frame, out + PREFIX_LEN);
+    if (len < 0)
+        return len;
+    count_frame(&s->out, (size_t)len);
+    return PREFIX_LEN + len;
 }
 
 /* Open the whole message in buf where it lies: the plain bytes take the ciphertext's
  * place. */
 static int open_frame(struct sealed_stream *s, struct bytes *ret_frame)
 {
-    uint8_t *sealed = s->buf + PREFIX_LEN;
-    unsigned char tag = 0;
-    unsigned long long len = 0;
-    if (crypto_secretstream_xchacha20poly1305_pull(
-            &s->pull, sealed + 1, &len, &tag, sealed, s->len - PREFIX_LEN, NULL, 0) != 0)
-        return ERR_FORGED;
-    if (tag != 0)
-        return ERR_MALFORMED;
-    *ret_frame = (struct bytes){sealed + 1, (size_t)len};
+    struct bytes sealed = {s->buf + PREFIX_LEN, s->len - PREFIX_LEN};
+    int len =
+        noise_cipher_open(&s->in.cipher, (struct bytes){0}, sealed, s->buf + PREFIX_LEN);
+    if (len < 0)
+        return len;
+    count_frame(&s->in, sealed.len);
+    *ret_frame = (struct bytes){sealed.at, (size_t)len};
     return 0;
 }
 
 /* ---- the opening ---- */
 
-static void make_header(void *ctx, const uint8_t *key, uint8_t *header)
-{
-    struct sealed_stream *s = ctx;
-    crypto_secretstream_xchacha20poly1305_init_push(&s->push, header, key);
-}
-
 static void be_open(struct sealed_stream *s)
 {
+    noise_split(&s->hello.noise, &s->out.cipher, &s->in.cipher);
+    s->peer = s->hello.peer;
+    s->purpose = s->hello.purpose;
     hello_wipe(&s->hello);
-    sodium_memzero(&s->secret, sizeof(s->secret));
+    sodium_memzero(&s->keys, sizeof(s->keys));
+    sodium_memzero(&s->self, sizeof(s->self));
     s->state = OPEN;
 }
 
 static int take_hello_1(struct sealed_stream *s)
 {
-    int error = hello_check(&s->hello, &s->secret, s->buf, &s->purpose);
+    int error = hello_check(&s->hello, &s->keys, s->buf);
     if (error == 0) {
         uint8_t chance[HELLO_CHANCE_LEN];
         random_bytes(chance, sizeof(chance));
-        error = hello_answer(&s->hello, chance, make_header, s, s->pending);
+        error = hello_answer(&s->hello, &s->keys, &s->self, chance, s->pending);
         sodium_memzero(chance, sizeof(chance));
     }
     if (error < 0)
         hello_refuse(s->pending);
     s->n_pending = HELLO_2_LEN;
-    s->state = WANT_HEADER;
+    s->state = WANT_HELLO_3;
     return error;
 }
 
 static int take_hello_2(struct sealed_stream *s)
 {
-    int error = hello_finish(&s->hello, s->buf);
+    int error = hello_finish(&s->hello, s->buf, s->pending);
     if (error < 0)
         return error;
-    if (crypto_secretstream_xchacha20poly1305_init_pull(
-            &s->pull, s->hello.responder_header, s->hello.responder_key) != 0)
-        return ERR_FORGED;
-    make_header(s, s->hello.initiator_key, s->pending);
-    s->n_pending = HELLO_HEADER_LEN +
-                   seal_frame(s, (struct bytes){0}, s->pending + HELLO_HEADER_LEN);
+    s->n_pending = HELLO_3_LEN;
     be_open(s);
     return 0;
 }
 
-static int take_header(struct sealed_stream *s)
+static int take_hello_3(struct sealed_stream *s)
 {
-    s->state = WANT_CONFIRM;
-    return crypto_secretstream_xchacha20poly1305_init_pull(&s->pull, s->buf,
-                                                           s->hello.initiator_key) == 0
-               ? 0
-               : ERR_FORGED;
-}
-
-static int take_confirm(struct sealed_stream *s)
-{
-    struct bytes frame;
-    int error = open_frame(s, &frame);
-    if (error == 0 && frame.len != 0)
-        error = ERR_MALFORMED;
+    int error = hello_confirm(&s->hello, s->buf);
     if (error == 0)
         be_open(s);
     return error;
@@ -211,9 +225,8 @@ static int message_len(const struct sealed_stream *s)
         if (!hello_is_possible((struct bytes){s->buf, s->len}))
             return ERR_FORGED;
         return s->state == WANT_HELLO_1 ? HELLO_1_LEN : HELLO_2_LEN;
-    case WANT_HEADER:
-        return HELLO_HEADER_LEN;
-    case WANT_CONFIRM:
+    case WANT_HELLO_3:
+        return HELLO_3_LEN;
     case OPEN:
         break;
     case BROKEN:
@@ -223,8 +236,7 @@ static int message_len(const struct sealed_stream *s)
         return PREFIX_LEN;
     struct reader r = reader_of((struct bytes){s->buf, PREFIX_LEN});
     uint32_t len = reader_u32(&r);
-    uint32_t len_max = s->state == OPEN ? FRAME_MAX + CIPHER_EXTRA : CIPHER_EXTRA;
-    if (len < CIPHER_EXTRA || len > len_max)
+    if (len < CIPHER_EXTRA || len > FRAME_MAX + CIPHER_EXTRA)
         return ERR_MALFORMED;
     return (int)(PREFIX_LEN + len);
 }
@@ -269,11 +281,8 @@ static int take_message(struct sealed_stream *s, struct bytes *ret_frame)
     case WANT_HELLO_2:
         error = take_hello_2(s);
         break;
-    case WANT_HEADER:
-        error = take_header(s);
-        break;
-    case WANT_CONFIRM:
-        error = take_confirm(s);
+    case WANT_HELLO_3:
+        error = take_hello_3(s);
         break;
     case OPEN:
         error = open_frame(s, ret_frame);

@@ -116,7 +116,7 @@ static void deliver(struct hosts *all, const struct host_message *m)
     if (m->kind == DATAGRAM)
         node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
     else if (m->kind == OPENED)
-        node_stream_opened(h->node, hosts_now(all), m->stream, &h->fx);
+        node_stream_opened(h->node, hosts_now(all), m->stream, (struct node_id){0}, &h->fx);
     else if (m->kind == FRAME)
         node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
     else

@@ -44,7 +44,10 @@ static void answer(struct sealed_stream *s, int fd)
 
 static void serve(int fd, const struct secret *secret)
 {
-    struct sealed_stream *s = sealed_stream_new(secret, false, STREAM_API);
+    struct keyring keys = keyring_of(secret);
+    struct identity self;
+    identity_new(&self);
+    struct sealed_stream *s = sealed_stream_new(&keys, &self, false, STREAM_API);
     uint8_t in[4096];
     for (;;) {
         ssize_t n = recv(fd, in, sizeof(in), 0);

@@ -36,7 +36,7 @@ static void perform(struct machine *m)
     gossip_effects_clear(&m->fx);
     if (opened) {
         m->own_stream = opened;
-        gossip_stream_opened(m->gossip, m->now_ms, opened, &m->fx);
+        gossip_stream_opened(m->gossip, m->now_ms, opened, (struct node_id){0}, &m->fx);
         gossip_effects_clear(&m->fx);
     }
 }
@@ -50,7 +50,7 @@ static void step(struct machine *m, enum event event, struct bytes in)
         (void)gossip_receive(m->gossip, m->now_ms, m->now_ms, from, in, &m->fx);
         break;
     case EVENT_FRAME:
-        gossip_stream_opened(m->gossip, m->now_ms, incoming, &m->fx);
+        gossip_stream_opened(m->gossip, m->now_ms, incoming, (struct node_id){0}, &m->fx);
         (void)gossip_stream_frame(m->gossip, m->now_ms, m->now_ms, incoming, in, &m->fx);
         break;
     case EVENT_OWN_FRAME:

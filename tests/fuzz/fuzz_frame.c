@@ -22,8 +22,12 @@ static void pass(struct sealed_stream *from, struct sealed_stream *to)
  * reads. */
 static void fuzz_frames(struct bytes in)
 {
-    struct sealed_stream *a = sealed_stream_new(&secret, true, STREAM_GOSSIP);
-    struct sealed_stream *b = sealed_stream_new(&secret, false, STREAM_GOSSIP);
+    static struct identity self;
+    struct keyring keys = keyring_of(&secret);
+    if (node_id_is_zero(self.id))
+        identity_new(&self);
+    struct sealed_stream *a = sealed_stream_new(&keys, NULL, true, STREAM_API);
+    struct sealed_stream *b = sealed_stream_new(&keys, &self, false, STREAM_API);
     uint8_t *wire = malloc(in.len + STREAM_OVERHEAD);
     if (!a || !b || !wire)
         goto out;

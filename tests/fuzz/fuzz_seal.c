@@ -14,7 +14,8 @@ static void fuzz_datagram(struct bytes in)
 {
     static const uint8_t session[SESSION_LEN] = "fuzz";
     uint8_t out[DATAGRAM_MAX];
-    struct sealer *s = sealer_new(&secret, session);
+    struct keyring keys = keyring_of(&secret);
+    struct sealer *s = sealer_new(&keys, session);
     if (s)
         (void)sealer_open(s, 0, in, out, sizeof(out));
     sealer_free(s);
@@ -28,7 +29,12 @@ static void fuzz_secret(struct bytes in)
 
 static void fuzz_stream(bool is_initiator, struct bytes in)
 {
-    struct sealed_stream *s = sealed_stream_new(&secret, is_initiator, STREAM_GOSSIP);
+    static struct identity self;
+    struct keyring keys = keyring_of(&secret);
+    if (node_id_is_zero(self.id))
+        identity_new(&self);
+    struct sealed_stream *s =
+        sealed_stream_new(&keys, &self, is_initiator, STREAM_GOSSIP);
     int result = s ? 0 : -1;
     while (result >= 0 && in.len > 0) {
         struct bytes frame;

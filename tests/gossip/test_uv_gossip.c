@@ -24,7 +24,9 @@ struct peer {
     char datagram[64];
     size_t datagram_len, frame_len;
     struct endpoint from, refused;
-    uint32_t stream; /* last one opened */
+    uint32_t stream;       /* last one opened */
+    struct node_id proven; /* who is at its other end */
+    struct identity self;
     struct uv_gossip_stream *api;
     size_t api_bytes;
     uint32_t api_hash;
@@ -48,9 +50,10 @@ static void on_refused(void *ctx, struct endpoint to)
     p->refused = to;
 }
 
-static void on_opened(void *ctx, uint32_t stream)
+static void on_opened(void *ctx, uint32_t stream, struct node_id peer)
 {
     struct peer *p = ctx;
+    p->proven = peer;
     p->n_opened++;
     p->stream = stream;
 }
@@ -118,7 +121,9 @@ static int try_peer(uv_loop_t *loop, struct peer *p, const struct secret *with,
                                       on_stream_closed, on_api,     p};
     cr_assert_eq(seal_init(), 0);
     cr_assert_eq(endpoint_parse(at, 0, &p->at), 0);
-    return uv_gossip_open(loop, &p->at, with, &events, &p->metrics, &p->g, err);
+    struct keyring keys = keyring_of(with);
+    identity_new(&p->self);
+    return uv_gossip_open(loop, &p->at, &keys, &p->self, &events, &p->metrics, &p->g, err);
 }
 
 static void open_peer(uv_loop_t *loop, struct peer *p, const struct secret *with)
@@ -260,7 +265,8 @@ Test(uv_gossip, counts_and_drops_what_is_forged_replayed_or_malformed)
     uv_gossip_send(stranger.g, a.at, bytes_of_text("let me in"));
     send_raw(a.at, "short", 5, 3);
     send_raw(a.at, sealed, sizeof(sealed), 1);
-    struct sealer *s = sealer_new(&secret, session);
+    struct keyring keys = keyring_of(&secret);
+    struct sealer *s = sealer_new(&keys, session);
     int len = sealer_seal(s, bytes_of_text("once"), sealed, sizeof(sealed));
     send_raw(a.at, sealed, (size_t)len, 3);
     sealer_free(s);
@@ -324,11 +330,12 @@ Test(uv_gossip, says_why_it_cannot_bind)
     uv_loop_t loop;
     struct peer a = {0}, b = {0};
     struct uv_gossip_events events = {0};
+    struct keyring keys = keyring_of(&secret);
     struct err err = {0};
     uv_loop_init(&loop);
     open_peer(&loop, &a, &secret);
     b.at = a.at;
-    int error = uv_gossip_open(&loop, &b.at, &secret, &events, &b.metrics, &b.g, &err);
+    int error = uv_gossip_open(&loop, &b.at, &keys, &a.self, &events, &b.metrics, &b.g, &err);
     cr_expect_eq(error, UV_EADDRINUSE);
     cr_expect_not_null(strstr(err.text, "bind 127.0.0.1:"), "%s", err.text);
     cr_expect_null(b.g);
@@ -349,6 +356,8 @@ Test(uv_gossip, carries_stream_frames_both_ways)
     uv_gossip_stream_send(a.g, 17, bytes_of_text("too early, dropped"));
     run_until(&loop, &a.n_opened, 1);
     run_until(&loop, &b.n_opened, 1);
+    cr_expect(node_id_equal(a.proven, b.self.id));
+    cr_expect(node_id_equal(b.proven, a.self.id));
     cr_expect_eq(a.stream, 17);
     cr_expect_eq(b.stream >> 31, 1);
     uv_gossip_stream_send(a.g, 17, bytes_of_text("hello"));
@@ -399,6 +408,28 @@ Test(uv_gossip, refuses_a_stream_of_another_secret_on_both_sides)
     cr_expect_eq(a.metrics.streams_refused, 1);
     cr_expect_eq(stranger.metrics.drop_forged, 1);
     close_all(&loop, &a, &stranger);
+}
+
+/* A change of the secret while both talk: what is open stays open. */
+Test(uv_gossip, changes_its_keys_without_losing_a_stream)
+{
+    uv_loop_t loop;
+    struct peer a = {0}, b = {0};
+    struct keyring both = {{secret, other_secret}, 2}, new = keyring_of(&other_secret);
+    uv_loop_init(&loop);
+    open_peer(&loop, &a, &secret);
+    open_peer(&loop, &b, &secret);
+    uv_gossip_stream_connect(a.g, 1, b.at);
+    run_until(&loop, &a.n_opened, 1);
+    uv_gossip_set_keys(a.g, &new);
+    uv_gossip_set_keys(b.g, &both);
+    uv_gossip_send(a.g, b.at, bytes_of_text("sealed with the new one"));
+    uv_gossip_stream_send(a.g, 1, bytes_of_text("still here"));
+    uv_gossip_stream_connect(a.g, 2, b.at);
+    run_until(&loop, &b.n_datagrams, 1);
+    run_until(&loop, &b.n_frames, 1);
+    run_until(&loop, &b.n_opened, 2);
+    close_all(&loop, &a, &b);
 }
 
 Test(uv_gossip, drops_a_stream_whose_peer_does_not_read)

@@ -421,7 +421,8 @@ static void deliver(struct world *w, struct world_event *e)
                              in, &n->fx);
         break;
     case EVENT_OPENED:
-        gossip_stream_opened(n->gossip, w->now_ms, e->stream, &n->fx);
+        gossip_stream_opened(n->gossip, w->now_ms, e->stream, w->nodes[e->from].id,
+                             &n->fx);
         break;
     case EVENT_FRAME:
         (void)gossip_stream_frame(n->gossip, w->now_ms, unix_ms, e->stream, in, &n->fx);

@@ -15,7 +15,8 @@ static const uint8_t session_a[SESSION_LEN] = "session a......",
 static struct sealer *sealer(const uint8_t *session)
 {
     cr_assert_eq(seal_init(), 0);
-    struct sealer *s = sealer_new(&secret, session);
+    struct keyring keys = keyring_of(&secret);
+    struct sealer *s = sealer_new(&keys, session);
     cr_assert_not_null(s);
     return s;
 }
@@ -96,10 +97,10 @@ Test(sealer, makes_these_bytes)
     size_t len = seal(s, "hello", sealed);
     hex_encode(sealed, len, hex);
     cr_expect_str_eq(hex,
-                     "0101"
+                     "01c0"
                      "73657373696f6e20612e2e2e2e2e2e00"
                      "0000000000000001"
-                     "50b9b4fb39dd89905ba910c47357c76114819e261a",
+                     "50b9b4fb3916b4b7dca5ddfd4d9c0a709c1764105c",
                      "%s", hex);
     sealer_free(s);
 }
@@ -145,16 +146,63 @@ Test(sealer, refuses_another_secret_a_replay_and_its_own)
 {
     uint8_t sealed[DATAGRAM_MAX];
     struct secret other = {{9}};
+    struct keyring others = keyring_of(&other);
     struct sealer *a = sealer(session_a), *b = sealer(session_b);
-    struct sealer *stranger = sealer_new(&other, session_b);
+    struct sealer *stranger = sealer_new(&others, session_b);
     size_t len = seal(a, "once", sealed);
+    cr_expect_eq(open_sealed(stranger, sealed, len), ERR_EPOCH);
+    sealed[1] = secret_epoch(&other);
     cr_expect_eq(open_sealed(stranger, sealed, len), ERR_FORGED);
+    sealed[1] = secret_epoch(&secret);
     cr_expect_eq(open_sealed(b, sealed, len), 4);
     cr_expect_eq(open_sealed(b, sealed, len), ERR_REPLAYED);
     cr_expect_eq(open_sealed(a, sealed, len), ERR_REPLAYED);
     sealer_free(a);
     sealer_free(b);
     sealer_free(stranger);
+}
+
+/* Two nodes through a change of the secret, each a step behind the other. */
+Test(sealer, opens_what_any_of_its_keys_sealed)
+{
+    uint8_t sealed[DATAGRAM_MAX];
+    struct secret next = {{9}};
+    struct keyring old = keyring_of(&secret), both = {{secret, next}, 2},
+                   sending = {{next, secret}, 2}, new = keyring_of(&next);
+    const struct {
+        const struct keyring *from, *to;
+        int result;
+    } rows[] = {
+        {&old, &old, 4},          {&old, &both, 4},           {&both, &old, 4},
+        {&old, &sending, 4},      {&sending, &both, 4},       {&both, &sending, 4},
+        {&new, &sending, 4},      {&sending, &new, 4},        {&new, &new, 4},
+        {&both, &new, ERR_EPOCH}, {&sending, &old, ERR_EPOCH}};
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        sealer_set_keys(a, rows[i].from);
+        sealer_set_keys(b, rows[i].to);
+        size_t len = seal(a, "once", sealed);
+        cr_expect_eq(open_sealed(b, sealed, len), rows[i].result, "row %zu", i);
+        if (rows[i].result > 0)
+            cr_expect_eq(open_sealed(b, sealed, len), ERR_REPLAYED, "row %zu", i);
+    }
+    sealer_free(a);
+    sealer_free(b);
+}
+
+Test(secret, has_a_byte_that_names_it)
+{
+    struct secret two[2] = {{{1, 2, 3}}, {{1, 2, 4}}};
+    struct keyring keys = {{two[0], two[1]}, 2};
+    cr_expect_eq(secret_epoch(&two[0]), 71);
+    cr_expect_eq(secret_epoch(&two[1]), 54);
+    cr_expect_eq(keyring_find(&keys, 71), &keys.secrets[0]);
+    cr_expect_eq(keyring_find(&keys, 54), &keys.secrets[1]);
+    cr_expect_null(keyring_find(&keys, 0));
+    for (unsigned i = 0; i < 1000; i++) {
+        struct secret s = {{(uint8_t)i, (uint8_t)(i >> 8)}};
+        cr_expect_neq(secret_epoch(&s), 0);
+    }
 }
 
 Test(sealer, refuses_too_small_buffers)

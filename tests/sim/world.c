@@ -476,7 +476,7 @@ static void deliver(struct sim *s, const struct sim_event *e)
         node_refused(n->node, at, s->nodes[e->peer].endpoint, &n->fx);
         break;
     case EVENT_STREAM_OPENED:
-        node_stream_opened(n->node, at, e->stream, &n->fx);
+        node_stream_opened(n->node, at, e->stream, (struct node_id){0}, &n->fx);
         break;
     case EVENT_STREAM_FRAME:
         node_stream_frame(n->node, at, e->stream, payload, &n->fx);

@@ -1,0 +1,55 @@
+/* Streams whose other end is proven: what they take. */
+#include <criterion/criterion.h>
+
+#include "gossip/gossip.h"
+#include "proto/codec.h"
+#include "tests/gossip/world.h"
+
+/* The ping of one node as a frame; lives in the arena. */
+static struct bytes ping_of(const struct world_node *n, struct arena *arena)
+{
+    struct message m = {.kind = MESSAGE_PING,
+                        .sender = {.id = n->id,
+                                   .name = n->name,
+                                   .endpoint = n->endpoint,
+                                   .state = MEMBER_ALIVE},
+                        .sequence = 7};
+    struct bytes frame;
+    cr_assert_eq(message_encode(&m, arena, &frame), 0);
+    return frame;
+}
+
+static bool has_closed(const struct gossip_effects *fx, uint32_t stream)
+{
+    for (size_t i = 0; i < fx->n; i++)
+        if (fx->list[i].kind == GOSSIP_STREAM_CLOSE && fx->list[i].stream == stream)
+            return true;
+    return false;
+}
+
+Test(stream, takes_no_message_of_another_than_its_peer)
+{
+    static const int proven[] = {1, 2, -1};
+    struct world *w = world_new(3, 1, &gossip_profile_lan);
+    struct arena arena;
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 5000), UINT64_MAX);
+    arena_init(&arena, 0);
+    struct bytes frame = ping_of(&w->nodes[2], &arena);
+    for (size_t i = 0; i < sizeof(proven) / sizeof(*proven); i++) {
+        struct gossip *g = w->nodes[0].gossip;
+        struct gossip_effects *fx = &w->nodes[0].fx;
+        struct node_id peer = {0};
+        uint32_t stream = 1u << 31 | (uint32_t)(9000 + i);
+        if (proven[i] >= 0)
+            peer = w->nodes[proven[i]].id;
+        gossip_effects_clear(fx);
+        gossip_stream_opened(g, w->now_ms, stream, peer, fx);
+        int error = gossip_stream_frame(g, w->now_ms, w->unix_ms, stream, frame, fx);
+        cr_expect_eq(error, proven[i] == 1 ? ERR_INVALID : 0, "row %zu", i);
+        cr_expect_eq(has_closed(fx, stream), proven[i] == 1, "row %zu", i);
+        gossip_effects_clear(fx);
+    }
+    arena_fini(&arena);
+    world_free(w);
+}
