@@ -19,11 +19,10 @@ static const char seen_prefix[] = "seen/";
 
 /* ---- the store ---- */
 
-static void persist_slot(struct gossip *g, const struct slot *slot,
-                         const struct seen_number *before, struct gossip_effects *fx)
+static void persist_entry(struct gossip *g, const struct entry *e,
+                          const struct seen_number *before, struct gossip_effects *fx)
 {
     struct arena *a = &fx->arena;
-    const struct entry *e = &slot->entry;
     struct bytes key = arena_bytes(a, e->key);
     if (before->number)
         batch_add(&g->batch, fx, STORE_ORDER,
@@ -96,10 +95,8 @@ int entries_forget(struct gossip *g, uint64_t now_ms, const struct peer *peer,
                          (struct bytes){(const uint8_t *)number, (size_t)len}, NULL, fx);
 }
 
-static void drop_slot(struct gossip *g, const struct slot *slot,
-                      struct gossip_effects *fx)
+static void drop_entry(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
 {
-    const struct entry *e = &slot->entry;
     struct bytes key = arena_bytes(&fx->arena, e->key);
     batch_add(&g->batch, fx, STORE_TABLE, key, (struct bytes){0});
     batch_add(&g->batch, fx, STORE_ORDER,
@@ -122,12 +119,13 @@ bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
     (void)node_id_text(gone.id, text);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         int len = snprintf(prefix, sizeof(prefix), "%s/%s", kinds[i], text);
-        struct slot probe = {.entry.key = {(const uint8_t *)prefix, (size_t)len}};
-        struct skip_node *node = skip_at_least(&g->table.by_key, &probe);
-        while (node && bytes_start_with(((struct slot *)node->item)->entry.key,
-                                        probe.entry.key)) {
-            drop_slot(g, node->item, fx);
-            node = skip_at_least(&g->table.by_key, &probe);
+        struct bytes from = {(const uint8_t *)prefix, (size_t)len};
+        struct table_walk walk;
+        struct entry e;
+        table_from_key(&g->table, from, &walk);
+        while (table_next(&g->table, &walk, &e) && bytes_start_with(e.key, from)) {
+            drop_entry(g, &e, fx);
+            table_from_key(&g->table, from, &walk);
         }
     }
     char key[5 + sizeof(gone.id.at)] = "peer/";
@@ -203,7 +201,7 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     g->metrics->entries_merged++;
     if (e->kind == ENTRY_RECORD)
         hybrid_clock_hear(&g->clock, e->stamp, machine_unix_ms(g, now_ms));
-    persist_slot(g, table_slot(&g->table, e->key), &before, fx);
+    persist_entry(g, e, &before, fx);
     effect_table(fx, e->key);
     if (e->value.at)
         obey_forget(g, e->key, fx);
@@ -283,19 +281,20 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     int err = table_check(&e);
     if (err < 0)
         return err;
-    const struct slot *old = table_slot(&g->table, key);
-    bool is_gone = !value.at && (!old || !old->entry.value.at);
-    bool is_same =
-        old && old->entry.value.at && value.at && bytes_equal(value, old->entry.value);
+    struct entry old = {0};
+    bool is_known = table_find(&g->table, key, &old);
+    bool is_gone = !value.at && !old.value.at;
+    bool is_same = old.value.at && value.at && bytes_equal(value, old.value);
     if (is_gone || (is_same && e.kind == ENTRY_ROW)) {
         /* What was written in an earlier epoch, or by others, has no number to ask about. */
-        bool is_ours = old && machine_is_self(g, old->entry.writer) && old->entry.epoch == g->epoch;
+        bool is_ours =
+            is_known && machine_is_self(g, old.writer) && old.epoch == g->epoch;
         if (ret_number)
-            *ret_number = is_ours ? old->entry.number : 0;
+            *ret_number = is_ours ? old.number : 0;
         return 0;
     }
     if (e.kind == ENTRY_RECORD) {
-        e.generation = old ? old->entry.generation + 1 : 1;
+        e.generation = old.generation + 1;
         e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
     }
     struct seen_number before = {0};
@@ -305,7 +304,7 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     g->number = e.number;
     (void)seen_advance(&g->seen, e.writer, e.epoch, 0, e.number);
     g->batch.is_synced = true;
-    persist_slot(g, table_slot(&g->table, key), &before, fx);
+    persist_entry(g, &e, &before, fx);
     persist_number(g, fx);
     effect_table(fx, key);
     if (value.at)

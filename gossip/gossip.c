@@ -41,7 +41,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     };
     size_t name_len = strnlen(options->name, NAME_LEN_MAX);
     memcpy(self.name, options->name, name_len);
-    if (table_init(&g->table, rng_next(&g->rng)) < 0 ||
+    if (table_init(&g->table) < 0 ||
         members_add(&g->members, &self, true, &g->rng, &g->self) < 0) {
         gossip_free(g);
         return NULL;

@@ -1,5 +1,5 @@
-/* Packing entries.  Their keys and values stay in the table until the frame is encoded,
- * which is within the same step. */
+/* Packing entries.  Their keys are copied; their values stay in the table until the frame is
+ * encoded, which is within the same step. */
 #include "gossip/parcel.h"
 
 struct message_range *parcel_range(struct gossip *g, struct parcel *p,
@@ -25,8 +25,11 @@ bool parcel_entry(struct gossip *g, struct parcel *p, const struct entry *e)
     if (arena_grow(&g->scratch, (void **)&range->entries, range->n_entries,
                    &p->entries_cap, sizeof(*range->entries)) < 0)
         return false;
+    struct bytes key = arena_bytes(&g->scratch, e->key);
+    if (!key.at)
+        return false;
     range->entries[range->n_entries++] = (struct message_entry){
-        .key = e->key,
+        .key = key,
         .value = e->value,
         .number = e->number,
         .generation = e->generation,

@@ -27,13 +27,13 @@ static bool is_direct(const struct gossip *g)
 
 /* ---- cutting a range into messages ---- */
 
-static const struct entry *entry_in(const struct skip_node *node,
-                                    const struct push_range *range)
+/* The next entry of the range; false after its last. */
+static bool next_in(const struct gossip *g, struct table_walk *walk,
+                    const struct push_range *range, struct entry *ret_entry)
 {
-    const struct entry *e = node ? &((const struct slot *)node->item)->entry : NULL;
-    bool is_inside = e && node_id_equal(e->writer, range->writer) &&
-                     e->epoch == range->epoch && e->number <= range->through;
-    return is_inside ? e : NULL;
+    return table_next(&g->table, walk, ret_entry) &&
+           node_id_equal(ret_entry->writer, range->writer) &&
+           ret_entry->epoch == range->epoch && ret_entry->number <= range->through;
 }
 
 struct route {
@@ -61,15 +61,15 @@ static void send_parts(struct gossip *g, uint64_t now_ms, struct route where,
                        const struct push_range *range, size_t room,
                        struct gossip_effects *fx)
 {
-    struct skip_node *node =
-        table_from(&g->table, range->writer, range->epoch, range->after + 1);
+    struct table_walk walk;
+    struct entry e;
+    table_from(&g->table, range->writer, range->epoch, range->after + 1, &walk);
     struct message_range part = {
         .writer = range->writer, .epoch = range->epoch, .after = range->after};
     size_t left = room, cap = 0;
     part.entries = NULL;
-    for (const struct entry *e; (e = entry_in(node, range)) != NULL;
-         node = node->next[0]) {
-        size_t size = message_entry_size(e->key, e->value);
+    while (next_in(g, &walk, range, &e)) {
+        size_t size = message_entry_size(e.key, e.value);
         if (part.n_entries > 0 && size > left) {
             part.through = part.entries[part.n_entries - 1].number;
             send_part(g, now_ms, where, &part, fx);
@@ -81,12 +81,15 @@ static void send_parts(struct gossip *g, uint64_t now_ms, struct route where,
         if (arena_grow(&g->scratch, (void **)&part.entries, part.n_entries, &cap,
                        sizeof(*part.entries)) < 0)
             return;
+        struct bytes key = arena_bytes(&g->scratch, e.key);
+        if (!key.at)
+            return;
         part.entries[part.n_entries++] = (struct message_entry){
-            .key = e->key,
-            .value = e->value,
-            .number = e->number,
-            .generation = e->generation,
-            .stamp = e->stamp,
+            .key = key,
+            .value = e.value,
+            .number = e.number,
+            .generation = e.generation,
+            .stamp = e.stamp,
         };
         left -= size < left ? size : left;
     }
@@ -98,11 +101,11 @@ static void push_to(struct gossip *g, uint64_t now_ms, struct peer *to,
                     const struct push_range *range, struct gossip_effects *fx)
 {
     size_t total = 0, largest = 0;
-    struct skip_node *node =
-        table_from(&g->table, range->writer, range->epoch, range->after + 1);
-    for (const struct entry *e; (e = entry_in(node, range)) != NULL;
-         node = node->next[0]) {
-        size_t size = message_entry_size(e->key, e->value);
+    struct table_walk walk;
+    struct entry e;
+    table_from(&g->table, range->writer, range->epoch, range->after + 1, &walk);
+    while (next_in(g, &walk, range, &e)) {
+        size_t size = message_entry_size(e.key, e.value);
         total += size;
         largest = size > largest ? size : largest;
         if (total > PUSH_BYTES_MAX)

@@ -29,13 +29,16 @@ static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
     uint64_t *items = arena_array(&g->scratch, LIST_MAX, sizeof(*items));
     size_t n = 0, n_listed = 0;
     for (uint32_t bucket = 0; bucket < TABLE_BUCKETS && items; bucket++) {
-        size_t start = n;
-        const struct slot *slot = g->table.buckets[bucket];
+        size_t start = n, place = 0;
+        struct table_walk walk;
+        struct entry e;
+        bool has_more = is_wanted[bucket];
         if (!is_wanted[bucket])
             continue;
-        for (; slot && n < LIST_MAX; slot = slot->bucket_next)
-            items[n++] = slot->hash;
-        if (slot && n_listed > 0) {
+        while (n < LIST_MAX &&
+               (has_more = table_bucket_next(&g->table, bucket, &place, &walk, &e)))
+            items[n++] = entry_hash(&e);
+        if (has_more && n_listed > 0) {
             n = start;
             break;
         }
@@ -64,15 +67,17 @@ static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
     if (m->n_items)
         qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
     for (size_t i = 0; i < m->n_listed; i++) {
-        const struct slot *slot = g->table.buckets[m->listed[i]];
-        for (; slot; slot = slot->bucket_next) {
-            if (m->n_items && bsearch(&slot->hash, m->items, m->n_items,
-                                      sizeof(*m->items), compare_hashes))
+        struct table_walk walk;
+        struct entry e;
+        size_t place = 0;
+        while (table_bucket_next(&g->table, m->listed[i], &place, &walk, &e)) {
+            uint64_t hash = entry_hash(&e);
+            if (m->n_items &&
+                bsearch(&hash, m->items, m->n_items, sizeof(*m->items), compare_hashes))
                 continue;
-            const struct entry *e = &slot->entry;
-            if (!parcel_range(g, &p, e->writer, e->epoch, 0))
+            if (!parcel_range(g, &p, e.writer, e.epoch, 0))
                 break;
-            if (!parcel_entry(g, &p, e)) {
+            if (!parcel_entry(g, &p, &e)) {
                 p.n--;
                 break;
             }

@@ -43,10 +43,12 @@ struct entry {
 
 struct table;
 
-/* NULL when the key is absent or a tombstone.  Valid until the table changes. */
+/* NULL when the key is absent or a tombstone.  Its value is good until the table changes, the entry
+ * itself also no longer than until eight more have been asked for. */
 const struct entry *table_get(const struct table *t, struct bytes key);
 /* Live entries whose key starts with `prefix`, in key order, until `visit` returns non-zero,
- * which is returned. */
+ * which is returned.  The entry and its key are good during the visit, its value until the table
+ * changes. */
 int table_each(const struct table *t, struct bytes prefix,
                int (*visit)(void *ctx, const struct entry *e), void *ctx);
 size_t table_count(const struct table *t); /* live entries */

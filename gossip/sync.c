@@ -196,14 +196,15 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
         from = (struct seen_number){seen->writer, s->cursor_epoch, s->cursor_number};
     if (seen_compare(from.epoch, from.number, seen->epoch, seen->number) >= 0)
         return true;
-    struct skip_node *node =
-        table_from(&g->table, seen->writer, from.epoch, from.number + 1);
+    struct table_walk walk;
+    struct entry entry;
+    const struct entry *e = &entry;
+    table_from(&g->table, seen->writer, from.epoch, from.number + 1, &walk);
     s->cursor_writer = seen->writer;
     s->cursor_epoch = from.epoch;
     s->cursor_number = from.number;
     struct message_range *range = NULL;
-    for (; node; node = node->next[0]) {
-        const struct entry *e = &((const struct slot *)node->item)->entry;
+    while (table_next(&g->table, &walk, &entry)) {
         if (!node_id_equal(e->writer, seen->writer) ||
             seen_compare(e->epoch, e->number, seen->epoch, seen->number) > 0)
             break;

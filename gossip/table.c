@@ -9,60 +9,45 @@
 
 #include "core/err.h"
 #include "core/hash.h"
+#include "gossip/cell.h"
 
-static int compare_keys(const void *a, const void *b)
-{
-    const struct slot *left = a, *right = b;
-    return bytes_compare(left->entry.key, right->entry.key);
-}
+struct table_views {
+    size_t next;
+    struct table_view at[TABLE_VIEWS];
+};
 
-static int compare_numbers(const void *a, const void *b)
+int table_init(struct table *t)
 {
-    const struct entry *left = &((const struct slot *)a)->entry;
-    const struct entry *right = &((const struct slot *)b)->entry;
-    int order = node_id_compare(left->writer, right->writer);
-    if (order == 0 && left->epoch != right->epoch)
-        order = left->epoch < right->epoch ? -1 : 1;
-    if (order == 0 && left->number != right->number)
-        order = left->number < right->number ? -1 : 1;
-    /* A hostile writer may give one number to two keys; both must be held apart. */
-    return order ? order : bytes_compare(left->key, right->key);
-}
-
-int table_init(struct table *t, uint64_t seed)
-{
-    *t = (struct table){0};
-    int err = skip_init(&t->by_key, compare_keys, seed);
-    return err < 0 ? err : skip_init(&t->by_number, compare_numbers, seed + 1);
+    *t = (struct table){
+        .free_cell = HANDLE_NONE, .free_author = HANDLE_NONE, .last_author = HANDLE_NONE};
+    bodies_init(&t->bodies);
+    handles_init(&t->by_hash, cell_tag, cell_match, t);
+    handles_init(&t->by_author, author_tag, author_match, t);
+    order_init(&t->by_key, cell_compare_key, t);
+    order_init(&t->by_number, cell_compare_number, t);
+    t->views = calloc(1, sizeof(*t->views));
+    return t->views ? 0 : -ENOMEM;
 }
 
 void table_fini(struct table *t)
 {
-    for (struct skip_node *node = t->by_key.head ? t->by_key.head->next[0] : NULL; node;
-         node = node->next[0])
-        free(node->item);
-    skip_fini(&t->by_key);
-    skip_fini(&t->by_number);
+    order_fini(&t->by_key);
+    order_fini(&t->by_number);
+    handles_fini(&t->by_hash);
+    handles_fini(&t->by_author);
+    bodies_fini(&t->bodies);
+    free(t->cells);
+    free(t->authors);
+    free(t->views);
     *t = (struct table){0};
 }
 
 /* ---- kinds and checks ---- */
 
-static const char *const row_prefixes[] = {"node/", "claim/", "done/", "refuse/"};
-
-static size_t row_prefix(struct bytes key)
-{
-    for (size_t i = 0; i < sizeof(row_prefixes) / sizeof(row_prefixes[0]); i++) {
-        struct bytes prefix = bytes_of_text(row_prefixes[i]);
-        if (bytes_start_with(key, prefix))
-            return prefix.len;
-    }
-    return 0;
-}
-
 enum entry_kind table_kind(struct bytes key)
 {
-    return row_prefix(key) ? ENTRY_ROW : ENTRY_RECORD;
+    unsigned prefix;
+    return cell_row_prefix(key, &prefix) ? ENTRY_ROW : ENTRY_RECORD;
 }
 
 int table_check(const struct entry *e)
@@ -74,16 +59,18 @@ int table_check(const struct entry *e)
         return ERR_BOUND;
     if (e->number == 0 || node_id_is_zero(e->writer))
         return ERR_INVALID;
-    size_t prefix = row_prefix(e->key);
+    unsigned kind;
+    size_t prefix = cell_row_prefix(e->key, &kind), digits = NODE_ID_TEXT - 1;
     if (prefix == 0)
         return 0;
-    size_t digits = NODE_ID_TEXT - 1;
-    struct node_id owner;
-    if (e->key.len < prefix + digits ||
-        (e->key.len > prefix + digits && e->key.at[prefix + digits] != '/') ||
-        node_id_parse((struct bytes){e->key.at + prefix, digits}, &owner) < 0)
-        return ERR_INVALID;
-    return node_id_equal(owner, e->writer) ? 0 : ERR_INVALID;
+    /* The digits of a thing have one spelling, so that its key has one, too. */
+    char owner[NODE_ID_TEXT];
+    bool is_whole = e->key.len == prefix + digits ||
+                    (e->key.len > prefix + digits && e->key.at[prefix + digits] == '/');
+    return is_whole &&
+                   memcmp(e->key.at + prefix, node_id_text(e->writer, owner), digits) == 0
+               ? 0
+               : ERR_INVALID;
 }
 
 int entry_compare(const struct entry *a, const struct entry *b)
@@ -104,7 +91,7 @@ int entry_compare(const struct entry *a, const struct entry *b)
 
 /* ---- hashes ---- */
 
-static uint64_t version_hash(const struct entry *e)
+uint64_t entry_hash(const struct entry *e)
 {
     uint64_t h = hash64(BYTES_OF(e->writer), e->number);
     h = hash_mix(h, e->epoch);
@@ -113,78 +100,113 @@ static uint64_t version_hash(const struct entry *e)
     return hash64(e->key, h);
 }
 
-static void bucket_link(struct table *t, struct slot *slot)
+static uint32_t tag_of(struct bytes key)
 {
-    struct slot **head = &t->buckets[slot->bucket];
-    slot->bucket_prev = NULL;
-    slot->bucket_next = *head;
-    if (*head)
-        (*head)->bucket_prev = slot;
-    *head = slot;
-    t->hashes[slot->bucket] ^= slot->hash;
-    t->digest ^= slot->hash;
+    return (uint32_t)(hash64(key, 0) >> 32);
 }
 
-static void bucket_unlink(struct table *t, struct slot *slot)
+static void count(struct table *t, uint32_t id, const struct entry *e, bool is_added)
 {
-    if (slot->bucket_prev)
-        slot->bucket_prev->bucket_next = slot->bucket_next;
-    else
-        t->buckets[slot->bucket] = slot->bucket_next;
-    if (slot->bucket_next)
-        slot->bucket_next->bucket_prev = slot->bucket_prev;
-    t->hashes[slot->bucket] ^= slot->hash;
-    t->digest ^= slot->hash;
+    size_t size = sizeof(struct cell) + e->key.len + (e->value.at ? e->value.len : 0);
+    uint64_t hash = entry_hash(e);
+    t->hashes[t->cells[id].tag >> (32 - TABLE_BUCKET_BITS)] ^= hash;
+    t->digest ^= hash;
+    t->n_bytes += is_added ? size : 0 - size;
+    t->n_live += is_added ? e->value.at != NULL : 0 - (size_t)(e->value.at != NULL);
 }
 
 /* ---- changes ---- */
 
-static size_t slot_size(const struct entry *e)
+static struct number_probe number_of(const struct entry *e)
 {
-    return sizeof(struct slot) + e->key.len + (e->value.at ? e->value.len + 1 : 0);
+    return (struct number_probe){e->writer, e->epoch, e->number, e->key};
 }
 
-static struct slot *slot_new(const struct entry *e)
+static void moved(void *ctx, uint32_t owner, uint32_t to)
 {
-    struct slot *slot = calloc(1, slot_size(e));
-    if (!slot)
-        return NULL;
-    uint8_t *at = (uint8_t *)(slot + 1);
-    slot->entry = *e;
-    memcpy(at, e->key.at, e->key.len);
-    slot->entry.key.at = at;
-    if (e->value.at) {
-        /* One byte more than its length, so that an empty value has an address too. */
-        if (e->value.len)
-            memcpy(at + e->key.len, e->value.at, e->value.len);
-        slot->entry.value.at = at + e->key.len;
-    }
-    slot->hash = version_hash(e);
-    slot->bucket = (uint8_t)(hash64(e->key, 0) >> 57);
-    return slot;
+    ((struct table *)ctx)->cells[owner].body = to;
 }
 
-static void slot_drop(struct table *t, struct slot *slot)
+/* Take an entry out of everything that tells its versions apart; its key stays. */
+static void drop_version(struct table *t, uint32_t id, const struct entry *e)
 {
-    skip_remove(&t->by_key, slot);
-    skip_remove(&t->by_number, slot);
-    bucket_unlink(t, slot);
-    t->n_live -= slot->entry.value.at != NULL;
-    t->n_bytes -= slot_size(&slot->entry);
-    free(slot);
+    struct number_probe probe = number_of(e);
+    order_remove(&t->by_number, &probe);
+    count(t, id, e, false);
+    bodies_free(&t->bodies, t->cells[id].body);
+    author_release(t, t->cells[id].author);
 }
 
-static int slot_add(struct table *t, struct slot *slot)
+static int add_key(struct table *t, uint32_t id, const struct entry *e)
 {
-    if (skip_insert(&t->by_key, slot) < 0)
+    struct number_probe probe = number_of(e);
+    if (order_insert(&t->by_key, &e->key, id) < 0)
         return -ENOMEM;
-    if (skip_insert(&t->by_number, slot) < 0) {
-        skip_remove(&t->by_key, slot);
+    if (order_insert(&t->by_number, &probe, id) == 0) {
+        if (handles_add(&t->by_hash, id) == 0)
+            return 0;
+        order_remove(&t->by_number, &probe);
+    }
+    order_remove(&t->by_key, &e->key);
+    return -ENOMEM;
+}
+
+static int add(struct table *t, const struct entry *e)
+{
+    uint32_t author = author_take(t, e->writer, e->epoch);
+    uint32_t id = author == HANDLE_NONE ? HANDLE_NONE : cell_take(t);
+    if (id == HANDLE_NONE)
+        goto fail_author;
+    if (!cell_fill(t, id, author, e))
+        goto fail_cell;
+    if (add_key(t, id, e) < 0)
+        goto fail_body;
+    count(t, id, e, true);
+    return 0;
+
+fail_body:
+    bodies_free(&t->bodies, t->cells[id].body);
+fail_cell:
+    cell_release(t, id);
+fail_author:
+    if (author != HANDLE_NONE)
+        author_release(t, author);
+    return -ENOMEM;
+}
+
+static void remove_cell(struct table *t, uint32_t id, const struct entry *e)
+{
+    order_remove(&t->by_key, &e->key);
+    handles_remove(&t->by_hash, id);
+    drop_version(t, id, e);
+    cell_release(t, id);
+}
+
+/* The new version takes the old one's cell.  `e` may point into the table, so the old
+ * bytes stay until the new ones are there. */
+static int replace(struct table *t, uint32_t id, const struct entry *old,
+                   const struct entry *e)
+{
+    struct cell was = t->cells[id];
+    struct number_probe before = number_of(old), after = number_of(e);
+    uint32_t author = author_take(t, e->writer, e->epoch);
+    if (author == HANDLE_NONE)
+        return -ENOMEM;
+    order_remove(&t->by_number, &before);
+    count(t, id, old, false);
+    bool is_filled = cell_fill(t, id, author, e);
+    if (!is_filled || order_insert(&t->by_number, &after, id) < 0) {
+        if (is_filled)
+            bodies_free(&t->bodies, t->cells[id].body);
+        t->cells[id] = was;
+        author_release(t, author);
+        (void)order_insert(&t->by_number, &before, id);
+        count(t, id, old, true);
         return -ENOMEM;
     }
-    bucket_link(t, slot);
-    t->n_live += slot->entry.value.at != NULL;
-    t->n_bytes += slot_size(&slot->entry);
+    count(t, id, e, true);
+    bodies_free(&t->bodies, was.body);
+    author_release(t, was.author);
     return 0;
 }
 
@@ -199,76 +221,117 @@ static bool is_conflict(const struct entry *a, const struct entry *b)
 int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser,
                 struct seen_number *ret_before)
 {
-    struct slot *old = skip_find(&t->by_key, &(struct slot){.entry = *e});
-    int order = old ? entry_compare(e, &old->entry) : 1;
-    bool has_conflict = old && order != 0 && is_conflict(e, &old->entry);
+    struct entry old = {0};
+    uint32_t id = handles_find(&t->by_hash, tag_of(e->key), &e->key);
+    bool is_known = id != HANDLE_NONE;
+    if (is_known)
+        cell_read(t, id, e->key, &old);
+    int order = is_known ? entry_compare(e, &old) : 1;
+    bool has_conflict = is_known && order != 0 && is_conflict(e, &old);
     if (has_conflict && ret_loser)
-        *ret_loser = order < 0 ? e->writer : old->entry.writer;
+        *ret_loser = order < 0 ? e->writer : old.writer;
     if (order <= 0)
         return has_conflict ? MERGE_LOST : MERGE_STALE;
-    size_t freed = old ? slot_size(&old->entry) : 0;
-    if ((!old && t->by_key.n >= TABLE_ENTRIES_MAX) ||
-        t->n_bytes - freed + slot_size(e) > TABLE_BYTES_MAX)
+    size_t freed = is_known ? sizeof(struct cell) + old.key.len + old.value.len : 0;
+    if ((!is_known && t->by_key.n >= TABLE_ENTRIES_MAX) ||
+        t->n_bytes - freed + sizeof(struct cell) + e->key.len + e->value.len >
+            TABLE_BYTES_MAX)
         return ERR_BOUND;
-    struct slot *slot = slot_new(e);
-    if (!slot)
+    if ((is_known ? replace(t, id, &old, e) : add(t, e)) < 0)
         return -ENOMEM;
-    struct seen_number before = {0};
-    if (old) {
-        before =
-            (struct seen_number){old->entry.writer, old->entry.epoch, old->entry.number};
-        slot_drop(t, old);
-    }
-    if (slot_add(t, slot) < 0) {
-        free(slot);
-        return -ENOMEM;
-    }
+    bodies_clean(&t->bodies, moved, t);
     if (ret_before)
-        *ret_before = before;
+        *ret_before = (struct seen_number){old.writer, old.epoch, old.number};
     return has_conflict ? MERGE_REPLACED : MERGE_NEW;
 }
 
 void table_remove(struct table *t, struct bytes key)
 {
-    struct slot *slot = skip_find(&t->by_key, &(struct slot){.entry.key = key});
-    if (slot)
-        slot_drop(t, slot);
+    uint32_t id = handles_find(&t->by_hash, tag_of(key), &key);
+    struct entry e;
+    if (id == HANDLE_NONE)
+        return;
+    cell_read(t, id, key, &e);
+    remove_cell(t, id, &e);
+    bodies_clean(&t->bodies, moved, t);
 }
 
 /* ---- reading ---- */
 
-const struct slot *table_slot(const struct table *t, struct bytes key)
+bool table_find(const struct table *t, struct bytes key, struct entry *ret_entry)
 {
-    return skip_find(&t->by_key, &(struct slot){.entry.key = key});
-}
-
-struct skip_node *table_from(const struct table *t, struct node_id writer, uint64_t epoch,
-                             uint64_t number)
-{
-    struct slot probe = {.entry = {.writer = writer, .epoch = epoch, .number = number}};
-    return skip_at_least(&t->by_number, &probe);
+    uint32_t id = handles_find(&t->by_hash, tag_of(key), &key);
+    if (id == HANDLE_NONE)
+        return false;
+    cell_read(t, id, key, ret_entry);
+    return true;
 }
 
 const struct entry *table_get(const struct table *t, struct bytes key)
 {
-    const struct slot *slot = table_slot(t, key);
-    return slot && slot->entry.value.at ? &slot->entry : NULL;
+    struct entry e;
+    if (!table_find(t, key, &e) || !e.value.at)
+        return NULL;
+    struct table_view *view = &t->views->at[t->views->next++ % TABLE_VIEWS];
+    memcpy(view->key, key.at, key.len);
+    view->entry = e;
+    view->entry.key.at = view->key;
+    return &view->entry;
+}
+
+void table_from(const struct table *t, struct node_id writer, uint64_t epoch,
+                uint64_t number, struct table_walk *ret_walk)
+{
+    struct number_probe probe = {.writer = writer, .epoch = epoch, .number = number};
+    ret_walk->order = &t->by_number;
+    ret_walk->at = order_at_least(&t->by_number, &probe);
+}
+
+void table_from_key(const struct table *t, struct bytes key, struct table_walk *ret_walk)
+{
+    ret_walk->order = &t->by_key;
+    ret_walk->at = order_at_least(&t->by_key, &key);
+}
+
+bool table_next(const struct table *t, struct table_walk *w, struct entry *ret_entry)
+{
+    uint32_t id;
+    if (!order_next(w->order, &w->at, &id))
+        return false;
+    cell_read(t, id, cell_key(t, id, w->key), ret_entry);
+    return true;
+}
+
+bool table_bucket_next(const struct table *t, unsigned bucket, size_t *place,
+                       struct table_walk *w, struct entry *ret_entry)
+{
+    uint32_t tag = (uint32_t)bucket << (32 - TABLE_BUCKET_BITS);
+    if (*place == 0)
+        *place = handles_first(&t->by_hash, tag);
+    uint32_t id = handles_walk(&t->by_hash, tag, TABLE_BUCKET_BITS, place);
+    if (id == HANDLE_NONE)
+        return false;
+    cell_read(t, id, cell_key(t, id, w->key), ret_entry);
+    return true;
 }
 
 int table_each(const struct table *t, struct bytes prefix,
                int (*visit)(void *ctx, const struct entry *e), void *ctx)
 {
-    struct slot probe = {.entry.key = prefix};
-    for (struct skip_node *node = skip_at_least(&t->by_key, &probe); node;
-         node = node->next[0]) {
-        const struct entry *e = &((const struct slot *)node->item)->entry;
-        if (!bytes_start_with(e->key, prefix))
-            break;
-        int stop = e->value.at ? visit(ctx, e) : 0;
+    struct table_walk walk;
+    struct entry e;
+    table_from_key(t, prefix, &walk);
+    while (table_next(t, &walk, &e) && bytes_start_with(e.key, prefix)) {
+        int stop = e.value.at ? visit(ctx, &e) : 0;
         if (stop != 0)
             return stop;
     }
     return 0;
+}
+
+size_t table_size(const struct table *t)
+{
+    return t->by_key.n;
 }
 
 size_t table_count(const struct table *t)

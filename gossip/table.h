@@ -2,34 +2,54 @@
  *
  * Rows order by their writer's (epoch, number), records by (generation, stamp, writer).  Three
  * indexes over the same entries: by key for prefix scans, by (writer, epoch, number) for syncs,
- * and 128 buckets by key hash, each with the XOR of its entries' hashes, for comparing tables. */
+ * and by key hash, whose 128 parts each have the XOR of their entries' hashes, for comparing
+ * tables.
+ *
+ * A million rows have to fit beside the work of a small host: an entry is a cell of fixed size,
+ * its writer and epoch are a number in it, and of a row's key only what follows the node's id is
+ * kept.  So a key is written out again when somebody looks. */
 #ifndef GOSSIP_TABLE_H
 #define GOSSIP_TABLE_H
 
-#include "gossip/skip.h"
+#include "gossip/bodies.h"
+#include "gossip/handles.h"
+#include "gossip/order.h"
 #include "gossip/state.h"
 
 enum {
     TABLE_BUCKETS = 128,
+    TABLE_BUCKET_BITS = 7,
     /* Twice the claims the program is laid out for, and a gigabyte of them: what a hostile member
      * can make us hold. */
     TABLE_ENTRIES_MAX = 2 * CLAIMS_MAX,
+    TABLE_VIEWS = 8, /* entries that table_get has handed out lately */
 };
 #define TABLE_BYTES_MAX ((size_t)1 << 30)
 
-struct slot {
-    struct entry entry; /* first: table_get hands it out; key and value follow the slot */
-    uint64_t hash;      /* of (key, version) */
-    uint8_t bucket;
-    struct slot *bucket_next, *bucket_prev;
+struct cell; /* an entry as it is kept, table.c */
+struct author; /* a writer in one of its epochs */
+
+struct table_views;
+
+struct table_view {
+    struct entry entry;
+    uint8_t key[KEY_LEN_MAX];
 };
 
 struct table {
-    struct skip by_key, by_number;
-    struct slot *buckets[TABLE_BUCKETS];
+    struct cell *cells;
+    size_t n_cells, cells_cap; /* also free ones */
+    uint32_t free_cell;        /* HANDLE_NONE: none */
+    struct author *authors;
+    size_t n_authors, authors_cap;
+    uint32_t free_author, last_author; /* last: many in a row are of one */
+    struct bodies bodies;
+    struct handles by_hash, by_author;
+    struct order by_key, by_number;
     uint64_t hashes[TABLE_BUCKETS];
     uint64_t digest;
     size_t n_live, n_bytes;
+    struct table_views *views; /* a ring */
 };
 
 enum merge {
@@ -39,23 +59,43 @@ enum merge {
     MERGE_LOST,     /* it is itself the loser of a concurrent write */
 };
 
-int table_init(struct table *t, uint64_t seed);
+/* The table must not be moved in memory while it is in use.  0 or -ENOMEM. */
+int table_init(struct table *t);
 void table_fini(struct table *t);
 enum entry_kind table_kind(struct bytes key); /* by its prefix */
 /* The writer is the node in the key of a row; lengths are within bounds.  ERR_INVALID, ERR_BOUND. */
 int table_check(const struct entry *e);
-/* Merge a copy of a checked entry.  *ret_writer (may be NULL) gets the writer of the entry that
+/* Merge a copy of a checked entry.  *ret_loser (may be NULL) gets the writer of the entry that
  * lost, for MERGE_REPLACED and MERGE_LOST; *ret_before the (writer, epoch, number) of what was
  * replaced, number 0 when nothing was.  ERR_BOUND when the table is full, -ENOMEM. */
 int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser,
                 struct seen_number *ret_before);
-/* Also tombstones; NULL when the key was never written. */
-const struct slot *table_slot(const struct table *t, struct bytes key);
+/* As table_get, but also tombstones; false when the key was never written.  The entry's key is the
+ * one given, its value is good until the table changes. */
+bool table_find(const struct table *t, struct bytes key, struct entry *ret_entry);
 /* Forget a key without a trace (its writer is gone for good). */
 void table_remove(struct table *t, struct bytes key);
-/* The first slot of (writer, epoch, number) or greater; walk with ->next[0].  NULL at the end. */
-struct skip_node *table_from(const struct table *t, struct node_id writer, uint64_t epoch,
-                             uint64_t number);
+size_t table_size(const struct table *t); /* entries, tombstones too */
+
+/* ---- walking: tombstones too; an entry is good until the next one is asked for ---- */
+
+struct table_walk {
+    const struct order *order;
+    struct order_at at;
+    uint8_t key[KEY_LEN_MAX];
+};
+
+/* From the first entry of (writer, epoch, number) or greater, in that order to the table's end. */
+void table_from(const struct table *t, struct node_id writer, uint64_t epoch, uint64_t number,
+                struct table_walk *ret_walk);
+/* From the first entry whose key is not less, in key order to the table's end. */
+void table_from_key(const struct table *t, struct bytes key, struct table_walk *ret_walk);
+bool table_next(const struct table *t, struct table_walk *w, struct entry *ret_entry);
+/* The entries of one bucket, in no order that means anything; *place starts at 0. */
+bool table_bucket_next(const struct table *t, unsigned bucket, size_t *place, struct table_walk *w,
+                       struct entry *ret_entry);
+/* Of (key, version): what digests are made of. */
+uint64_t entry_hash(const struct entry *e);
 /* The greater entry wins; 0 for the same version. */
 int entry_compare(const struct entry *a, const struct entry *b);
 

@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 
 #include "gossip/rumor.h"
-#include "gossip/skip.h"
 
 struct taken {
     const struct rumor *list[16];
@@ -62,44 +61,4 @@ Test(rumor, the_limit_grows_with_the_digits_of_the_cluster)
     } rows[] = {{1, 4}, {9, 4}, {10, 8}, {99, 8}, {100, 12}, {10000, 20}, {10000000, 31}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_assert_eq(rumor_limit(4, rows[i].n), rows[i].limit, "%zu members", rows[i].n);
-}
-
-static int compare(const void *a, const void *b)
-{
-    int left = *(const int *)a, right = *(const int *)b;
-    return (left > right) - (left < right);
-}
-
-Test(skip, it_keeps_order_through_insertions_and_removals)
-{
-    enum { N = 2000 };
-    static int values[N];
-    static bool is_in[N];
-    struct skip s;
-    struct rng rng;
-    rng_init(&rng, 5);
-    cr_assert_eq(skip_init(&s, compare, 6), 0);
-    for (int i = 0; i < N; i++)
-        values[i] = i;
-    for (int i = 0; i < 20000; i++) {
-        size_t k = (size_t)rng_below(&rng, N);
-        cr_assert_eq(skip_find(&s, &values[k]) != NULL, is_in[k]);
-        if (is_in[k])
-            skip_remove(&s, &values[k]);
-        else
-            cr_assert_eq(skip_insert(&s, &values[k]), 0);
-        is_in[k] = !is_in[k];
-    }
-    struct skip_node *node = s.head->next[0];
-    size_t n = 0;
-    for (int i = 0; i < N; i++) {
-        if (!is_in[i])
-            continue;
-        cr_assert_eq(*(int *)node->item, i);
-        node = node->next[0];
-        n++;
-    }
-    cr_assert_null(node);
-    cr_assert_eq(n, s.n);
-    skip_fini(&s);
 }

@@ -7,7 +7,7 @@
 
 static struct world *three(void)
 {
-    struct world *w = world_new(3, 5, &gossip_profile_lan);
+    struct world *w = world_new(3, 8, &gossip_profile_lan);
     world_start_all(w);
     cr_assert_neq(world_until(w, world_is_whole, 5000), UINT64_MAX);
     world_run(w, 2000);
