@@ -128,7 +128,11 @@ int seeds_resolve(uv_loop_t *loop, const char *const *texts, size_t n, uint16_t 
                   struct err *err)
 {
     struct seeds *s = calloc(1, sizeof(*s));
-    int status = s ? 0 : err_set(err, -ENOMEM, "out of memory");
+    if (!s)
+        return err_set(err, -ENOMEM, "out of memory");
+    s->done = done;
+    s->ctx = ctx;
+    int status = 0;
     for (size_t i = 0; status == 0 && i < n; i++) {
         struct endpoint e;
         struct name *name = &s->names[s->n_names];
