@@ -239,6 +239,12 @@ void node_join(struct node *n, struct moment at, const struct endpoint *seeds, s
     settle(n, at, out);
 }
 
+void node_meet(struct node *n, struct moment at, struct endpoint endpoint, struct node_effects *out)
+{
+    gossip_meet(n->gossip, at.now_ms, endpoint, &out->gossip);
+    settle(n, at, out);
+}
+
 void node_datagram(struct node *n, struct moment at, struct endpoint from, struct bytes in,
                    struct node_effects *out)
 {

@@ -35,6 +35,9 @@ bool node_adopt(struct node *n, struct moment at, const char *key, uint32_t pid,
 void node_join(struct node *n, struct moment at, const struct endpoint *seeds, size_t n_seeds,
                struct node_effects *out);
 
+/* A holder of our secret may be found at `endpoint`; called any time after node_join. */
+void node_meet(struct node *n, struct moment at, struct endpoint endpoint, struct node_effects *out);
+
 /* ---- the step ---- */
 
 void node_datagram(struct node *n, struct moment at, struct endpoint from, struct bytes in, struct node_effects *out);

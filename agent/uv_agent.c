@@ -17,6 +17,7 @@
 #include "agent/uv_perform.h"
 #include "agent/uv_seeds.h"
 #include "core/log.h"
+#include "gossip/discovery.h"
 
 enum {
     AWAY_MS = 120000,     /* tasks of an agent that was stopped are left alone this long */
@@ -156,7 +157,8 @@ static int open_node(struct agent *a, const struct settings *s, struct err *err)
                    .endpoint = s->advertise,
                    .profile = s->profile,
                    .epoch = a->home.epoch,
-                   .metrics = &a->metrics},
+                   .metrics = &a->metrics,
+                   .listen_ms = a->options->no_discover ? 0 : DISCOVERY_LISTEN_MS},
         .self = s->self,
         .port_min = s->port_min,
         .port_max = s->port_max,
@@ -164,6 +166,7 @@ static int open_node(struct agent *a, const struct settings *s, struct err *err)
     };
     random_bytes(&options.gossip.seed, sizeof(options.gossip.seed));
     options.gossip.endpoint.port = a->bind.port;
+    a->advertise = options.gossip.endpoint;
     for (int attempt = 0; attempt < 2; attempt++) {
         a->node = node_new(&options, at);
         if (!a->node)
@@ -267,6 +270,7 @@ static void close_all(struct agent *a)
         uv_http_close(a->http_driver);
     if (a->dns_driver)
         uv_dns_close(a->dns_driver);
+    uv_discovery_close(a->discovery);
     if (a->gossip)
         uv_gossip_close(a->gossip);
     if (a->runner)
@@ -284,6 +288,33 @@ static void close_all(struct agent *a)
     arena_fini(&a->arena);
 }
 
+static void on_meet(void *ctx, struct endpoint at)
+{
+    struct agent *a = ctx;
+    char text[ADDRESS_TEXT_MAX];
+    if (a->is_ending)
+        return;
+    log_line(LOG_DEBUG, "discovery", "heard", endpoint_text(&at, text), NULL);
+    node_meet(a->node, agent_now(a), at, &a->fx);
+    agent_perform(a);
+}
+
+/* A host without multicast is no error: --join is there for it. */
+static void discover(struct agent *a)
+{
+    struct err err = {0};
+    struct uv_discovery_options options = {.id = a->home.identity.id,
+                                           .endpoint = a->advertise,
+                                           .gossip = node_gossip(a->node),
+                                           .sealer = uv_gossip_sealer(a->gossip),
+                                           .metrics = &a->metrics,
+                                           .meet = on_meet,
+                                           .ctx = a};
+    random_bytes(&options.seed, sizeof(options.seed));
+    if (uv_discovery_open(&a->loop, &options, &a->discovery, &err) < 0)
+        log_line(LOG_WARN, "discovery", "state", "off", "error", err.text, NULL);
+}
+
 static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
 {
     struct agent *a = ctx;
@@ -291,6 +322,8 @@ static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
         return;
     node_join(a->node, agent_now(a), seeds, n, &a->fx);
     agent_perform(a);
+    if (!a->options->no_discover)
+        discover(a);
 }
 
 static void announce(struct agent *a)

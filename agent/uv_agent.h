@@ -11,6 +11,7 @@
 #include "agent/feed.h"
 #include "agent/home.h"
 #include "agent/node.h"
+#include "gossip/uv_discovery.h"
 #include "gossip/uv_gossip.h"
 #include "isolate/uv_runner.h"
 #include "netsvc/uv_dns.h"
@@ -36,6 +37,8 @@ struct agent {
     struct node_effects fx;
     bool is_performing;
     struct uv_gossip *gossip;
+    struct uv_discovery *discovery; /* NULL: switched off, or not possible here */
+    struct endpoint advertise;      /* where peers reach our gossip */
     struct uv_runner *runner;
     struct uv_dns *dns_driver;
     struct uv_http *http_driver;

@@ -15,6 +15,9 @@
     X(drop_replayed, "datagrams seen before or too old")                                 \
     X(drop_malformed, "opened messages that did not parse")                              \
     X(drop_bound, "messages or events dropped at a limit")                               \
+    X(beacons_in, "discovery beacons of others with our secret")                         \
+    X(beacons_out, "discovery beacons sent")                                             \
+    X(drop_beacons, "discovery beacons with another secret, or malformed")               \
     X(streams_in, "peer streams accepted")                                               \
     X(streams_refused, "peer streams refused at a limit or in the handshake")            \
     X(probes, "membership probes sent")                                                  \

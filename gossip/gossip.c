@@ -27,6 +27,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     g->tracer = options->tracer;
     g->metrics = options->metrics ? options->metrics : &g->no_metrics;
     g->epoch = options->epoch;
+    g->join.listen_ms = options->listen_ms;
     rng_init(&g->rng, options->seed);
     arena_init(&g->scratch, SCRATCH_MAX);
     rumor_init(&g->rumors);
@@ -118,6 +119,16 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
         sync_start(g, now_ms);
     }
     join_begin(g, now_ms, seeds, n, out);
+    batch_flush(&g->batch, out);
+}
+
+void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at,
+                 struct gossip_effects *out)
+{
+    begin(g);
+    if (g->is_started && !g->is_leaving &&
+        !endpoint_equal(&at, &g->self->member.endpoint))
+        swim_ping_address(g, now_ms, at, out);
     batch_flush(&g->batch, out);
 }
 

@@ -71,6 +71,7 @@ struct gossip_options {
     uint64_t seed;                       /* of the rng */
     const struct tracer *tracer;         /* may be NULL */
     struct metrics *metrics;             /* owned by the host */
+    uint32_t listen_ms; /* who knows nobody waits this long to be met before it is alone; 0: not at all */
 };
 
 struct gossip;
@@ -85,11 +86,13 @@ void gossip_free(struct gossip *g);
  * that fail their check: the caller sets the store aside. */
 int gossip_restore(struct gossip *g, enum store_space space, struct bytes key, struct bytes value);
 /* Addresses to find others at; repeated with back-off until one answers.  An empty list: alone
- * unless someone comes (ready at once).  Remembered peers are tried as well, and an empty list
+ * unless someone comes (ready at once, or after `listen_ms`).  Remembered peers are tried as well, and an empty list
  * with remembered peers is ready after the first comparison with one of them, or when none
  * answered for three probe periods. */
 void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
                  struct gossip_effects *out);
+/* A holder of our secret may be found at `at`: it is asked once, beside whoever is being joined. */
+void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at, struct gossip_effects *out);
 
 /* ---- the step ---- */
 

@@ -33,13 +33,16 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
             j->seeds[j->n_seeds++] = seeds[i];
     }
     size_t n_remembered = g->members.roles[ROLE_DEAD].n;
-    j->is_active = j->n_seeds > 0 || n_remembered > 0;
+    bool listens = !g->is_ready && j->n_seeds == 0 && j->listen_ms > 0;
+    j->is_active = j->n_seeds > 0 || n_remembered > 0 || listens;
     j->wait_ms = FIRST_WAIT_MS;
     j->next_ms = now_ms;
     j->n_tries = 0;
     j->alone_ms = 0;
     if (j->n_seeds == 0 && n_remembered > 0)
         j->alone_ms = now_ms + (uint64_t)ALONE_PERIODS * g->profile.probe_period_ms;
+    if (listens && j->alone_ms < now_ms + j->listen_ms)
+        j->alone_ms = now_ms + j->listen_ms;
     if (!j->is_active)
         become_ready(g, "alone", fx);
     join_tick(g, now_ms, fx);
@@ -92,7 +95,7 @@ void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         return;
     if (j->alone_ms && now_ms >= j->alone_ms && g->members.roles[ROLE_LIVE].n == 0) {
         j->is_active = false; /* the dead are probed for ever all the same */
-        become_ready(g, "nobody I remember answers", fx);
+        become_ready(g, "nobody is heard", fx);
         return;
     }
     if (now_ms < j->next_ms)

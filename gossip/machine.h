@@ -102,6 +102,7 @@ struct join {
     uint64_t next_ms, wait_ms;
     unsigned n_tries;
     uint64_t alone_ms; /* ready by then even if nobody answers; 0: never */
+    uint32_t listen_ms; /* of the options */
 };
 
 struct gossip {

@@ -327,6 +327,11 @@ void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys)
     sealer_set_keys(g->sealer, keys);
 }
 
+struct sealer *uv_gossip_sealer(struct uv_gossip *g)
+{
+    return g->sealer;
+}
+
 void uv_gossip_close(struct uv_gossip *g)
 {
     if (!g || g->is_closing)

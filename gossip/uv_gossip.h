@@ -38,6 +38,9 @@ int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring 
 /* For what is sealed and opened from now on; open streams keep the keys they agreed on.
  */
 void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys);
+/* Lent until uv_gossip_close, with whatever keys are set: for what else this process says to
+ * holders of the secret. */
+struct sealer *uv_gossip_sealer(struct uv_gossip *g);
 /* Frees itself in the last close callback, so the loop runs until then.  No event comes
  * after this call; only the pipes of API streams are still told that they are closed. */
 void uv_gossip_close(struct uv_gossip *g);

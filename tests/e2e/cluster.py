@@ -55,17 +55,19 @@ class Agent:
         self.log = os.path.join(self.dir, "log")
         self.process = None
 
-    def start(self, *extra, join=None):
+    def start(self, *extra, join=None, discover=False):
         first = 20000 + (self.index - 1) * 100
-        if join is None and self.index != 1:
+        if join is None and self.index != 1 and not discover:
             join = self.cluster.address(1)
         words = self.prefix + [
             STRATOS, "agent", "--name", self.name, "--data", self.data, "--secret-file", self.cluster.secret,
             "--bind", f"{self.address}:7780", "--http", f"{self.http}:7781", "--dns", f"{self.address}:8600",
-            "--socket", self.socket, "--ports", f"{first}-{first + 99}", "--no-discover",
+            "--socket", self.socket, "--ports", f"{first}-{first + 99}",
             "--profile", self.cluster.profile, "--cpu", "8", "--memory", "8G"]
         if join:
             words += ["--join", join]
+        if not discover:
+            words += ["--no-discover"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(words + list(extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self

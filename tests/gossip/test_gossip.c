@@ -33,6 +33,77 @@ Test(gossip, a_lone_node_without_seeds_is_ready_at_once)
     world_free(w);
 }
 
+Test(gossip, a_lone_node_that_listens_is_ready_when_nobody_came)
+{
+    struct world *w = world_new(1, 1, &gossip_profile_lan);
+    w->listen_ms = 1500;
+    world_start(w, 0, NULL, 0);
+    world_run(w, 1400);
+    cr_expect(!w->nodes[0].is_ready);
+    world_run(w, 200);
+    cr_expect(w->nodes[0].is_ready);
+    world_free(w);
+}
+
+static void meet(struct world *w, size_t i, size_t other)
+{
+    gossip_meet(w->nodes[i].gossip, w->now_ms, w->nodes[other].endpoint, &w->nodes[i].fx);
+    world_perform(w, i);
+}
+
+Test(gossip, a_listening_node_that_is_met_is_ready_with_the_table_of_the_others)
+{
+    struct world *w = world_new(2, 2, &gossip_profile_lan);
+    world_start(w, 0, NULL, 0);
+    cr_assert_eq(world_write(w, 0, "var/colour", "green", NULL), 0);
+    w->listen_ms = 1500;
+    world_start(w, 1, NULL, 0);
+    world_run(w, 100);
+    cr_expect(!w->nodes[1].is_ready);
+    meet(w, 0, 1);
+    cr_assert_lt(world_until(w, world_is_whole, 5000), 1000);
+    cr_assert_str_eq(world_read(w, 1, "var/colour"), "green");
+    world_free(w);
+}
+
+Test(gossip, nodes_that_listen_and_meet_are_ready_together)
+{
+    struct world *w = world_new(3, 3, &gossip_profile_lan);
+    w->listen_ms = 1500;
+    for (size_t i = 0; i < 3; i++)
+        world_start(w, i, NULL, 0);
+    meet(w, 0, 1);
+    meet(w, 2, 1);
+    cr_assert_lt(world_until(w, world_is_whole, 5000), 1500);
+    world_free(w);
+}
+
+Test(gossip, clusters_that_believed_to_be_alone_become_one_when_they_meet)
+{
+    struct world *w = world_new(4, 4, &gossip_profile_lan);
+    for (size_t i = 0; i < 4; i++)
+        world_start(w, i, (size_t[]){i / 2 * 2}, 1);
+    world_run(w, 3000);
+    cr_assert_eq(world_write(w, 0, "var/a", "1", NULL), 0);
+    cr_assert_eq(world_write(w, 3, "var/b", "2", NULL), 0);
+    meet(w, 1, 3);
+    cr_assert_lt(world_until(w, world_is_whole, 10000), 3000);
+    cr_assert_str_eq(world_read(w, 3, "var/a"), "1");
+    world_free(w);
+}
+
+Test(gossip, meeting_an_address_where_nobody_is_keeps_nobody_from_being_alone)
+{
+    struct world *w = world_new(2, 5, &gossip_profile_lan);
+    w->listen_ms = 1500;
+    world_start(w, 0, NULL, 0);
+    meet(w, 0, 1);
+    meet(w, 0, 0);
+    world_run(w, 1700);
+    cr_expect(w->nodes[0].is_ready);
+    world_free(w);
+}
+
 Test(gossip, seeds_that_name_only_ourselves_mean_alone)
 {
     struct world *w = world_new(1, 1, &gossip_profile_lan);

@@ -355,6 +355,7 @@ void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds)
         .seed = rng_next(&w->rng),
         .tracer = &n->tracer,
         .metrics = &n->metrics,
+        .listen_ms = w->listen_ms,
     };
     n->gossip = gossip_new(&options, w->now_ms);
     assert(n->gossip);

@@ -42,6 +42,7 @@ struct world {
     uint64_t now_ms, unix_ms; /* unix_ms: of now 0 */
     struct rng rng;
     const struct gossip_profile *profile;
+    uint32_t listen_ms; /* for nodes started from now on */
     struct world_node nodes[WORLD_NODES_MAX];
     size_t n;
     bool is_blocked[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* from, to */
