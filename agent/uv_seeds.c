@@ -80,7 +80,8 @@ static void on_poll(uv_timer_t *timer)
     ares_process_fd(s->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     int mask = ares_getsock(s->channel, sockets, ARES_GETSOCK_MAXNUM);
-    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+    /* The macros shift an int: of the last of 16 sockets they cannot speak. */
+    for (int i = 0; i < ARES_GETSOCK_MAXNUM - 1; i++)
         if (ARES_GETSOCK_READABLE(mask, i) || ARES_GETSOCK_WRITABLE(mask, i))
             ares_process_fd(s->channel, ARES_GETSOCK_READABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD,
                             ARES_GETSOCK_WRITABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD);
