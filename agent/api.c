@@ -89,6 +89,16 @@ static struct exchange_wait *wait_new(struct agent *a, struct uv_http_exchange *
     return wait;
 }
 
+void api_close(struct agent *a)
+{
+    while (a->waits) {
+        struct exchange_wait *wait = a->waits;
+        a->waits = wait->next;
+        json_decref(wait->jobs);
+        free(wait);
+    }
+}
+
 static json_t *done_json(const struct exchange_wait *wait, const struct node_result *result)
 {
     json_t *data = json_pack("{s:I,s:I,s:I}", "known_by", (json_int_t)result->known_by, "members",

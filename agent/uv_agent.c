@@ -279,6 +279,7 @@ static void close_all(struct agent *a)
         uv_close(own[i], NULL);
     (void)uv_run(&a->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&a->loop);
+    api_close(a);
     catalog_unref(a->catalog);
     node_free(a->node);
     node_effects_fini(&a->fx);

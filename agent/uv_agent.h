@@ -59,6 +59,7 @@ void agent_perform(struct agent *a);
 /* ---- api.c ---- */
 void api_handle(void *ctx, struct uv_http_exchange *x); /* ctx: struct agent */
 void api_done(struct agent *a, uint64_t token, const struct node_result *result);
+void api_close(struct agent *a); /* forget who still waits; their connections are gone */
 /* ---- api_stream.c ---- */
 void api_event(struct agent *a, uint64_t id); /* an event was added to the feed */
 void api_changed(struct agent *a);            /* dashboards should hear of it soon */
