@@ -129,6 +129,24 @@ static void news_claim(struct news *n, const struct members *members, const stru
     event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
 }
 
+static void news_refusal(const struct members *members, const struct table *table, struct bytes key,
+                         const struct key_parts *parts, bool is_own, struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    const struct entry *entry = table_get(table, key);
+    const struct member *node = members_find(members, parts->node);
+    struct refuse_doc doc;
+    if (!entry || record_decode_refuse(entry->value, arena, &doc) < 0)
+        return; /* a refusal that ends is no news: what happens then is */
+    char *name = arena_printf(arena, "%.*s.%u", (int)parts->name.len,
+                              (const char *)parts->name.at, parts->index);
+    struct node_event *event = add(out, "instance", name, "failed");
+    event->is_own = is_own;
+    event->text = arena_printf(arena, "%s is given up on %s for a while", name,
+                               node ? node->name : "a forgotten node");
+    event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
+}
+
 static void news_control(const struct table *table, struct bytes key, const struct key_parts *parts,
                          struct node_effects *out)
 {
@@ -164,6 +182,8 @@ void news_entry(struct news *n, const struct members *members, const struct tabl
         news_control(table, key, &parts, out);
     } else if (parts.kind == KEY_CLAIM) {
         news_claim(n, members, table, key, &parts, node_id_equal(parts.node, self), out);
+    } else if (parts.kind == KEY_REFUSE) {
+        news_refusal(members, table, key, &parts, node_id_equal(parts.node, self), out);
     } else if (parts.kind == KEY_VAR) {
         char *name = arena_text_of(arena, parts.name);
         struct node_event *event = add(out, "var", name, NULL);

@@ -141,6 +141,7 @@ class Survival(unittest.TestCase):
         self.assertIn(answer.code, (4, 5, 124), answer)
         status = agent.run("status", "bad", "--json").out
         self.assertIn("exit", status)
+        self.assertTrue(any(e.get("state") == "failed" and "exit" in (e["cause"] or "") for e in agent.json("events")))
 
     def test_imported_marathon_apps_run_and_are_found(self):
         cluster, agent = self.one()

@@ -1,0 +1,108 @@
+"""The whole agent on a machine whose only control groups are v2: a small virtual machine with this binary,
+busybox and nothing else.  Needs qemu-system-x86, a kernel in /boot, busybox-static and cpio; skips without."""
+
+import glob
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from cluster import STRATOS
+
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm /tmp /run /var/lib /var/tmp /usr /opt /root
+mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm; mount -t tmpfs tmp /tmp; mount -t tmpfs run /run
+ip link set lo up; hostname two
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir /sys/fs/cgroup/init
+for p in $(cat /sys/fs/cgroup/cgroup.procs); do echo $p > /sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
+S=/bin/stratos
+umask 077; $S secret new > /etc/secret; umask 022
+$S agent --name two --data /var/lib/s --secret-file /etc/secret --bind 127.0.0.1:7780 --socket /run/s.sock \\
+   --no-discover --profile local --cpu 2 --memory 256M 2>/tmp/agent.log &
+export STRATOS_SOCKET=/run/s.sock
+i=0; while [ $i -lt 50 ] && ! $S members >/dev/null 2>&1; do sleep 0.2; i=$((i + 1)); done
+echo "BEGIN $(cat /sys/fs/cgroup/cgroup.controllers)"
+$S run /jobs/calm.yaml --timeout 60s 2>&1
+for g in $(find /sys/fs/cgroup -name memory.max -path '*default.calm.0*'); do
+    d=$(dirname $g); echo "LIMIT $(basename $d) $(cat $d/memory.max) $(cat $d/pids.max) $(cat $d/cpu.max)"
+done
+$S run /jobs/greedy.yaml --timeout 20s 2>&1
+sleep 4; $S status greedy --json 2>/dev/null
+$S events 2>/dev/null | grep greedy | tail -n 3
+$S rm calm 2>&1; $S rm greedy 2>&1; sleep 3
+echo "LEFT $(find /sys/fs/cgroup -name 'default.*' -type d | wc -l)"
+tail -n 3 /tmp/agent.log
+echo END
+poweroff -f
+"""
+
+CALM = """job: calm
+task: {command: [/bin/sleep, "1000"], resources: {cpu: 0.5, memory: 32M, pids: 20}}
+"""
+GREEDY = """job: greedy
+task:
+  command: "x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done"
+  resources: {cpu: 1, memory: 16M}
+restart: {attempts: 1, delay: 100ms}
+"""
+
+
+def missing():
+    for tool in ("qemu-system-x86_64", "cpio"):
+        if not shutil.which(tool):
+            return f"no {tool}"
+    if not os.path.exists("/bin/busybox"):
+        return "no /bin/busybox"
+    if not glob.glob("/boot/vmlinuz-*"):
+        return "no kernel in /boot"
+    if platform.machine() != "x86_64":
+        return "not an x86-64 machine"
+    if b"INTERP" in subprocess.run(["readelf", "-l", STRATOS], capture_output=True).stdout:
+        return "the binary is not static"
+    return None
+
+
+@unittest.skipIf(missing(), missing())
+class Cgroup2(unittest.TestCase):
+    def test_limits_hold_and_an_oom_is_told_under_v2_alone(self):
+        with tempfile.TemporaryDirectory() as work:
+            output = self.boot(work)
+        self.assertIn("END", output)
+        self.assertRegex(output, r"(?m)^LIMIT default\.calm\.0 33554432 \d+ 50000 100000")
+        self.assertIn("1 of 1 healthy", output)
+        self.assertRegex(output, r"out of memory|memory limit|OOM|oom", output[-3000:])
+        self.assertIn("LEFT 0", output)
+
+    def boot(self, work):
+        root = os.path.join(work, "root")
+        for name in ("bin", "proc", "sys", "dev", "etc", "jobs"):
+            os.makedirs(os.path.join(root, name))
+        shutil.copy("/bin/busybox", os.path.join(root, "bin"))
+        shutil.copy(STRATOS, os.path.join(root, "bin/stratos"))
+        for name, text in (("init", INIT), ("jobs/calm.yaml", CALM), ("jobs/greedy.yaml", GREEDY),
+                           ("etc/passwd", "root:x:0:0:root:/:/bin/sh\n"), ("etc/group", "root:x:0:\n")):
+            with open(os.path.join(root, name), "w") as file:
+                file.write(text)
+        os.chmod(os.path.join(root, "init"), 0o755)
+        archive = os.path.join(work, "initrd")
+        subprocess.run(f"cd {root} && find . | cpio -o -H newc -R 0:0 --quiet > {archive}", shell=True, check=True)
+        kernel = sorted(glob.glob("/boot/vmlinuz-*"))[-1]
+        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+                   "-m", "512", "-nodefaults", "-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot",
+                   "-kernel", kernel, "-initrd", archive, "-append",
+                   "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off random.trust_cpu=on cgroup_no_v1=all"]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
+            return done.stdout.decode(errors="replace").replace("\r", "")
+        except subprocess.TimeoutExpired as slow:
+            self.fail(f"the machine did not end: {(slow.stdout or b'').decode(errors='replace')[-3000:]}")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
