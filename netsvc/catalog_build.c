@@ -97,8 +97,7 @@ static bool is_live(const struct member *m)
     return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
 }
 
-/* Where the node's tasks are reached: what it says itself, else where gossip reaches it.
- */
+/* Where the node's tasks are reached: as it says itself, else where gossip reaches it. */
 static struct endpoint node_address(const struct table *table, const struct member *m)
 {
     struct endpoint at = m->endpoint;

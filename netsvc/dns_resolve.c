@@ -1,5 +1,4 @@
-/* `resolve`: what a name gives, for people, with what was left out and why.  See dns.h.
- */
+/* `resolve`: what a name gives, for people, with what was left out and why.  See dns.h. */
 #include <errno.h>
 #include <string.h>
 

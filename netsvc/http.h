@@ -29,8 +29,7 @@ struct http_request {
     bool is_head;
     bool keep_alive;       /* what the client allows */
     bool is_old;           /* HTTP/1.0: no chunks in the answer */
-    bool expects_continue; /* the client waits for "100 Continue" before it sends the body
-                            */
+    bool expects_continue; /* the client waits for "100 Continue" before it sends the body */
 };
 
 enum http_event {

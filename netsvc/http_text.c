@@ -92,8 +92,7 @@ static void put_text(struct writer *out, const char *text)
     writer_bytes(out, bytes_of_text(text));
 }
 
-/* A value may hold what a user typed; a line break in it would begin a header of theirs.
- */
+/* A value may hold what a user typed; a line break in it would begin a header of theirs. */
 static void put_header(struct writer *out, const char *name, const char *value)
 {
     put_text(out, name);

@@ -48,8 +48,7 @@ static void conn_gone(struct http_conn *c)
         conn_free(c);
 }
 
-/* Between these two the connection's memory stays, whatever its transport does meanwhile.
- */
+/* Between these two the connection's memory stays, whatever its transport does meanwhile. */
 static void conn_hold(struct http_conn *c)
 {
     c->depth++;

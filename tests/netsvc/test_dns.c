@@ -189,22 +189,18 @@ Test(dns, before_the_first_sync_it_is_a_failure_not_a_no)
 }
 
 /* A service of `n` endpoints on `n` nodes. */
-static struct catalog wide_catalog(size_t n, struct catalog_service *service)
+static struct catalog wide_catalog(size_t n, struct catalog_service *service,
+                                   struct arena *arena)
 {
-    struct catalog_endpoint *all = calloc(n, sizeof(*all));
-    for (size_t i = 0; i < n; i++) {
-        char *names = malloc(64);
-        snprintf(names, 32, "wide.%zu", i);
-        snprintf(names + 32, 32, "node-number-%zu", i);
+    struct catalog_endpoint *all = arena_array(arena, n, sizeof(*all));
+    for (size_t i = 0; i < n; i++)
         all[i] = (struct catalog_endpoint){
-            names,
-            (uint32_t)i,
-            names + 32,
-            V4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 80),
-            HEALTH_PASSING,
-            true,
-            NULL};
-    }
+            .instance = arena_printf(arena, "wide.%zu", i),
+            .index = (uint32_t)i,
+            .node = arena_printf(arena, "node-number-%zu", i),
+            .at = V4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 80),
+            .health = HEALTH_PASSING,
+            .is_served = true};
     *service = (struct catalog_service){"default", "wide", "tcp", "http", all, n};
     return (struct catalog){
         .refs = 1, .is_ready = true, .services = service, .n_services = 1};
@@ -226,7 +222,9 @@ Test(dns, what_does_not_fit_a_datagram_is_truncated_whole_and_comes_over_tcp)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct catalog_service service;
-        struct catalog c = wide_catalog(rows[i].n, &service);
+        struct arena arena;
+        arena_init(&arena, 0);
+        struct catalog c = wide_catalog(rows[i].n, &service, &arena);
         struct asked a = ask(&c, "wide.service.stratos", rows[i].type, rows[i].edns);
         cr_expect_eq(a.counts[1], rows[i].answers, "row %zu: %u answers in %zu bytes", i,
                      a.counts[1], a.len);
@@ -239,6 +237,7 @@ Test(dns, what_does_not_fit_a_datagram_is_truncated_whole_and_comes_over_tcp)
         cr_expect_eq(a.counts[1], rows[i].n < 512 ? rows[i].n : 512, "row %zu over TCP",
                      i);
         cr_expect_eq(a.flags & 0x0200, 0);
+        arena_fini(&arena);
     }
 }
 

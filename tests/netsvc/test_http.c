@@ -1,5 +1,4 @@
-/* The message layer: requests in any cutting, refusals, decoding, answers byte for byte.
- */
+/* The message layer: requests in any cutting, refusals, decoding, answers byte for byte. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>

@@ -30,6 +30,7 @@ Test(metrics_text, counters_and_gauges_read_as_prometheus_wants_them)
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         cr_expect(strstr(text, parts[i]), "part %zu", i);
+    arena_fini(&arena);
     arena_init(&arena, 100);
     cr_expect_null(metrics_text(&metrics, gauges, 3, &arena));
 }
