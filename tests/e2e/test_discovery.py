@@ -99,6 +99,28 @@ class Discovery(unittest.TestCase):
         self.assert_together(cluster, 6, time.monotonic())  # a lone node speaks every three seconds
         wait_for(lambda: n1.run("var", "get", "colour").out.strip() == "green", 5, "its variable is everywhere")
 
+    def test_an_interface_that_comes_up_later_is_spoken_on_at_once(self):
+        cluster = self.cluster(2)
+        n1, n2 = cluster
+        ip("-n", f"{self.lan.tag}-2", "link", "set", "eth0", "down")
+        n1.start(discover=True)
+        n2.start(discover=True)
+        wait_for(lambda: all(a.is_up() and is_ready(a) for a in cluster), 10, "both believe to be alone")
+        ip("-n", f"{self.lan.tag}-2", "link", "set", "eth0", "up")
+        self.assert_together(cluster, 3, time.monotonic())
+
+    def test_a_lan_without_ipv4_will_do(self):
+        cluster = self.cluster(2)
+        for agent in cluster:
+            ns = f"{self.lan.tag}-{agent.index}"
+            ip("-n", ns, "addr", "flush", "dev", "eth0", "scope", "global")
+            if ip("-n", ns, "-6", "addr", "add", f"fd78::{agent.index}/64", "dev", "eth0", "nodad",
+                  check=False).returncode != 0:
+                self.skipTest("no IPv6 here")
+            agent.start("--bind", f"[fd78::{agent.index}]:7780", "--dns", "off", discover=True)
+        wait_for(lambda: all(a.is_up() for a in cluster), 10, "both are up")
+        self.assert_together(cluster, 8, time.monotonic())  # link-local addresses are tried out first
+
     def test_hosts_with_different_secrets_never_do_and_learn_nothing(self):
         cluster = self.cluster(2)
         n1, n2 = cluster
