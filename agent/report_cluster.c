@@ -160,7 +160,10 @@ static json_t *has_entry(const struct report *r, const struct member *m, const s
         return json_true();
     if (!gossip_peer(r->gossip, m->id, &peer))
         return json_null();
-    if (peer.digest == table_digest(gossip_table(r->gossip)) || node_id_equal(m->id, e->writer))
+    const struct member *writer = members_find(gossip_members(r->gossip), e->writer);
+    bool is_ours = writer && strcmp(writer->name, r->self) == 0;
+    if (peer.digest == table_digest(gossip_table(r->gossip)) || node_id_equal(m->id, e->writer) ||
+        (is_ours && peer.has_ours >= e->number))
         return json_true();
     for (size_t i = 0; i < peer.n_seen; i++)
         if (node_id_equal(peer.seen[i].writer, e->writer))

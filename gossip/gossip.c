@@ -488,6 +488,7 @@ bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *re
     *ret_view = (struct peer_view){
         .digest = peer->digest,
         .heard_ms = peer->heard_ms,
+        .has_ours = peer->known_epoch == g->epoch ? peer->known_number : 0,
         .seen = is_equal ? g->seen.numbers : peer->seen,
         .n_seen = is_equal ? g->seen.n : peer->n_seen,
         .bytes_in = peer->bytes_in,

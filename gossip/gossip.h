@@ -137,6 +137,7 @@ size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);
 /* A peer's digest and seen vector as last heard; returns entries in *ret_seen (0 when never heard). */
 struct peer_view {
     uint64_t digest, heard_ms;
+    uint64_t has_ours; /* has everything of ours up to this number, by its acknowledgements */
     const struct seen_number *seen;
     size_t n_seen;
     uint64_t bytes_in, bytes_out;
