@@ -462,7 +462,7 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
         if (address && endpoint_parse(address, 7780, &command.endpoint) == 0)
             order(a, x, &command, NULL);
         else
-            api_error(a, x, ERR_INVALID, "join wants ?address=ADDRESS[:7780]");
+            api_error(a, x, ERR_INVALID, "join wants an address, as 10.0.0.7 or 10.0.0.7:7780");
     } else if (is_post && r->n == 4 && strcmp(r->word[1], "nodes") == 0 &&
                strcmp(r->word[3], "forget") == 0) {
         command = (struct command){.kind = COMMAND_FORGET, .name = r->word[2]};

@@ -181,12 +181,12 @@ static void on_poll(uv_timer_t *timer)
 
 /* ---- the request ---- */
 
-static bool add_source(struct logs *l, const struct report *r, const struct view_claim *claim,
-                       bool is_local_only)
+static bool add_source(struct logs *l, const struct report *r, uint32_t job_index, uint32_t node,
+                       uint32_t index, bool is_local_only)
 {
-    const struct view_node *holder = &r->view.nodes[claim->node];
-    const struct view_job *job = &r->view.jobs[claim->job];
-    bool is_ours = claim->node == r->view.self;
+    const struct view_node *holder = &r->view.nodes[node];
+    const struct view_job *job = &r->view.jobs[job_index];
+    bool is_ours = node == r->view.self;
     const struct member *member = members_find(gossip_members(r->gossip), holder->id);
     bool is_reachable =
         member && (member->state == MEMBER_ALIVE || member->state == MEMBER_SUSPECT);
@@ -194,16 +194,16 @@ static bool add_source(struct logs *l, const struct report *r, const struct view
         return false;
     struct source *s = &l->sources[l->n++];
     *s = (struct source){.logs = l, .is_remote = !is_ours};
-    (void)snprintf(s->label, sizeof(s->label), "%.63s.%u", job->name, claim->index);
+    (void)snprintf(s->label, sizeof(s->label), "%.63s.%u", job->name, index);
     if (is_ours) {
         (void)snprintf(s->dir, sizeof(s->dir), "%.800s/tasks/%.63s.%.63s.%u", l->agent->options->data_dir,
-                       job->ns, job->name, claim->index);
+                       job->ns, job->name, index);
         return true;
     }
     s->peer = member->endpoint;
     (void)snprintf(s->target, sizeof(s->target),
                    "/v1/jobs/%.63s/%.63s/logs?index=%u&stream=%s&since_ms=%llu&local=1%s", job->ns,
-                   job->name, claim->index, l->stream, (unsigned long long)l->since_unix_ms,
+                   job->name, index, l->stream, (unsigned long long)l->since_unix_ms,
                    l->is_follow ? "&follow=1" : "");
     return true;
 }
@@ -236,6 +236,30 @@ static struct logs *logs_new(struct agent *a, struct uv_http_exchange *x)
     return l;
 }
 
+/* Those who hold it now, and those who tried and gave up: what a task wrote before it failed for the
+ * last time is what its owner wants to read most. */
+static void add_sources(struct logs *l, const struct report *r, uint32_t job, const char *wanted,
+                        bool is_local_only)
+{
+    const struct view_job *j = &r->view.jobs[job];
+    unsigned long index = wanted ? strtoul(wanted, NULL, 10) : 0;
+    for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++) {
+        const struct view_claim *claim = &r->view.claims[c];
+        if (!wanted || index == claim->index)
+            (void)add_source(l, r, job, claim->node, claim->index, is_local_only);
+    }
+    for (size_t i = 0; i < r->view.n_refusals; i++) {
+        const struct view_refuse *refuse = &r->view.refusals[i];
+        bool is_held = false;
+        for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++)
+            is_held = is_held || (r->view.claims[c].node == refuse->node &&
+                                  r->view.claims[c].index == refuse->index);
+        if (refuse->job == job && refuse->node != VIEW_NONE && !is_held &&
+            (!wanted || index == refuse->index))
+            (void)add_source(l, r, job, refuse->node, refuse->index, is_local_only);
+    }
+}
+
 void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *job)
 {
     struct report r;
@@ -248,17 +272,18 @@ void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const
     uint32_t found = view_find_job(&r.view, ns, job);
     struct logs *l = found == VIEW_NONE ? NULL : logs_new(a, x);
     if (!l) {
-        api_error(a, x, ERR_NOT_FOUND, "no such job");
+        char text[192];
+        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", job, ns);
+        api_error(a, x, found == VIEW_NONE ? ERR_NOT_FOUND : -ENOMEM,
+                  found == VIEW_NONE ? text : "out of memory");
         report_close(&r);
         return;
     }
-    const struct view_job *j = &r.view.jobs[found];
-    for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++)
-        if (!index || strtoul(index, NULL, 10) == r.view.claims[c].index)
-            (void)add_source(l, &r, &r.view.claims[c], is_local_only);
+    add_sources(l, &r, found, index, is_local_only);
     l->has_labels = !index;
     if (l->n == 0) {
-        api_error(a, x, ERR_NOT_FOUND, "no instance of it has logs within reach: see status");
+        api_error(a, x, ERR_NOT_FOUND, index ? "no node within reach has run this instance: `stratos status` shows which there are"
+                        : "no node within reach has run it: `stratos status` says what it waits for");
         l->x = NULL;
         logs_end(l);
     } else {

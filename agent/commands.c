@@ -155,6 +155,11 @@ static int order(struct run *run)
     if (!job_find(run, c->ns, c->name, &job))
         return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name, c->ns);
     struct control_doc doc = control_find(run, c->ns, c->name);
+    bool is_so = (c->kind == COMMAND_SCALE && doc.has_count && doc.count == c->count) ||
+                 (c->kind == COMMAND_STOP && doc.is_stopped) ||
+                 (c->kind == COMMAND_START && !doc.is_stopped);
+    if (is_so)
+        return 0; /* nothing to write, nothing to tell */
     if (c->kind == COMMAND_SCALE) {
         doc.has_count = true;
         doc.count = c->count;

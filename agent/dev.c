@@ -24,6 +24,7 @@
 
 #include "agent/agent.h"
 #include "agent/dev_files.h"
+#include "agent/dev_groups.h"
 #include "agent/dev_ready.h"
 #include "core/err.h"
 
@@ -261,6 +262,11 @@ static int supervise(struct dev *d)
         reap(d, false);
     }
     stop_all(d);
+    for (unsigned i = 1; i <= d->options->nodes && !d->options->tasks_survive; i++) {
+        char data[DEV_PATH_MAX];
+        dev_path(&d->files, i, "data", data);
+        dev_groups_remove(data);
+    }
     dev_files_close(&d->files, !d->options->dir && is_ready);
     return is_ready ? 0 : EXIT_BAD;
 }

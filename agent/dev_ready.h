@@ -6,7 +6,8 @@
 
 #include "agent/dev_files.h"
 
-/* Every agent answers on its socket, has synced, and believes `nodes` members alive. */
+/* Every agent answers on its socket, has synced, and has the rows of `nodes` members it
+ * believes alive. */
 bool dev_is_ready(const struct dev_files *f, unsigned nodes);
 
 #endif

@@ -94,6 +94,14 @@ static bool is_told(struct news *n, struct bytes key, uint64_t said, int state, 
     return is_same;
 }
 
+/* So that the lines of an instance that keeps falling differ. */
+static const char *restarts_text(struct arena *arena, uint32_t restarts)
+{
+    if (restarts == 0)
+        return "";
+    return restarts == 1 ? ", restarted once" : arena_printf(arena, ", restarted %u times", restarts);
+}
+
 static void news_claim(struct news *n, const struct members *members, const struct table *table,
                        struct bytes key, const struct key_parts *parts, bool is_own,
                        struct node_effects *out)
@@ -122,11 +130,14 @@ static void news_claim(struct news *n, const struct members *members, const stru
         return;
     struct node_event *event = add(out, "instance", name, instance_state_name(doc.state));
     event->is_own = is_own && !is_same_state; /* the log follows states, the feed health too */
-    event->text = doc.health == HEALTH_NONE || doc.health == HEALTH_UNKNOWN
-                      ? arena_printf(arena, "%s is %s on %s", name, event->state, node)
-                      : arena_printf(arena, "%s is %s and %s on %s", name, event->state,
-                                     health_name(doc.health), node);
-    event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
+    bool is_running = doc.state == INSTANCE_RUNNING;
+    bool has_health = is_running && doc.health != HEALTH_NONE && doc.health != HEALTH_UNKNOWN;
+    event->text = arena_printf(arena, "%s is %s%s%s on %s%s", name, event->state,
+                               has_health ? " and " : "", has_health ? health_name(doc.health) : "",
+                               node, restarts_text(arena, doc.restarts));
+    /* What made it fall explains nothing any more once it is up again. */
+    bool is_explained = !is_running || doc.health == HEALTH_FAILING;
+    event->cause = is_explained && doc.reason && *doc.reason ? doc.reason : NULL;
 }
 
 static void news_refusal(const struct members *members, const struct table *table, struct bytes key,

@@ -47,6 +47,12 @@ static const char *name_of(const struct gossip *g, struct node_id id, char out[s
     return m ? m->name : node_id_text(id, out);
 }
 
+/* By id: another node may bear our name. */
+static bool is_self(const struct report *r, struct node_id id)
+{
+    return r->view.self != VIEW_NONE && node_id_equal(r->view.nodes[r->view.self].id, id);
+}
+
 /* How many of `truth`'s numbers `seen` lacks, over all writers; both sorted by writer. */
 static uint64_t behind(const struct seen_number *truth, size_t n_truth, const struct seen_number *seen,
                        size_t n_seen)
@@ -84,7 +90,7 @@ static json_t *peer_json(const struct report *r, const struct member *m, const s
     (void)json_object_set_new(
         out, "heard_ms",
         peer.heard_ms ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms)) : json_null());
-    (void)json_object_set_new(out, "rtt_ms", json_real(m->rtt_us / 1000.0));
+    (void)json_object_set_new(out, "rtt_ms", m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
     (void)json_object_set_new(out, "bytes_in", json_integer((json_int_t)peer.bytes_in));
     (void)json_object_set_new(out, "bytes_out", json_integer((json_int_t)peer.bytes_out));
     return out;
@@ -96,9 +102,9 @@ static json_t *map_row(const struct report *r, const struct member *observer,
 {
     const struct members *members = gossip_members(r->gossip);
     struct peer_view peer = {0};
-    bool is_self = strcmp(observer->name, r->self) == 0;
-    bool is_heard = is_self || gossip_peer(r->gossip, observer->id, &peer);
-    bool is_equal = is_self || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
+    bool is_own = is_self(r, observer->id);
+    bool is_heard = is_own || gossip_peer(r->gossip, observer->id, &peer);
+    bool is_equal = is_own || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
     json_t *row = json_array();
     for (size_t i = 0; i < members_count(members); i++) {
         struct node_id writer = writers[i]->id;
@@ -131,7 +137,7 @@ json_t *report_gossip(struct report *r, bool has_map)
                                                     (json_int_t)own[i].number));
     for (size_t i = 0; sorted && i < members_count(members); i++) {
         const struct member *m = sorted[i];
-        if (strcmp(m->name, r->self) != 0)
+        if (!is_self(r, m->id))
             (void)json_array_append_new(peers, peer_json(r, m, own, n_own));
         if (has_map) {
             (void)json_array_append_new(nodes, json_string(m->name));

@@ -21,6 +21,7 @@
 
 enum {
     AWAY_MS = 120000,     /* tasks of an agent that was stopped are left alone this long */
+    JOIN_LATE_MS = 5000,  /* a peer that is there answers within one */
     LAST_WORDS_MS = 300,  /* between the last datagram and the end of the process */
 };
 
@@ -247,7 +248,7 @@ static int open_all(struct agent *a, const struct settings *s, struct err *err)
 
 static void open_handles(struct agent *a)
 {
-    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer};
+    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer, &a->join_timer};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&a->loop, timers[i]);
         timers[i]->data = a;
@@ -262,8 +263,8 @@ static void open_handles(struct agent *a)
 static void close_all(struct agent *a)
 {
     uv_handle_t *own[] = {(uv_handle_t *)&a->timer, (uv_handle_t *)&a->catalog_timer,
-                          (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->sigterm,
-                          (uv_handle_t *)&a->sigint};
+                          (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->join_timer,
+                          (uv_handle_t *)&a->sigterm, (uv_handle_t *)&a->sigint};
     a->is_ending = true;
     api_watchers_close(a);
     if (a->http_driver)
@@ -316,6 +317,19 @@ static void discover(struct agent *a)
         log_line(LOG_WARN, "discovery", "state", "off", "error", err.text, NULL);
 }
 
+/* With another secret the peers are silent, as if they were not there: nothing else would say why
+ * this node stays alone. */
+static void on_join_late(uv_timer_t *timer)
+{
+    struct agent *a = timer->data;
+    const struct members *members = gossip_members(node_gossip(a->node));
+    if (!a->is_ending && members_count_state(members, MEMBER_ALIVE) < 2)
+        log_line(LOG_WARN, "join", "state", "alone", "error",
+                 "no peer of --join has answered yet: is it up, can its port be reached by TCP and "
+                 "UDP, and is the secret the same?",
+                 NULL);
+}
+
 static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
 {
     struct agent *a = ctx;
@@ -325,6 +339,8 @@ static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
     agent_perform(a);
     if (!a->options->no_discover)
         discover(a);
+    if (a->options->n_join > 0)
+        (void)uv_timer_start(&a->join_timer, on_join_late, JOIN_LATE_MS, 0);
 }
 
 static void announce(struct agent *a)
@@ -338,6 +354,16 @@ static void announce(struct agent *a)
         log_line(LOG_ERROR, "store", "state", "damaged", "action",
                  "set aside; the table is pulled from the peers", "kept",
                  a->options->data_dir, NULL);
+}
+
+/* What to do about an address that cannot be had; NULL when the error says it itself. */
+static const char *hint_of(int status)
+{
+    if (status == -EADDRINUSE)
+        return "another agent or program has it: choose other addresses with --bind, --http and --dns";
+    if (status == -EADDRNOTAVAIL)
+        return "this host has no such address: choose one of its own with --bind, --http and --dns";
+    return NULL;
 }
 
 int agent_run(const struct agent_options *options)
@@ -369,8 +395,8 @@ int agent_run(const struct agent_options *options)
         settings_notify("READY=1");
         (void)uv_run(&a->loop, UV_RUN_DEFAULT);
     } else {
-        log_line(LOG_ERROR, "agent", "state", "failed", "error", err.text, NULL);
-        a->exit_code = 1;
+        log_line(LOG_ERROR, "agent", "state", "failed", "error", err.text, "hint", hint_of(status), NULL);
+        a->exit_code = status == ERR_INVALID ? 2 : 1;
     }
     close_all(a);
     int code = a->exit_code;

@@ -37,6 +37,9 @@ extern const struct flag command_global_flags[];
  * typing error.  Writes a sentence. */
 void command_suggest(const char *first, const char *second, char *out, size_t cap);
 
+/* What Ctrl-C writes to a terminal before it ends the program; lives as long as it. */
+void command_on_interrupt(const char *words);
+
 /* The whole program behind main().  Returns the exit code. */
 int command_main(int argc, char **argv);
 

@@ -11,12 +11,19 @@
 #include "cli/help.h"
 #include "cli/talk.h"
 
+static const char *volatile last_words = "\n";
+
+void command_on_interrupt(const char *words)
+{
+    last_words = words;
+}
+
 /* Ctrl-C stops watching, not the work: nothing needs to be undone. */
 static void on_interrupt(int signal)
 {
     (void)signal;
     if (isatty(STDERR_FILENO))
-        (void)!write(STDERR_FILENO, "\n", 1);
+        (void)!write(STDERR_FILENO, last_words, strlen(last_words));
     _exit(EXIT_INTERRUPTED);
 }
 

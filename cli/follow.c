@@ -10,19 +10,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/bounds.h"
 #include "core/doc.h"
+#include "core/hash.h"
 
 enum {
     POLL_MS = 200,
     SILENCE_MS = 5000,     /* then it says what it waits for */
     FAILING_MS = 8000,     /* failing all that time: it will not heal by itself */
     AGENT_GONE_MS = 15000, /* an agent that restarts is back sooner */
+    PAST_MAX = 32,
 };
 
 struct watch {
     uint64_t deadline_ms, changed_ms, said_ms;
     uint64_t gone_ms; /* since when the agent does not answer; 0 = it does */
     char shown[512], waiting[320];
+    uint64_t past[PAST_MAX]; /* hashes of the lines shown, newest over oldest */
+    size_t n_past;
     bool is_terminal, is_open_line;
 };
 
@@ -56,6 +61,18 @@ static void end_line(struct watch *w)
     w->is_open_line = false;
 }
 
+/* An instance that falls and rises again and again makes no progress by that. */
+static bool is_news(struct watch *w, const char *text)
+{
+    uint64_t hash = hash64(bytes_of_text(text), 0);
+    for (size_t i = 0; i < PAST_MAX && i < w->n_past; i++) {
+        if (w->past[i] == hash)
+            return false;
+    }
+    w->past[w->n_past++ % PAST_MAX] = hash;
+    return true;
+}
+
 static void show(struct watch *w, const struct follow *jobs, size_t n, uint64_t now)
 {
     char text[512] = "";
@@ -68,13 +85,15 @@ static void show(struct watch *w, const struct follow *jobs, size_t n, uint64_t 
     if (strcmp(text, w->shown) == 0)
         return;
     memcpy(w->shown, text, sizeof(text));
-    w->changed_ms = now;
+    bool is_new = is_news(w, text);
+    if (is_new)
+        w->changed_ms = now;
     if (w->is_terminal) {
         text[RENDER_WIDTH - 1] = '\0'; /* a wrapped line could not be drawn over */
         fprintf(stderr, "\r\033[K%s", text);
         fflush(stderr);
         w->is_open_line = true;
-    } else {
+    } else if (is_new) {
         fprintf(stderr, "%s\n", text);
     }
 }
@@ -136,7 +155,8 @@ static int poll_one(struct talk *t, struct follow *job, struct watch *w, uint64_
     w->gone_ms = 0;
     answer_close(&job->last);
     job->last = a;
-    struct rollout_asked asked = {job->goal, job->version, job->before};
+    struct rollout_asked asked = {job->goal, job->version, job->before,
+                                  now_unix_ms()};
     rollout_judge(a.data, &asked, &job->rollout);
     job->has_failed =
         job->has_failed || job->rollout.has_failing || job->rollout.has_failed;
@@ -150,6 +170,21 @@ static int poll_one(struct talk *t, struct follow *job, struct watch *w, uint64_
     return EXIT_DONE;
 }
 
+/* Where a person reads on after a failure; returns its exit code. */
+static int say_more(struct talk *t, const struct follow *job, int code)
+{
+    char name[2 * NAME_LEN_MAX + 2];
+    bool is_default = strcmp(job->target.ns, "default") == 0;
+    (void)snprintf(name, sizeof(name), "%s%s%s", is_default ? "" : job->target.ns,
+                   is_default ? "" : "/", job->target.job);
+    if (!t->in->is_json && code == EXIT_ROLLOUT)
+        fprintf(stderr, "see: stratos logs %s --stderr; stratos status %s; stratos events\n",
+                name, name);
+    else if (!t->in->is_json)
+        fprintf(stderr, "see: stratos status %s; stratos members; stratos events\n", name);
+    return code;
+}
+
 /* EXIT_DONE: go on. */
 static int verdict(struct talk *t, const struct follow *job, struct watch *w,
                    uint64_t now)
@@ -159,7 +194,8 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
     bool is_hopeless =
         job->failing_since_ms > 0 && now - job->failing_since_ms >= FAILING_MS;
     bool is_late = now >= w->deadline_ms;
-    bool is_over = is_hopeless || is_late || r->phase == ROLLOUT_REPLACED;
+    bool is_over = is_hopeless || is_late || r->phase == ROLLOUT_REPLACED ||
+                   r->phase == ROLLOUT_STOPPED;
     if (r->phase == ROLLOUT_DONE || !is_over)
         return EXIT_DONE;
 
@@ -167,19 +203,26 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
     if (r->phase == ROLLOUT_REPLACED)
         return fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s %s was replaced by %s",
                     name, job->version, json_text(job->last.data, "version"));
+    if (r->phase == ROLLOUT_STOPPED)
+        return fail(t->in, EXIT_FAILED, "stopped",
+                    "%s is stopped and stays so: `stratos start %s` starts it", name, name);
+    int code;
     if (is_hopeless || job->has_failed)
-        return fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name,
+        code = fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name,
                     r->waiting);
-    if (r->has_unplaced)
-        return fail(t->in, EXIT_UNPLACEABLE, "unplaceable", "%s cannot be placed: %s",
+    else if (r->has_unplaced)
+        code = fail(t->in, EXIT_UNPLACEABLE, "unplaceable", "%s cannot be placed: %s",
                     name, r->waiting);
-    return fail(t->in, EXIT_TIMED_OUT, "timeout", "%s is not there yet: %s", name,
-                r->waiting);
+    else
+        code = fail(t->in, EXIT_TIMED_OUT, "timeout", "%s is not there yet: %s", name,
+                    r->waiting);
+    return say_more(t, job, code);
 }
 
 int follow_all(struct talk *t, struct follow *jobs, size_t n, uint64_t timeout_ms)
 {
     struct watch w = {.is_terminal = isatty(STDERR_FILENO) != 0};
+    command_on_interrupt("\nstopped watching; the work goes on: stratos status\n");
     uint64_t now = now_ms();
     w.changed_ms = now;
     w.deadline_ms = now + timeout_ms;
@@ -197,6 +240,7 @@ int follow_all(struct talk *t, struct follow *jobs, size_t n, uint64_t timeout_m
             say_waiting(&w, jobs, n, now);
         }
         if (n_done == n || code != EXIT_DONE) {
+            command_on_interrupt("\n");
             end_line(&w);
             return code;
         }

@@ -138,6 +138,28 @@ static void print_cell(FILE *out, const char *text, size_t width, bool is_last,
         fputc(' ', out);
 }
 
+/* Words of a last cell, continued below its beginning. */
+static void print_wrapped_cell(FILE *out, const char *text, size_t indent, size_t width)
+{
+    size_t at = 0;
+    while (*text) {
+        size_t len = strcspn(text, " "), shown = 0;
+        for (size_t i = 0; i < len; i++)
+            shown += ((unsigned char)text[i] & 0xc0) != 0x80;
+        if (at > 0 && at + 1 + shown > width) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = 0;
+        } else if (at > 0) {
+            fputc(' ', out);
+            at++;
+        }
+        fwrite(text, 1, len, out);
+        at += shown;
+        text += len;
+        text += strspn(text, " ");
+    }
+}
+
 void grid_print(const struct grid *t, FILE *out, bool is_coloured)
 {
     size_t widths[GRID_COLUMNS_MAX];
@@ -145,10 +167,16 @@ void grid_print(const struct grid *t, FILE *out, bool is_coloured)
     for (size_t c = 0; c < t->n_columns; c++)
         print_cell(out, t->heads[c], widths[c], c + 1 == t->n_columns, false);
     fputc('\n', out);
+    size_t indent = 0, last = t->n_columns - 1;
+    for (size_t c = 0; c < last; c++)
+        indent += widths[c] + GUTTER;
     for (size_t r = 0; r < t->n_rows; r++) {
         for (size_t c = 0; c < t->n_columns; c++) {
-            print_cell(out, t->cells[r * t->n_columns + c], widths[c],
-                       c + 1 == t->n_columns, is_coloured);
+            const char *text = t->cells[r * t->n_columns + c];
+            if (c == last && t->is_wrapped)
+                print_wrapped_cell(out, text, indent, widths[c]);
+            else
+                print_cell(out, text, widths[c], c == last, is_coloured);
         }
         fputc('\n', out);
     }
@@ -194,6 +222,15 @@ const char *size_text(uint64_t bytes, char out[static RENDER_TEXT])
     }
     bool is_whole = value >= 100 || value - (double)(uint64_t)value < 0.05;
     (void)snprintf(out, RENDER_TEXT, "%.*f%c", is_whole ? 0 : 1, value, units[unit]);
+    return out;
+}
+
+const char *rtt_text(double ms, char out[static RENDER_TEXT])
+{
+    if (ms < 1)
+        (void)snprintf(out, RENDER_TEXT, "<1ms"); /* the clock of a probe counts whole ones */
+    else
+        (void)snprintf(out, RENDER_TEXT, "%.0fms", ms < 1e6 ? ms : 1e6);
     return out;
 }
 

@@ -16,7 +16,8 @@ enum { RENDER_WIDTH = 80, GRID_COLUMNS_MAX = 12, RENDER_TEXT = 32 };
 struct grid {
     const char *heads[GRID_COLUMNS_MAX];
     size_t n_columns, n_rows, cap;
-    char **cells; /* row by row */
+    char **cells;    /* row by row */
+    bool is_wrapped; /* the last column goes on in the next line instead of being cut */
 };
 
 /* heads end with NULL. */
@@ -30,6 +31,8 @@ void grid_print(const struct grid *t, FILE *out, bool is_coloured);
 const char *age_text(uint64_t ms, char out[static RENDER_TEXT]);
 /* "512", "64K", "1.5G" (binary). */
 const char *size_text(uint64_t bytes, char out[static RENDER_TEXT]);
+/* "<1ms", "12ms". */
+const char *rtt_text(double ms, char out[static RENDER_TEXT]);
 /* "0.5", "12". */
 const char *cores_text(double cores, char out[static RENDER_TEXT]);
 /* Milliseconds since 1970 of "2026-11-21T00:45:46.123Z"; 0 when it is not one. */

@@ -10,7 +10,8 @@
 
 struct counts {
     bool is_batch;
-    long long alive, extra, ready, running, starting, pending, stopping, failed, old;
+    long long alive, extra, ready, running, young, starting, pending, stopping, failed,
+        old;
     const json_t *worst; /* the instance to name: failed before pending before starting */
     int worst_rank;
 };
@@ -30,6 +31,17 @@ static bool instance_is_ready(const json_t *instance, bool is_batch)
         return json_number(instance, "last_exit") == 0;
     return !is_batch && is(state, "running") && !is(health, "unknown") &&
            !is(health, "failing");
+}
+
+/* Without a health check only time tells whether it stays up.  A clock that is further off
+ * than that counts as time. */
+static bool instance_is_young(const json_t *instance, uint64_t now_unix_ms)
+{
+    uint64_t at = time_parse(json_text(instance, "started_at"));
+    if (now_unix_ms == 0 || at == 0 || !is(json_text(instance, "state"), "running") ||
+        !is(json_text(instance, "health"), "none"))
+        return false;
+    return at + STEADY_MS > now_unix_ms && now_unix_ms + STEADY_MS > at;
 }
 
 static bool instance_is_alive(const json_t *instance)
@@ -75,7 +87,8 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
         note_worst(c, instance, 1);
         return;
     }
-    if (instance_is_ready(instance, c->is_batch)) {
+    if (instance_is_ready(instance, c->is_batch) &&
+        (c->is_batch || !instance_is_young(instance, asked->now_unix_ms))) {
         c->ready++;
         return;
     }
@@ -92,6 +105,9 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
         rank = 3;
     } else if (is(state, "stopping")) {
         c->stopping++;
+    } else if (is(state, "running") && is(json_text(instance, "health"), "none") &&
+               !c->is_batch) {
+        c->young++;
     } else if (is(state, "running")) {
         c->running++;
     } else {
@@ -117,6 +133,7 @@ static void say_progress(const json_t *status, const char *version,
         long long n;
         const char *word;
     } parts[] = {{c->running, c->is_batch ? "running" : "not healthy yet"},
+                 {c->young, "just started"},
                  {c->starting, "starting"},
                  {c->pending, "pending"},
                  {c->stopping, "stopping"},
@@ -149,6 +166,8 @@ static void say_waiting(const json_t *status, const struct counts *c, struct rol
                *health = json_text(c->worst, "health");
     const char *state = json_text(c->worst, "state"),
                *reason = json_text(c->worst, "reason");
+    if (is(state, "running") && !is(health, "failing"))
+        reason = ""; /* it says why it is placed there, not what is missing */
     bool is_health_news = is(state, "running") && *health && !is(health, "none");
     long long restarts = json_number(c->worst, "restarts");
     char times[48] = "";
@@ -227,6 +246,8 @@ void rollout_judge(const json_t *status, const struct rollout_asked *asked,
                       !is(word, "stopped");
     if (*version && *now && version_number(now) > version_number(version))
         r.phase = ROLLOUT_REPLACED;
+    else if (is(word, "stopped"))
+        r.phase = ROLLOUT_STOPPED;
     else if (is(type, "cron") || is(word, "complete"))
         r.phase = ROLLOUT_DONE;
     else if (c.ready >= r.wanted && c.old == 0 && is_settled)

@@ -14,6 +14,7 @@ enum rollout_phase {
     ROLLOUT_DONE,
     ROLLOUT_REPLACED, /* another version is in force now: reverted, or somebody was faster
                        */
+    ROLLOUT_STOPPED,  /* the job is stopped: nothing will start */
 };
 
 struct rollout {
@@ -26,12 +27,16 @@ struct rollout {
     char waiting[320];  /* "web.2: pending: no node has 64 cores free"; "" when done */
 };
 
-enum { RESTARTS_TOLERATED = 2 }; /* a third restart of one instance is a pattern */
+enum {
+    RESTARTS_TOLERATED = 2, /* a third restart of one instance is a pattern */
+    STEADY_MS = 2000, /* what has no health check is believed after running this long */
+};
 
 struct rollout_asked {
     enum rollout_goal goal;
     const char *version;  /* "v3"; "" = any */
     const json_t *before; /* a status whose processes are to be gone (restart), or NULL */
+    uint64_t now_unix_ms; /* 0 = take what runs without health checks for ready at once */
 };
 
 /* `status` is the data of `status JOB`. */

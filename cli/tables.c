@@ -45,6 +45,24 @@ static const json_t **sorted(const json_t *members, size_t n)
     return list;
 }
 
+/* Names are for people and DNS, and both are misled by two nodes with the same one. */
+static void warn_of_namesakes(const json_t *const *sorted_members, size_t n)
+{
+    const char *last = "";
+    for (size_t i = 1; i < n; i++) {
+        const char *name = json_text(sorted_members[i], "name");
+        if (strcmp(name, json_text(sorted_members[i - 1], "name")) != 0 ||
+            strcmp(name, last) == 0)
+            continue;
+        fflush(stdout);
+        fputs("warning: more than one node is named ", stderr);
+        print_safe(stderr, name, false);
+        fputs(": start each with a --name of its own,\n"
+              "or `stratos forget` the one that is gone\n", stderr);
+        last = name;
+    }
+}
+
 void members_print(const json_t *members)
 {
     static const char *const heads[] = {"NODE", "STATE",  "ADDRESS", "RTT",
@@ -60,7 +78,7 @@ void members_print(const json_t *members)
         const json_t *capacity = json_object_get(member, "capacity");
         const json_t *reserved = json_object_get(member, "reserved");
         if (json_is_number(json_object_get(member, "rtt_ms")))
-            (void)snprintf(rtt, sizeof(rtt), "%.2fms", json_decimal(member, "rtt_ms"));
+            (void)rtt_text(json_decimal(member, "rtt_ms"), rtt);
         if (capacity) {
             (void)snprintf(cpu, sizeof(cpu), "%s/%s",
                            cores_text(json_decimal(reserved, "cpu"), used),
@@ -69,15 +87,18 @@ void members_print(const json_t *members)
                            size_text((uint64_t)json_number(reserved, "memory"), used),
                            size_text((uint64_t)json_number(capacity, "memory"), all));
         }
-        (void)snprintf(state, sizeof(state), "%s%s", json_text(member, "state"),
+        (void)snprintf(state, sizeof(state), "%s%s%s", json_text(member, "state"),
                        json_is_true(json_object_get(member, "draining")) ? " draining"
-                                                                         : "");
+                                                                         : "",
+                       *json_text(member, "away_until") ? " away" : "");
         grid_row(&grid, (const char *const[]){json_text(member, "name"), state,
                                               json_text(member, "address"), rtt, cpu,
                                               memory, json_text(member, "version")});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
+    if (list)
+        warn_of_namesakes(list, n);
     free(list);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/bounds.h"
 #include "core/doc.h"
 #include "core/ids.h"
 
@@ -106,6 +107,36 @@ static int say_transport(struct talk *t, const struct err *err)
     return fail(t->in, EXIT_NO_AGENT, code, "%s", err->text);
 }
 
+bool job_meant(const struct invocation *in, const json_t *jobs, const char *word,
+               const char *const *names, char *out, size_t cap)
+{
+    struct target target = {0};
+    size_t i;
+    json_t *job;
+    if (target_parse(in, word, &target) < 0)
+        return false;
+    const char *meant = did_you_mean(target.job, names);
+    json_array_foreach(jobs, i, job)
+    {
+        const char *ns = json_text(job, "namespace"), *name = json_text(job, "job");
+        bool is_same = strcmp(name, target.job) == 0;
+        if (is_same && strcmp(ns, target.ns) == 0)
+            return false; /* it is there, and something else is not */
+        if (!is_same && (!meant || strcmp(name, meant) != 0))
+            continue;
+        if (strcmp(ns, target.ns) == 0)
+            (void)snprintf(out, cap, "%s", name);
+        else
+            (void)snprintf(out, cap, "%s/%s", ns, name);
+        return true;
+    }
+    if (meant && strcmp(meant, target.job) != 0) {
+        (void)snprintf(out, cap, "%s", meant);
+        return true;
+    }
+    return false;
+}
+
 /* The name of a job that is there and looks like `word`; false when none does. */
 static bool suggest_job(struct talk *t, const char *word, char *out, size_t cap)
 {
@@ -122,15 +153,9 @@ static bool suggest_job(struct talk *t, const char *word, char *out, size_t cap)
             names[n++] = json_text(job, "job");
     }
     names[n] = NULL;
-    const char *slash = strchr(word, '/');
-    word = slash ? slash + 1 : word;
-    const char *meant = did_you_mean(word, names);
-    bool is_other =
-        meant && strcmp(meant, word) != 0; /* it may be there, and something else not */
-    if (is_other)
-        (void)snprintf(out, cap, "%s", meant);
+    bool is_found = job_meant(t->in, jobs.data, word, names, out, cap);
     answer_close(&jobs);
-    return is_other;
+    return is_found;
 }
 
 static int say_refusal(struct talk *t, const struct answer *a)
@@ -141,7 +166,7 @@ static int say_refusal(struct talk *t, const struct answer *a)
     if (t->is_quiet)
         return exit_code;
 
-    char meant[64];
+    char meant[2 * NAME_LEN_MAX + 2];
     const char *message = json_text(error, "message");
     bool has_meant = exit_code == EXIT_NO_SUCH && t->job_word &&
                      !strstr(message, "did you mean") &&

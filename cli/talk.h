@@ -57,6 +57,10 @@ int fail(const struct invocation *in, int exit_code, const char *code, const cha
 void say_view(const struct invocation *in, const struct answer *a);
 /* `told 3/3 members, 0.31s`. */
 void say_told(const struct invocation *in, const json_t *data);
+/* The job that `word` may have meant, among the data of `jobs`; `names` are the words it is
+ * compared with.  With its namespace where that is another one; false when none is near. */
+bool job_meant(const struct invocation *in, const json_t *jobs, const char *word,
+               const char *const *names, char *out, size_t cap);
 /* A reading verb's whole ending for --json: print the answer through.  Returns true if it
  * did. */
 bool print_json(const struct invocation *in, const struct answer *a);

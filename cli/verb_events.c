@@ -6,41 +6,52 @@
 #include "cli/verbs.h"
 #include "core/doc.h"
 
-enum { EVENT_MAX = 64 * 1024, EVENTS_DEFAULT = 100, EVENTS_MAX = 100000 };
+enum { EVENT_MAX = 64 * 1024, TEXT_MAX = 512, EVENTS_DEFAULT = 100, EVENTS_MAX = 100000 };
 
+/* "web.0 is pending on n1: exited with status 3": the subject is the text's first word. */
+static void event_text(const json_t *event, char *out, size_t cap)
+{
+    const char *cause = json_text(event, "cause");
+    (void)snprintf(out, cap, "%s%s%s", json_text(event, "text"), *cause ? ": " : "", cause);
+}
+
+/* The time of day; the date is in --json. */
+static void event_time(const json_t *event, char out[static 16])
+{
+    const char *stamp = json_text(event, "at");
+    out[0] = '\0';
+    if (strlen(stamp) >= 19)
+        (void)snprintf(out, 16, "%.8s", stamp + 11);
+}
+
+/* One at a time, without knowing how wide the next ones are. */
 static void print_event(const json_t *event)
 {
-    char at[16] = "";
-    const char *stamp = json_text(event, "at");
-    if (strlen(stamp) >= 19) /* the time of day; the date is in --json */
-        (void)snprintf(at, sizeof(at), "%.8s", stamp + 11);
+    char at[16], text[TEXT_MAX];
+    event_time(event, at);
+    event_text(event, text, sizeof(text));
     printf("%-8s  ", at);
     print_safe(stdout, json_text(event, "node"), false);
-    fputs("  ", stdout);
-    print_safe(stdout, json_text(event, "kind"), false);
-    fputs("  ", stdout);
-    print_safe(stdout, json_text(event, "subject"), false);
-    fputs("  ", stdout);
-    print_safe(stdout, json_text(event, "text"), false);
+    printf("  %-8s  ", json_text(event, "kind"));
+    print_safe(stdout, text, false);
     fputc('\n', stdout);
 }
 
 static void print_events(const json_t *events)
 {
-    static const char *const heads[] = {"AT", "NODE", "KIND", "SUBJECT", "TEXT", NULL};
+    static const char *const heads[] = {"AT", "NODE", "KIND", "TEXT", NULL};
     struct grid grid;
     size_t i;
     json_t *event;
     grid_init(&grid, heads);
+    grid.is_wrapped = true;
     json_array_foreach(events, i, event)
     {
-        char at[16] = "";
-        const char *stamp = json_text(event, "at");
-        if (strlen(stamp) >= 19)
-            (void)snprintf(at, sizeof(at), "%.8s", stamp + 11);
-        grid_row(&grid, (const char *const[]){
-                            at, json_text(event, "node"), json_text(event, "kind"),
-                            json_text(event, "subject"), json_text(event, "text")});
+        char at[16], text[TEXT_MAX];
+        event_time(event, at);
+        event_text(event, text, sizeof(text));
+        grid_row(&grid, (const char *const[]){at, json_text(event, "node"),
+                                              json_text(event, "kind"), text});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);

@@ -16,14 +16,13 @@ static const char service_file[] =
     "job: %1$s\n"
     "count: 3                      # how many copies\n"
     "task:\n"
-    "  command: [\"${STRATOS_BIN}\", demo-http]   # your program; a string goes through "
-    "/bin/sh\n"
+    "  # your program; one string instead of a list goes through /bin/sh\n"
+    "  command: [\"${STRATOS_BIN}\", demo-http]\n"
     "  env: {LOG_LEVEL: info}\n"
     "  resources: {cpu: 0.1, memory: 64M}\n"
     "  stop: {signal: TERM, timeout: 10s}\n"
     "ports:\n"
-    "  http: dynamic               # the task sees it as PORT_HTTP, and the first one as "
-    "PORT\n"
+    "  http: dynamic               # the task sees it as PORT_HTTP and PORT\n"
     "health:\n"
     "  - {name: ready, http: /health, port: http, interval: 2s, timeout: 1s}\n"
     "update: {max_parallel: 1, min_healthy_time: 2s}\n"
@@ -31,8 +30,7 @@ static const char service_file[] =
     "# constraints:                # where it may run\n"
     "#   - {attr: hostname, op: unique}          # one on each host\n"
     "#   - {attr: rack, op: \"==\", value: r1}     # agents say it with --attr rack=r1\n"
-    "# Then: stratos status %1$s, stratos logs %1$s, stratos resolve "
-    "%1$s.service.stratos\n";
+    "# Then: stratos status %1$s, stratos logs %1$s, stratos services\n";
 
 static const char batch_file[] =
     "# %1$s.yaml: work that ends.  Submit it with: stratos run %1$s.yaml\n"

@@ -1,7 +1,22 @@
 /* `jobs` and `history`: what is known of the jobs themselves. */
+#include <string.h>
+
+#include "cli/follow.h"
 #include "cli/tables.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
+
+/* With --namespace only that one's; the answer is ours to change. */
+static void keep_namespace(const struct invocation *in, json_t *jobs)
+{
+    if (!words_has(&in->words, "namespace"))
+        return;
+    for (size_t i = json_array_size(jobs); i > 0; i--) {
+        const char *ns = json_text(json_array_get(jobs, i - 1), "namespace");
+        if (strcmp(ns, in->namespace) != 0)
+            (void)json_array_remove(jobs, i - 1);
+    }
+}
 
 int verb_jobs(const struct invocation *in)
 {
@@ -12,9 +27,15 @@ int verb_jobs(const struct invocation *in)
         return code;
     code = talk_get(&t, &a, "/v1/jobs");
     if (code == EXIT_DONE) {
-        if (!print_json(in, &a)) {
-            if (json_array_size(a.data) > 0)
-                jobs_print(a.data);
+        json_t *jobs = json_object_get(a.root, "data");
+        keep_namespace(in, jobs);
+        if (in->is_json) {
+            print_wrapped(&a, json_incref(jobs));
+        } else {
+            if (json_array_size(jobs) > 0)
+                jobs_print(jobs);
+            else if (words_has(&in->words, "namespace"))
+                fprintf(stderr, "no jobs in namespace '%s'\n", in->namespace);
             else
                 fputs("no jobs yet: `stratos init` writes a job file to start from\n",
                       stderr);

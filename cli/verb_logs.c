@@ -12,6 +12,7 @@ struct sink {
     char instance[80]; /* of all lines, when one was asked for */
     char line[LINE_MAX_LEN];
     size_t len;
+    bool has_any;
 };
 
 /* {"instance","text"}: without an asked instance the line says itself, "web.0 | text". */
@@ -39,6 +40,7 @@ static void print_line(struct sink *s)
 static int on_chunk(void *ctx, struct bytes in)
 {
     struct sink *s = ctx;
+    s->has_any = s->has_any || in.len > 0;
     if (!s->is_json) {
         (void)fwrite(in.at, 1, in.len, stdout);
     } else {
@@ -89,7 +91,7 @@ int verb_logs(const struct invocation *in)
         code = talk_open(&t, in);
     if (code != EXIT_DONE)
         return code;
-    t.job_word = target.job;
+    t.job_word = word;
     sink.is_json = in->is_json;
     if (target.has_index)
         (void)snprintf(sink.instance, sizeof(sink.instance), "%s.%u", target.job,
@@ -98,6 +100,10 @@ int verb_logs(const struct invocation *in)
                        target.job, query);
     if (sink.len > 0)
         print_line(&sink);
+    if (code == EXIT_DONE && !sink.has_any && !in->is_json)
+        fprintf(stderr, "%s has written nothing to %s%s\n", word,
+                words_has(&in->words, "stderr") ? "stderr" : "stdout",
+                words_has(&in->words, "stderr") ? "" : "; try --stderr");
     talk_close(&t);
     return code;
 }

@@ -46,7 +46,7 @@ static void print_peers(const json_t *peers, const char *own_digest)
         if (json_is_number(json_object_get(peer, "behind")))
             (void)snprintf(behind, sizeof(behind), "%lld", json_number(peer, "behind"));
         if (json_is_number(json_object_get(peer, "rtt_ms")))
-            (void)snprintf(rtt, sizeof(rtt), "%.2fms", json_decimal(peer, "rtt_ms"));
+            (void)rtt_text(json_decimal(peer, "rtt_ms"), rtt);
         const char *digest = json_text(peer, "digest");
         const char *agrees = !*digest                          ? "-"
                              : strcmp(digest, own_digest) == 0 ? "yes"

@@ -1,12 +1,15 @@
 /* `run`: submit the jobs of a file, say who has them, follow them until they are healthy.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/follow.h"
 #include "cli/input.h"
 #include "cli/verbs.h"
 #include "core/bounds.h"
 #include "core/doc.h"
+
+enum { INTRODUCED_MS = 2000, POLL_MS = 100 };
 
 /* "v3" of 3, "3" or "v3". */
 static void version_text(const json_t *job, char *out, size_t cap)
@@ -114,6 +117,38 @@ static int follow_submitted(struct talk *t, const struct answer *submitted,
     return code;
 }
 
+/* A member whose row has not arrived takes no work: in a cluster that is just starting, what
+ * is placed now would crowd on the few that have introduced themselves. */
+static bool is_introduced(const json_t *members)
+{
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member)
+    {
+        if (strcmp(json_text(member, "state"), "alive") == 0 &&
+            !*json_text(member, "version"))
+            return false;
+    }
+    return true;
+}
+
+static void wait_for_introductions(struct talk *t)
+{
+    bool is_ready = false;
+    t->is_quiet = true;
+    for (unsigned waited = 0; !is_ready && waited < INTRODUCED_MS; waited += POLL_MS) {
+        struct answer members;
+        is_ready = talk_get(t, &members, "/v1/members") != EXIT_DONE;
+        if (is_ready)
+            break; /* whatever is wrong, the submission will say it */
+        is_ready = is_introduced(members.data);
+        answer_close(&members);
+        if (!is_ready)
+            (void)usleep(POLL_MS * 1000);
+    }
+    t->is_quiet = false;
+}
+
 static int submit(struct talk *t, struct bytes text, struct arena *arena)
 {
     const struct invocation *in = t->in;
@@ -123,6 +158,8 @@ static int submit(struct talk *t, struct bytes text, struct arena *arena)
     if (code == EXIT_DONE)
         code = follow_timeout(in, &timeout_ms);
     struct answer a;
+    if (code == EXIT_DONE)
+        wait_for_introductions(t);
     if (code == EXIT_DONE)
         code = talk_call(t, "POST", text, &a, "/v1/jobs%s", query);
     if (code != EXIT_DONE)

@@ -32,6 +32,14 @@ static void print_services(const json_t *services)
     grid_fini(&grid);
 }
 
+static void print_services_or_none(const json_t *services)
+{
+    if (json_array_size(services) > 0)
+        print_services(services);
+    else
+        fputs("no services: a job with `ports` has one of its name\n", stderr);
+}
+
 int verb_services(const struct invocation *in)
 {
     struct talk t;
@@ -49,7 +57,7 @@ int verb_services(const struct invocation *in)
             code =
                 fail(in, EXIT_NO_SUCH, "not_found", "no service '%s'", in->words.args[0]);
         else if (!print_json(in, &a))
-            print_services(a.data);
+            print_services_or_none(a.data);
         say_view(in, &a);
         answer_close(&a);
     }

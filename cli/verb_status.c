@@ -5,6 +5,7 @@
 #include "cli/follow.h"
 #include "cli/tables.h"
 #include "cli/verbs.h"
+#include "core/bounds.h"
 #include "core/doc.h"
 
 enum { NODE_JOBS_MAX = 500, WORDS_SUGGEST_MAX = 512 };
@@ -71,9 +72,15 @@ static void show_job(const json_t *status)
     free(list);
 }
 
-static void show_value(const json_t *value)
+/* In the units of the tables. */
+static void show_value(const char *key, const json_t *value)
 {
-    if (json_is_string(value) && *json_string_value(value))
+    char text[RENDER_TEXT];
+    if (json_is_number(value) && strcmp(key, "memory") == 0)
+        fputs(size_text((uint64_t)json_number_value(value), text), stdout);
+    else if (json_is_number(value) && strcmp(key, "rtt_ms") == 0)
+        fputs(rtt_text(json_number_value(value), text), stdout);
+    else if (json_is_string(value) && *json_string_value(value))
         print_safe(stdout, json_string_value(value), false);
     else if (json_is_number(value))
         printf("%.10g", json_number_value(value));
@@ -92,7 +99,7 @@ static void show_object(const json_t *object)
             continue;
         if (!json_is_object(value)) {
             printf("%-20s  ", key);
-            show_value(value);
+            show_value(key, value);
             fputc('\n', stdout);
             continue;
         }
@@ -101,7 +108,7 @@ static void show_object(const json_t *object)
             char label[160];
             (void)snprintf(label, sizeof(label), "%s.%s", key, name);
             printf("%-20s  ", label);
-            show_value(inner);
+            show_value(name, inner);
             fputc('\n', stdout);
         }
     }
@@ -215,11 +222,11 @@ static int no_such_thing(struct talk *t, const struct answer *members, const cha
             names[n++] = json_text(one, "name");
     }
     names[n] = NULL;
-    const char *slash = strchr(word, '/');
-    const char *meant = did_you_mean(slash ? slash + 1 : word, names);
-    int code =
-        fail(t->in, EXIT_NO_SUCH, "not_found", "no job or node '%s'%s%s%s", word,
-             meant ? ": did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+    char meant[2 * NAME_LEN_MAX + 2];
+    bool is_meant = job_meant(t->in, jobs.data, word, names, meant, sizeof(meant));
+    int code = fail(t->in, EXIT_NO_SUCH, "not_found", "no job or node '%s'%s%s%s", word,
+                    is_meant ? ": did you mean '" : "", is_meant ? meant : "",
+                    is_meant ? "'?" : "");
     answer_close(&jobs);
     return code;
 }

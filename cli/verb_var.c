@@ -80,6 +80,14 @@ static void print_vars(const json_t *vars)
     grid_fini(&grid);
 }
 
+static void print_vars_or_none(const json_t *vars)
+{
+    if (json_array_size(vars) > 0)
+        print_vars(vars);
+    else
+        fputs("no variables: `stratos var set NAME VALUE` makes one\n", stderr);
+}
+
 int verb_var_ls(const struct invocation *in)
 {
     struct talk t;
@@ -90,7 +98,7 @@ int verb_var_ls(const struct invocation *in)
     code = talk_get(&t, &a, "/v1/vars");
     if (code == EXIT_DONE) {
         if (!print_json(in, &a))
-            print_vars(a.data);
+            print_vars_or_none(a.data);
         say_view(in, &a);
         answer_close(&a);
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/hash.h"
 #include "isolate/files.h"
 
 enum {
@@ -281,6 +282,12 @@ int cgroup_create(const struct cgroup *g, const struct cgroup_limits *limits,
             return code;
     }
     return g->is_v2 ? limit_v2(g, limits, err) : limit_v1(g, limits, err);
+}
+
+void cgroup_group(const char *data_dir, char out[static CGROUP_GROUP_MAX])
+{
+    (void)snprintf(out, CGROUP_GROUP_MAX, "stratos/%016llx",
+                   (unsigned long long)hash64(bytes_of_text(data_dir), 0));
 }
 
 int cgroup_enter(const struct cgroup *g, pid_t pid, struct err *err)

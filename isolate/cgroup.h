@@ -14,7 +14,7 @@
 
 enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLERS };
 
-enum { CGROUP_MOUNT_MAX = 256, CGROUP_PATH_MAX = 640 };
+enum { CGROUP_MOUNT_MAX = 256, CGROUP_PATH_MAX = 640, CGROUP_GROUP_MAX = 32 };
 
 /* Where the hierarchies are mounted; "" = nowhere. */
 struct cgroup_mounts {
@@ -44,6 +44,10 @@ void cgroup_mounts_read(struct bytes mountinfo, struct cgroup_mounts *ret_mounts
  * missing. */
 int cgroup_place(const struct cgroup_mounts *mounts, struct bytes controllers,
                  const char *group, struct cgroup *ret_group, struct err *err);
+
+/* The group, relative to the mounts, of all tasks of the agent with this data directory
+ * (absolute, without links): "stratos/<hash>". */
+void cgroup_group(const char *data_dir, char out[static CGROUP_GROUP_MAX]);
 
 /* On this host.  `group` is relative to the mounts: "stratos/<hash>/<key>". */
 int cgroup_find(const char *group, struct cgroup *ret_group, struct err *err);

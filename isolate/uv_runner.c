@@ -56,7 +56,7 @@ struct uv_runner {
     uv_loop_t *loop;
     uv_timer_t timer; /* notices and removals; running whenever there is one */
     struct uv_runner_events events;
-    char data_dir[PATH_MAX], shim_path[PATH_MAX], group[64];
+    char data_dir[PATH_MAX], shim_path[PATH_MAX], group[CGROUP_GROUP_MAX];
     const char *hidden[HIDDEN_MAX];
     size_t n_hidden;
     bool tasks_die, is_closing;
@@ -270,8 +270,7 @@ static int set_paths(struct uv_runner *r, const struct uv_runner_options *o,
         return err_set(err, code, "cannot make %.300s: %s", tasks, err_text(code));
     (void)snprintf(r->shim_path, sizeof(r->shim_path), "%s",
                    o->shim_path ? o->shim_path : "/proc/self/exe");
-    (void)snprintf(r->group, sizeof(r->group), "stratos/%016llx",
-                   (unsigned long long)hash64(bytes_of_text(r->data_dir), 0));
+    cgroup_group(r->data_dir, r->group);
     for (size_t i = 0; o->hidden && o->hidden[i]; i++)
         hide(r, o->hidden[i]);
     return 0;

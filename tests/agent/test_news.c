@@ -121,8 +121,8 @@ Test(news, a_claim_is_told_by_its_states_and_not_by_its_details)
         "instance web.0 running: web.0 is running on n1 (log)\n"
         "instance web.0 running: web.0 is running and passing on n1\n"
         "instance web.0 pending: web.0 is pending on n1; exited with status 3 (log)\n"
-        "instance web.0 running: web.0 is running on n1; exited with status 3 (log)\n"
-        "instance web.0 running: web.0 is running on n1; exited with status 3\n"
+        "instance web.0 running: web.0 is running on n1, restarted once (log)\n"
+        "instance web.0 running: web.0 is running on n1, restarted 2 times\n"
         "instance web.0 gone: web.0 is no longer on n1 (log)\n");
     fini(&f);
 }

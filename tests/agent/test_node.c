@@ -169,6 +169,10 @@ Test(node, a_restart_is_told_as_one)
               f.h->log);
     hosts_run(f.all, 3000);
     (void)host_order(f.h, COMMAND_START, "web", 0);
+    cr_assert_not(host_said(f.h, "web was started"), "it was not stopped: %s", f.h->log);
+    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    hosts_run(f.all, 3000);
+    (void)host_order(f.h, COMMAND_START, "web", 0);
     cr_assert(host_said(f.h, "event job web ordered: web was started"), "%s", f.h->log);
     drop(&f);
 }

@@ -39,6 +39,41 @@ Test(render, sizes_are_binary_and_cores_short)
         cr_assert_str_eq(cores_text(cores[i].cores, text), cores[i].text);
 }
 
+Test(render, round_trips_below_what_a_probe_can_measure_say_so)
+{
+    static const struct {
+        double ms;
+        const char *text;
+    } rows[] = {{0, "<1ms"}, {0.001, "<1ms"}, {1.001, "1ms"}, {12.4, "12ms"}, {2500, "2500ms"}};
+    char text[RENDER_TEXT];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_assert_str_eq(rtt_text(rows[i].ms, text), rows[i].text);
+}
+
+Test(render, a_wrapped_last_column_loses_nothing_and_stays_within_the_width)
+{
+    static const char *const heads[] = {"AT", "TEXT", NULL};
+    struct grid grid;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    grid_init(&grid, heads);
+    grid.is_wrapped = true;
+    grid_row(&grid, (const char *const[]){
+                        "10:00:00", "web.0 is pending on n1: no node fits: 3 refused: exited "
+                                    "with status 3; gave up"});
+    grid_row(&grid, (const char *const[]){"10:00:01", "short"});
+    grid_print(&grid, out, false);
+    grid_fini(&grid);
+    fclose(out);
+    cr_assert_str_eq(text, "AT        TEXT\n"
+                           "10:00:00  web.0 is pending on n1: no node fits: 3 refused: "
+                           "exited with status 3;\n"
+                           "          gave up\n"
+                           "10:00:01  short\n");
+    free(text);
+}
+
 Test(render, times_are_read_back)
 {
     cr_assert_eq(time_parse("1970-01-01T00:00:01.500Z"), 1500);

@@ -19,7 +19,7 @@ static struct rollout judge(const char *text, enum rollout_goal goal, const char
     json_t *status = json_loads(text, 0, NULL),
            *then = before ? json_loads(before, 0, NULL) : NULL;
     cr_assert(status, "%s", text);
-    struct rollout_asked asked = {goal, version, then};
+    struct rollout_asked asked = {goal, version, then, 0};
     rollout_judge(status, &asked, &r);
     json_decref(status);
     json_decref(then);
@@ -58,7 +58,7 @@ Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_ru
         {STATUS("0", "running", "v3", ""), ROLLOUT_DONE, "web v3: 0/0 healthy", ""},
         {STATUS("1", "running", "v4", INSTANCE("web.0", "running", "none", "v4", "")),
          ROLLOUT_REPLACED, NULL, NULL},
-        {STATUS("1", "stopped", "v3", ""), ROLLOUT_UNDERWAY, "web v3: 0/1 healthy",
+        {STATUS("1", "stopped", "v3", ""), ROLLOUT_STOPPED, "web v3: 0/1 healthy",
          "web: the job is stopped"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -90,6 +90,38 @@ Test(rollout, what_cannot_be_placed_and_what_fails_are_told_apart)
               GOAL_HEALTHY, "v1", NULL);
     cr_assert(r.has_failing);
     cr_assert_str_eq(r.waiting, "web.0: starting on n1, restarted 3 times");
+}
+
+Test(rollout, what_has_no_health_check_is_believed_after_a_while)
+{
+    static const struct {
+        const char *health;
+        uint64_t now_ms; /* after the start */
+        int64_t ahead_ms; /* the node's clock */
+        enum rollout_phase phase;
+        const char *progress;
+    } rows[] = {
+        {"none", 100, 0, ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 just started"},
+        {"none", STEADY_MS, 0, ROLLOUT_DONE, "web v3: 1/1 healthy"},
+        {"none", 100, 500, ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 just started"},
+        {"none", 100, 60000, ROLLOUT_DONE, "web v3: 1/1 healthy"},
+        {"passing", 100, 0, ROLLOUT_DONE, "web v3: 1/1 healthy"},
+    };
+    uint64_t at = time_parse("2026-11-20T10:00:00.000Z");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rollout r;
+        json_t *status = json_pack(
+            "{s:s,s:s,s:i,s:s,s:s,s:[{s:s,s:s,s:s,s:s,s:s}]}", "job", "web", "type",
+            "service", "count", 1, "status", "running", "version", "v3", "instances",
+            "name", "web.0", "state", "running", "health", rows[i].health, "version",
+            "v3", "started_at", "2026-11-20T10:00:00.000Z");
+        struct rollout_asked asked = {GOAL_HEALTHY, "v3", NULL,
+                                      at + rows[i].now_ms - (uint64_t)rows[i].ahead_ms};
+        rollout_judge(status, &asked, &r);
+        cr_expect_eq(r.phase, rows[i].phase, "row %zu: %s", i, r.progress);
+        cr_expect_str_eq(r.progress, rows[i].progress);
+        json_decref(status);
+    }
 }
 
 Test(rollout, a_restart_is_done_when_every_process_is_another)

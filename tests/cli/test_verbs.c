@@ -158,11 +158,13 @@ Test(verbs, orders_say_who_was_told_and_follow_to_the_end)
         {"scale big 1 --timeout 300ms", 4, "",
          "told 3/3 members, 0.31s\nbig: 0/1 healthy, 1 pending\nstratos: big cannot be "
          "placed: big.0: "
-         "pending: no node has 64 cores\n"},
+         "pending: no node has 64 cores\n"
+         "see: stratos status big; stratos members; stratos events\n"},
         {"start bad --timeout 300ms", 5, "",
          "told 3/3 members, 0.31s\nbad: 0/1 healthy, 1 failed\nstratos: bad fails: "
          "bad.0: failed on n1: "
-         "exit 3\n"},
+         "exit 3\n"
+         "see: stratos logs bad --stderr; stratos status bad; stratos events\n"},
     };
     check(rows, sizeof(rows) / sizeof(rows[0]));
 }
