@@ -239,11 +239,26 @@ static int remove_variable(struct run *run)
     return publish(run, &key, (struct bytes){0});
 }
 
+/* By id or name; of namesakes the one that is gone. */
+static const struct member *find_to_forget(const struct members *members, const char *word)
+{
+    const struct member *found = members_find_name(members, word);
+    struct node_id id;
+    if (node_id_parse(bytes_of_text(word), &id) == 0 && members_find(members, id))
+        return members_find(members, id);
+    for (size_t i = 0; i < members_count(members); i++) {
+        const struct member *m = members_at(members, i);
+        if (strcmp(m->name, word) == 0 && m->state != MEMBER_ALIVE && m->state != MEMBER_SUSPECT)
+            return m;
+    }
+    return found;
+}
+
 static int forget(struct run *run)
 {
     const char *name = run->command->name;
     struct gossip *g = run->scope->gossip;
-    const struct member *member = members_find_name(gossip_members(g), name);
+    const struct member *member = find_to_forget(gossip_members(g), name);
     if (!member)
         return err_set(&run->err, ERR_NOT_FOUND, "no node '%s'", name);
     if (member->state == MEMBER_ALIVE || member->state == MEMBER_SUSPECT)

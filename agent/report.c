@@ -245,6 +245,15 @@ static json_t *instance_json(const struct report *r, uint32_t job, uint32_t inde
     return out;
 }
 
+/* How many nodes have tried and gave it up: without a holder its own row cannot say so. */
+static uint64_t count_refusals(const struct report *r, uint32_t job, uint32_t index)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < r->view.n_refusals; i++)
+        n += r->view.refusals[i].job == job && r->view.refusals[i].index == index;
+    return n;
+}
+
 /* Claims the plan does not count: duplicates to be retired, instances past the count that are
  * stopping.  People want to see them until they are gone. */
 static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
@@ -271,8 +280,9 @@ json_t *report_status(const struct report *r, uint32_t job)
         const struct placement *p = &placements[i];
         const struct view_claim *claim =
             p->action == PLACEMENT_KEEP ? &r->view.claims[p->claim] : NULL;
-        (void)json_array_append_new(list,
-                                    instance_json(r, job, p->index, claim, p->node, p->reason));
+        json_t *one = instance_json(r, job, p->index, claim, p->node, p->reason);
+        set_int(one, "refused_by", count_refusals(r, job, p->index));
+        (void)json_array_append_new(list, one);
     }
     append_leftovers(r, job, list);
     (void)json_object_set_new(out, "instances", list);

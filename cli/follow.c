@@ -107,7 +107,8 @@ static void say_waiting(struct watch *w, const struct follow *jobs, size_t n,
         const char *waiting = jobs[i].rollout.waiting;
         if (jobs[i].rollout.phase == ROLLOUT_DONE || !*waiting)
             continue;
-        if (strcmp(waiting, w->waiting) == 0 && now - w->said_ms < 6 * SILENCE_MS)
+        bool is_same = strcmp(waiting, w->waiting) == 0;
+        if (w->said_ms > 0 && now - w->said_ms < (is_same ? 6 * SILENCE_MS : SILENCE_MS))
             return;
         (void)snprintf(w->waiting, sizeof(w->waiting), "%s", waiting);
         w->said_ms = now;
@@ -170,13 +171,22 @@ static int poll_one(struct talk *t, struct follow *job, struct watch *w, uint64_
     return EXIT_DONE;
 }
 
+enum { QUALIFIED_MAX = 2 * NAME_LEN_MAX + 2 };
+
+/* As it is typed: "web", "shop/web". */
+static const char *qualified(const struct target *target, char out[static QUALIFIED_MAX])
+{
+    bool is_default = strcmp(target->ns, "default") == 0;
+    (void)snprintf(out, QUALIFIED_MAX, "%s%s%s", is_default ? "" : target->ns,
+                   is_default ? "" : "/", target->job);
+    return out;
+}
+
 /* Where a person reads on after a failure; returns its exit code. */
 static int say_more(struct talk *t, const struct follow *job, int code)
 {
-    char name[2 * NAME_LEN_MAX + 2];
-    bool is_default = strcmp(job->target.ns, "default") == 0;
-    (void)snprintf(name, sizeof(name), "%s%s%s", is_default ? "" : job->target.ns,
-                   is_default ? "" : "/", job->target.job);
+    char name[QUALIFIED_MAX];
+    (void)qualified(&job->target, name);
     if (!t->in->is_json && code == EXIT_ROLLOUT)
         fprintf(stderr, "see: stratos logs %s --stderr; stratos status %s; stratos events\n",
                 name, name);
@@ -191,6 +201,7 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
 {
     const struct rollout *r = &job->rollout;
     const char *name = job->target.job;
+    char full[QUALIFIED_MAX];
     bool is_hopeless =
         job->failing_since_ms > 0 && now - job->failing_since_ms >= FAILING_MS;
     bool is_late = now >= w->deadline_ms;
@@ -205,7 +216,8 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
                     name, job->version, json_text(job->last.data, "version"));
     if (r->phase == ROLLOUT_STOPPED)
         return fail(t->in, EXIT_FAILED, "stopped",
-                    "%s is stopped and stays so: `stratos start %s` starts it", name, name);
+                    "%s is stopped and stays so: `stratos start %s` starts it", name,
+                    qualified(&job->target, full));
     int code;
     if (is_hopeless || job->has_failed)
         code = fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name,

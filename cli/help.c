@@ -130,6 +130,41 @@ void help_markdown(FILE *out)
     }
 }
 
+static json_t *flags_json(const struct flag *flags)
+{
+    json_t *list = json_array();
+    for (; flags && flags->name; flags++) {
+        if (!flags->is_hidden)
+            (void)json_array_append_new(list, json_pack("{s:s, s:s?, s:s}", "flag",
+                                                        flags->name, "argument",
+                                                        flags->argument, "help",
+                                                        flags->help));
+    }
+    return list;
+}
+
+/* The command table, for whoever writes a completion or a form. */
+static void help_json(const struct command *only)
+{
+    size_t n;
+    const struct command *table = command_table(&n);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const struct command *c = &table[i];
+        if (only && only != c)
+            continue;
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s}", "command", c->name,
+                            "group", c->group, "words", c->synopsis, "summary", c->summary,
+                            "detail", c->detail, "flags", flags_json(c->flags), "example",
+                            c->example));
+    }
+    json_t *root = json_pack("{s:i, s:o}", "api", 1, "data", list);
+    (void)json_dumpf(root, stdout, JSON_COMPACT);
+    fputc('\n', stdout);
+    json_decref(root);
+}
+
 int verb_help(const struct invocation *in)
 {
     if (words_has(&in->words, "markdown")) {
@@ -137,7 +172,10 @@ int verb_help(const struct invocation *in)
         return EXIT_DONE;
     }
     if (in->words.n_args == 0) {
-        help_overview(stdout);
+        if (in->is_json)
+            help_json(NULL);
+        else
+            help_overview(stdout);
         return EXIT_DONE;
     }
     const char *first = in->words.args[0];
@@ -149,7 +187,10 @@ int verb_help(const struct invocation *in)
         command_suggest(first, second, text, sizeof(text));
         return fail(in, EXIT_USAGE, "usage", "%s", text);
     }
-    help_command(command, stdout);
+    if (in->is_json)
+        help_json(command);
+    else
+        help_command(command, stdout);
     return EXIT_DONE;
 }
 

@@ -94,7 +94,8 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
     }
     int rank = 2;
     r->has_failed = r->has_failed || json_number(instance, "restarts") > 0 ||
-                    json_number(instance, "last_exit") != 0;
+                    json_number(instance, "last_exit") != 0 ||
+                    json_number(instance, "refused_by") > 0;
     if (is(state, "failed") || is(state, "lost") || is(state, "finished")) {
         c->failed++;
         r->has_failing = true;
@@ -244,14 +245,17 @@ void rollout_judge(const json_t *status, const struct rollout_asked *asked,
     bool has_extra = has_count && c.alive > r.wanted;
     bool is_settled = !has_extra && !is(word, "updating") && !is(word, "pending") &&
                       !is(word, "stopped");
-    if (*version && *now && version_number(now) > version_number(version))
+    if (*version && *now && version_number(now) > version_number(version)) {
         r.phase = ROLLOUT_REPLACED;
-    else if (is(word, "stopped"))
+    } else if (is(word, "stopped")) {
         r.phase = ROLLOUT_STOPPED;
-    else if (is(type, "cron") || is(word, "complete"))
+        (void)snprintf(r.progress, sizeof(r.progress), "%s: stopped",
+                       json_text(status, "job"));
+    } else if (is(type, "cron") || is(word, "complete")) {
         r.phase = ROLLOUT_DONE;
-    else if (c.ready >= r.wanted && c.old == 0 && is_settled)
+    } else if (c.ready >= r.wanted && c.old == 0 && is_settled) {
         r.phase = ROLLOUT_DONE;
+    }
     if (r.phase != ROLLOUT_DONE)
         say_waiting(status, &c, &r);
     *ret_rollout = r;

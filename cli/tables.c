@@ -87,9 +87,10 @@ void members_print(const json_t *members)
                            size_text((uint64_t)json_number(reserved, "memory"), used),
                            size_text((uint64_t)json_number(capacity, "memory"), all));
         }
+        bool is_draining = json_is_true(json_object_get(member, "draining")) &&
+                           strcmp(json_text(member, "state"), "left") != 0;
         (void)snprintf(state, sizeof(state), "%s%s%s", json_text(member, "state"),
-                       json_is_true(json_object_get(member, "draining")) ? " draining"
-                                                                         : "",
+                       is_draining ? " draining" : "",
                        *json_text(member, "away_until") ? " away" : "");
         grid_row(&grid, (const char *const[]){json_text(member, "name"), state,
                                               json_text(member, "address"), rtt, cpu,

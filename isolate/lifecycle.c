@@ -141,8 +141,8 @@ static unsigned give_up(struct lifecycle *l, uint32_t in_window)
 {
     char cause[REASON_LEN_MAX];
     (void)snprintf(cause, sizeof(cause), "%.100s", l->reason);
-    say(l, "%s; gave up after %u exits within %u s", cause, in_window,
-        l->spec->restart.window_ms / 1000);
+    say(l, "%s; gave up after %u exit%s within %u s", cause, in_window,
+        in_window == 1 ? "" : "s", l->spec->restart.window_ms / 1000);
     l->state = INSTANCE_FAILED;
     l->deadline_ms = UINT64_MAX;
     return LIFECYCLE_GAVE_UP | LIFECYCLE_GONE | LIFECYCLE_CHANGED;

@@ -100,7 +100,7 @@ const char *place_reason_none(const struct place *p, const struct place_choice *
     if (choice->refusal == VIEW_NONE)
         return arena_printf(p->arena, "no node fits: %.120s", len ? text : "there is no live node");
     const char *why = p->view->refusals[choice->refusal].doc.reason;
-    return arena_printf(p->arena, "no node fits: %.80s: %.60s", text, why ? why : "it says no more");
+    return arena_printf(p->arena, "no node fits: %.120s: %.160s", text, why ? why : "it says no more");
 }
 
 static const char *constraint_text(const struct place *p, uint32_t node)

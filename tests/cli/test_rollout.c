@@ -58,7 +58,7 @@ Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_ru
         {STATUS("0", "running", "v3", ""), ROLLOUT_DONE, "web v3: 0/0 healthy", ""},
         {STATUS("1", "running", "v4", INSTANCE("web.0", "running", "none", "v4", "")),
          ROLLOUT_REPLACED, NULL, NULL},
-        {STATUS("1", "stopped", "v3", ""), ROLLOUT_STOPPED, "web v3: 0/1 healthy",
+        {STATUS("1", "stopped", "v3", ""), ROLLOUT_STOPPED, "web: stopped",
          "web: the job is stopped"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -90,6 +90,10 @@ Test(rollout, what_cannot_be_placed_and_what_fails_are_told_apart)
               GOAL_HEALTHY, "v1", NULL);
     cr_assert(r.has_failing);
     cr_assert_str_eq(r.waiting, "web.0: starting on n1, restarted 3 times");
+    r = judge(STATUS("1", "pending", "v1",
+                     INSTANCE("web.0", "pending", "none", "v1", ",\"refused_by\":2")),
+              GOAL_HEALTHY, "v1", NULL);
+    cr_assert(r.has_unplaced && r.has_failed, "all that tried it gave it up");
 }
 
 Test(rollout, what_has_no_health_check_is_believed_after_a_while)
