@@ -34,8 +34,9 @@ class Service(unittest.TestCase):
         _, _, port, target = n3.short("hello.service.stratos", "SRV")[0].split()
         address = n3.short(target, "A")[0]
         self.assertIn("job hello", http_get(address, port))
-        trace = n1.json("trace", "hello@v1")
-        self.assertEqual((trace["known_by"], trace["members"]), (3, 3))
+        # What peers are known to know is as old as their last word.
+        wait_for(lambda: n1.json("trace", "hello@v1")["known_by"] == 3, 3, lambda: n1.run("trace", "hello@v1"))
+        self.assertEqual(n1.json("trace", "hello@v1")["members"], 3)
         self.assertEqual(n1.run("trace", "hello@v2").code, 3)
         verdicts = {c["node"]: c["verdict"] for c in n2.json("why", "hello.0")["candidates"]}
         self.assertEqual(sorted(verdicts), ["n1", "n2", "n3"])
