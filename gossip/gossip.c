@@ -12,6 +12,7 @@
 #include "gossip/join.h"
 #include "gossip/news.h"
 #include "gossip/push.h"
+#include "gossip/relay.h"
 #include "gossip/stored.h"
 #include "gossip/swim.h"
 #include "gossip/sync.h"
@@ -194,13 +195,13 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
         swim_hear_ping(g, now_ms, from, &m, out);
         break;
     case MESSAGE_PING_REQ:
-        swim_hear_ping_req(g, now_ms, from, &m, out);
+        relay_hear_request(g, now_ms, from, &m, out);
         break;
     case MESSAGE_ACK:
         swim_hear_ack(g, now_ms, &m, out);
         break;
     case MESSAGE_NACK:
-        swim_hear_nack(g, &m);
+        swim_hear_nack(g, now_ms, &m);
         break;
     case MESSAGE_PUSH:
         push_hear(g, now_ms, from, NULL, &m, out);
@@ -303,7 +304,7 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
     case MESSAGE_LIST:
     case MESSAGE_DONE:
         if (sync_hear(g, now_ms, s, m, out))
-            join_synced(g, out);
+            join_synced(g, now_ms, out);
         break;
     case MESSAGE_PING_REQ:
     case MESSAGE_NACK:
@@ -334,6 +335,8 @@ int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     stream_touch(s, now_ms);
     hear_header(g, now_ms, &m, frame.len, out);
     hear_frame(g, now_ms, s, &m, out);
+    if (m.kind == MESSAGE_BUSY)
+        join_busy(g, now_ms);
     batch_flush(&g->batch, out);
     return 0;
 }

@@ -51,6 +51,17 @@ void gossip_effects_init(struct gossip_effects *fx);
 void gossip_effects_fini(struct gossip_effects *fx);
 void gossip_effects_clear(struct gossip_effects *fx);
 
+/* What goes beyond plain SWIM; each can be left out, so that its worth can be measured. */
+enum gossip_part {
+    GOSSIP_LOCAL_HEALTH = 1u << 0,      /* Lifeguard: who is late itself probes more patiently */
+    GOSSIP_DYNAMIC_SUSPICION = 1u << 1, /* Lifeguard: begins long, confirmations shorten it */
+    GOSSIP_BUDDY = 1u << 2,             /* Lifeguard: a suspect is told so in the next word to it */
+    GOSSIP_ASK_SUSPECTS = 1u << 3,      /* who hears of a suspicion pings the suspect */
+    GOSSIP_NOTICE_STALLS = 1u << 4,     /* time in which we did not run counts against nobody */
+    GOSSIP_SHARED_ORDER = 1u << 5,      /* every member is probed once per period, not by chance */
+    GOSSIP_PLAIN_SWIM = (1u << 6) - 1,  /* leaves out all of them */
+};
+
 struct gossip_profile {
     uint32_t probe_period_ms, probe_timeout_ms, indirect_probes;
     double suspicion_mult, suspicion_max_mult;  /* Lifeguard alpha, beta */
@@ -58,6 +69,7 @@ struct gossip_profile {
     uint32_t sync_period_ms;    /* a full exchange with a random peer, besides those the digest asks for */
     uint32_t rejoin_period_ms;  /* a dead member is probed again this rarely */
     uint32_t reap_after_ms;     /* 72 h */
+    unsigned without;           /* enum gossip_part; 0: everything is on */
 };
 extern const struct gossip_profile gossip_profile_lan, gossip_profile_wan, gossip_profile_local;
 const struct gossip_profile *gossip_profile_named(const char *name); /* NULL if unknown */

@@ -9,16 +9,24 @@
 
 enum {
     FIRST_WAIT_MS = 250,
+    SETTLE_FIRST_MS = 500,
+    SETTLE_MS = 100,
+    SETTLES = 10,
+    SETTLE_LOOKS = 8,
+    BUSY_WAIT_MS = 20, /* a comparison of small tables takes about as long */
     ALONE_PERIODS = 3,
     REMEMBERED_MAX = 32, /* remembered peers asked at a time */
     READY_TRIES = 20,    /* for addresses given to a node that is ready already */
 };
 
-static void become_ready(struct gossip *g, const char *why, struct gossip_effects *fx)
+static void become_ready(struct gossip *g, uint64_t now_ms, const char *why,
+                         struct gossip_effects *fx)
 {
     if (g->is_ready)
         return;
     g->is_ready = true;
+    g->join.settle_ms = now_ms + SETTLE_FIRST_MS;
+    g->join.n_settles = SETTLES;
     trace(g->tracer, "ready: %s", why);
     (void)effect_add(fx, GOSSIP_READY);
 }
@@ -44,15 +52,25 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
     if (listens && j->alone_ms < now_ms + j->listen_ms)
         j->alone_ms = now_ms + j->listen_ms;
     if (!j->is_active)
-        become_ready(g, "alone", fx);
+        become_ready(g, now_ms, "alone", fx);
     join_tick(g, now_ms, fx);
 }
 
-void join_synced(struct gossip *g, struct gossip_effects *fx)
+void join_synced(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     if (!g->is_ready)
         g->join.is_active = false;
-    become_ready(g, "compared with a member", fx);
+    become_ready(g, now_ms, "compared with a member", fx);
+}
+
+/* Whoever starts a hundred nodes through one seed must not wait for the seed to have time
+ * for each: the next try goes to another member soon. */
+void join_busy(struct gossip *g, uint64_t now_ms)
+{
+    if (g->is_ready || !g->join.is_active)
+        return;
+    g->join.next_ms = now_ms + BUSY_WAIT_MS + rng_below(&g->rng, BUSY_WAIT_MS);
+    g->sync.next_ms = g->join.next_ms;
 }
 
 static bool is_met(const struct gossip *g, const struct endpoint *at)
@@ -88,14 +106,34 @@ static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         sync_with(g, now_ms, member, fx);
 }
 
+/* Many nodes that start together know few others while they tell each other of all, so a
+ * rumor may end before it reached everyone.  For a moment a newcomer compares the list
+ * again with whoever, as last heard, has another one. */
+static void settle(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct peer *drawn[SETTLE_LOOKS], *newest = NULL;
+    size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, drawn, SETTLE_LOOKS);
+    for (size_t i = 0; i < n; i++) {
+        if (!newest || drawn[i]->heard_ms > newest->heard_ms)
+            newest = drawn[i];
+    }
+    g->join.settle_ms = --g->join.n_settles ? now_ms + SETTLE_MS : 0;
+    if (newest && newest->heard_ms && newest->members_digest != g->members.digest)
+        sync_with(g, now_ms, newest, fx);
+}
+
 void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct join *j = &g->join;
-    if (!j->is_active || g->is_leaving)
+    if (g->is_leaving)
+        return;
+    if (j->settle_ms && now_ms >= j->settle_ms)
+        settle(g, now_ms, fx);
+    if (!j->is_active)
         return;
     if (j->alone_ms && now_ms >= j->alone_ms && g->members.roles[ROLE_LIVE].n == 0) {
         j->is_active = false; /* the dead are probed for ever all the same */
-        become_ready(g, "nobody is heard", fx);
+        become_ready(g, now_ms, "nobody is heard", fx);
         return;
     }
     if (now_ms < j->next_ms)
@@ -110,8 +148,13 @@ void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 uint64_t join_deadline_ms(const struct gossip *g)
 {
     const struct join *j = &g->join;
-    if (!j->is_active || g->is_leaving)
-        return UINT64_MAX;
+    uint64_t deadline = j->settle_ms ? j->settle_ms : UINT64_MAX;
     bool may_be_alone = j->alone_ms && g->members.roles[ROLE_LIVE].n == 0;
-    return may_be_alone && j->alone_ms < j->next_ms ? j->alone_ms : j->next_ms;
+    if (g->is_leaving)
+        return UINT64_MAX;
+    if (j->is_active && j->next_ms < deadline)
+        deadline = j->next_ms;
+    if (j->is_active && may_be_alone && j->alone_ms < deadline)
+        deadline = j->alone_ms;
+    return deadline;
 }

@@ -10,6 +10,8 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
 void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t join_deadline_ms(const struct gossip *g);
 /* A comparison of ours has ended well. */
-void join_synced(struct gossip *g, struct gossip_effects *fx);
+void join_synced(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
+/* A comparison of ours was turned away. */
+void join_busy(struct gossip *g, uint64_t now_ms);
 
 #endif

@@ -19,6 +19,11 @@ struct message_member machine_member(const struct peer *peer)
     return m;
 }
 
+bool machine_has(const struct gossip *g, enum gossip_part part)
+{
+    return (g->profile.without & (unsigned)part) == 0;
+}
+
 bool machine_is_self(const struct gossip *g, struct node_id id)
 {
     return node_id_equal(g->self->member.id, id);
@@ -84,7 +89,7 @@ static void add_rumors(struct gossip *g, const struct peer *to, struct message *
     m->n_members = 0;
     if (!m->members)
         return;
-    if (to && to->member.state != MEMBER_ALIVE) {
+    if (to && to->member.state != MEMBER_ALIVE && machine_has(g, GOSSIP_BUDDY)) {
         t.first = to;
         m->members[m->n_members++] = machine_member(to);
         t.left -= message_member_size(&m->members[0]);

@@ -37,13 +37,14 @@ struct relay {
 
 struct swim {
     struct node_id target; /* of the running probe; zero: none */
-    uint32_t sequence;
+    uint32_t sequence, incarnation; /* incarnation: of the target when it was asked */
     uint64_t sent_ms, timeout_ms, deadline_ms; /* timeout_ms 0: already indirect */
     bool is_acked;
     unsigned n_asked, n_nacks;
     uint32_t next_sequence;
     uint64_t next_ms, rejoin_ms, gossip_ms; /* next probe, next probe of the dead, next rumors */
     size_t cursor, dead_cursor;
+    uint64_t turn; /* of the shared order: the period of the wall clock that was probed in last */
     unsigned health; /* Lifeguard's local health: 0 well, HEALTH_SCORE_MAX very late */
     struct relay relays[RELAYS_MAX];
     uint64_t reap_ms;
@@ -102,6 +103,8 @@ struct join {
     uint64_t next_ms, wait_ms;
     unsigned n_tries;
     uint64_t alone_ms; /* ready by then even if nobody answers; 0: never */
+    uint64_t settle_ms; /* when the list of members is looked at again; 0: it has settled */
+    unsigned n_settles; /* left */
     uint32_t listen_ms; /* of the options */
 };
 
@@ -135,6 +138,7 @@ struct gossip {
 /* ---- speaking ---- */
 
 struct message_member machine_member(const struct peer *peer);
+bool machine_has(const struct gossip *g, enum gossip_part part);
 bool machine_is_self(const struct gossip *g, struct node_id id);
 size_t machine_n_live(const struct gossip *g); /* self included, suspects too */
 uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms);

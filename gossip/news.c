@@ -90,6 +90,8 @@ static uint64_t suspicion_ms(const struct gossip *g, size_t n_confirmations)
     double min = g->profile.suspicion_mult * log10(n + 1) * period;
     double floor = 1.5 * period < FLOOR_MS ? FLOOR_MS : 1.5 * period;
     min = min < floor ? floor : min;
+    if (!machine_has(g, GOSSIP_DYNAMIC_SUSPICION))
+        return (uint64_t)min;
     double max = min * g->profile.suspicion_max_mult;
     double needed = n - 2 < NEEDED_CONFIRMATIONS ? n - 2 : NEEDED_CONFIRMATIONS;
     if (needed < 1)
@@ -132,7 +134,7 @@ static void begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer
     size_t n = machine_n_live(g);
     bool asks = n <= DIRECT_MEMBERS || machine_is_self(g, accuser) ||
                 rng_chance(&g->rng, 3.0 / (double)n);
-    peer->repeat_ms = asks ? now_ms : 0;
+    peer->repeat_ms = asks && machine_has(g, GOSSIP_ASK_SUSPECTS) ? now_ms : 0;
 }
 
 /* ---- changes ---- */

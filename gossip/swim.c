@@ -12,6 +12,7 @@
 #include "core/trace.h"
 #include "gossip/entries.h"
 #include "gossip/news.h"
+#include "gossip/relay.h"
 
 enum {
     ASKED_MAX = 8,         /* members that probe for us */
@@ -21,13 +22,16 @@ enum {
     /* so few keep their order: shuffled, one may wait nearly two rounds */
     UNSHUFFLED_MAX = 4,
     REPEATS_PER_TIMEOUT = 4, /* how often a suspect is asked again */
+    RUMORS_PER_HASTE = 8,    /* what waits beyond this shortens the gossip period */
+    HASTE_MAX = 8,
+    STALL_PART = 4, /* a tick that is a quarter of the probe timeout late is a stall */
     /* suspects asked again at once; the rest waits for the next tick */
     REPEATS_PER_TICK = 32,
 };
 
 static uint64_t patience(const struct gossip *g)
 {
-    return g->swim.health + 1;
+    return machine_has(g, GOSSIP_LOCAL_HEALTH) ? g->swim.health + 1 : 1;
 }
 
 static void health_add(struct gossip *g, int change)
@@ -44,13 +48,14 @@ void swim_start(struct gossip *g, uint64_t now_ms)
     s->next_ms = now_ms + 1 + rng_below(&g->rng, g->profile.probe_period_ms);
     s->rejoin_ms = now_ms + g->profile.rejoin_period_ms;
     s->reap_ms = now_ms + REAP_CHECK_MS;
-    s->next_sequence = (uint32_t)rng_next(&g->rng);
+    /* Small numbers are short on the wire. */
+    s->next_sequence = (uint32_t)rng_below(&g->rng, 1 << 13);
 }
 
 /* ---- asking ---- */
 
-static void ping(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
-                 struct gossip_effects *fx)
+void swim_probe(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
+                struct gossip_effects *fx)
 {
     struct message m = machine_message(g, now_ms, MESSAGE_PING, to);
     m.sequence = sequence;
@@ -60,7 +65,7 @@ static void ping(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t se
 void swim_ping(struct gossip *g, uint64_t now_ms, struct peer *to,
                struct gossip_effects *fx)
 {
-    ping(g, now_ms, to, 0, fx);
+    swim_probe(g, now_ms, to, 0, fx);
 }
 
 void swim_ping_address(struct gossip *g, uint64_t now_ms, struct endpoint at,
@@ -70,11 +75,43 @@ void swim_ping_address(struct gossip *g, uint64_t now_ms, struct endpoint at,
     machine_send(g, at, NULL, &m, true, fx);
 }
 
-static struct peer *next_target(struct gossip *g)
+static bool is_live(const struct gossip *g, const struct peer *peer)
+{
+    return peer == g->self || peer->place[ROLE_LIVE] != 0;
+}
+
+/* The members by id make a ring, and in the k-th period of the wall clock everybody
+ * probes the one k places behind: so each is probed by one other in each period, and its
+ * death is met within two.  Drawn by chance it would be e/(e-1) on average and 5 now and
+ * then.  Where clocks or lists differ, some are probed twice and some by chance only. Who
+ * is late, or whose clock stands still, is out of step and gets NULL. */
+static struct peer *shared_target(struct gossip *g, uint64_t now_ms)
+{
+    uint64_t k = machine_unix_ms(g, now_ms) / g->profile.probe_period_ms;
+    if (k == g->swim.turn || patience(g) > 1)
+        return NULL;
+    g->swim.turn = k;
+    const struct members *all = &g->members;
+    size_t n = machine_n_live(g), rank = 0;
+    for (size_t i = 0; all->at[i] != g->self; i++)
+        rank += is_live(g, all->at[i]);
+    size_t left = (rank + 1 + (size_t)(k % (n - 1))) % n;
+    for (size_t i = 0; i < all->n; i++) {
+        if (is_live(g, all->at[i]) && left-- == 0)
+            return all->at[i];
+    }
+    return NULL;
+}
+
+static struct peer *next_target(struct gossip *g, uint64_t now_ms)
 {
     struct peer_list *live = &g->members.roles[ROLE_LIVE];
     if (live->n == 0)
         return NULL;
+    struct peer *shared =
+        machine_has(g, GOSSIP_SHARED_ORDER) ? shared_target(g, now_ms) : NULL;
+    if (shared)
+        return shared;
     if (g->swim.cursor >= live->n && live->n <= UNSHUFFLED_MAX) {
         g->swim.cursor = 0;
     } else if (g->swim.cursor >= live->n) {
@@ -91,10 +128,11 @@ static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects
     struct swim *s = &g->swim;
     uint64_t period = g->profile.probe_period_ms * patience(g);
     s->next_ms = now_ms + period;
-    struct peer *to = next_target(g);
+    struct peer *to = next_target(g, now_ms);
     if (!to)
         return;
     s->target = to->member.id;
+    s->incarnation = to->member.incarnation;
     s->sequence = s->next_sequence = s->next_sequence % (UINT32_MAX - 1) + 1;
     s->sent_ms = now_ms;
     s->timeout_ms = now_ms + g->profile.probe_timeout_ms * patience(g);
@@ -102,7 +140,7 @@ static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects
     s->is_acked = false;
     s->n_asked = s->n_nacks = 0;
     g->metrics->probes++;
-    ping(g, now_ms, to, s->sequence, fx);
+    swim_probe(g, now_ms, to, s->sequence, fx);
 }
 
 static void go_indirect(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -139,7 +177,9 @@ static void end_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *
     struct swim *s = &g->swim;
     struct peer *target = members_peer(&g->members, s->target);
     s->target = (struct node_id){0};
-    if (s->is_acked || !target || target->place[ROLE_LIVE] == 0)
+    /* A new incarnation has spoken meanwhile: it is not the one that was asked. */
+    if (s->is_acked || !target || target->place[ROLE_LIVE] == 0 ||
+        target->member.incarnation != s->incarnation)
         return;
     g->metrics->probe_failures++;
     health_add(g, s->n_asked > s->n_nacks ? (int)(s->n_asked - s->n_nacks)
@@ -160,46 +200,6 @@ void swim_hear_ping(struct gossip *g, uint64_t now_ms, struct endpoint from,
     machine_send(g, from, peer, &ack, true, fx);
 }
 
-void swim_hear_ping_req(struct gossip *g, uint64_t now_ms, struct endpoint from,
-                        const struct message *m, struct gossip_effects *fx)
-{
-    struct peer *target = m->has_target ? members_peer(&g->members, m->target.id) : NULL;
-    struct relay *place = NULL;
-    for (size_t i = 0; i < RELAYS_MAX && !place; i++) {
-        if (g->swim.relays[i].expires_ms == 0)
-            place = &g->swim.relays[i];
-    }
-    if (!target || target == g->self || !place) {
-        g->metrics->drop_bound++;
-        return;
-    }
-    g->swim.next_sequence = g->swim.next_sequence % (UINT32_MAX - 1) + 1;
-    *place = (struct relay){
-        .requester = m->sender.id,
-        .requester_endpoint = from,
-        .target = target->member.id,
-        .sequence = g->swim.next_sequence,
-        .their_sequence = m->sequence,
-        .nack_ms = now_ms + g->profile.probe_timeout_ms * 4 / 5,
-        .expires_ms = now_ms + g->profile.probe_period_ms,
-    };
-    ping(g, now_ms, target, place->sequence, fx);
-}
-
-static void answer_relay(struct gossip *g, uint64_t now_ms, const struct relay *relay,
-                         enum message_kind kind, struct gossip_effects *fx)
-{
-    struct peer *requester = members_peer(&g->members, relay->requester);
-    struct peer *target = members_peer(&g->members, relay->target);
-    if (!requester || !target)
-        return;
-    struct message m = machine_message(g, now_ms, kind, requester);
-    m.sequence = relay->their_sequence;
-    m.has_target = true;
-    m.target = machine_member(target);
-    machine_send(g, relay->requester_endpoint, requester, &m, true, fx);
-}
-
 void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
                    struct gossip_effects *fx)
 {
@@ -218,23 +218,20 @@ void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
         s->timeout_ms = 0;
         return;
     }
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
-        struct relay *relay = &s->relays[i];
-        if (relay->expires_ms == 0 || relay->sequence != m->sequence ||
-            !node_id_equal(relay->target, who))
-            continue;
-        answer_relay(g, now_ms, relay, MESSAGE_ACK, fx);
-        *relay = (struct relay){0};
-        return;
-    }
+    relay_hear_ack(g, now_ms, who, m->sequence, fx);
 }
 
-void swim_hear_nack(struct gossip *g, const struct message *m)
+/* When all who were asked have tried in vain, there is nothing to wait for. */
+void swim_hear_nack(struct gossip *g, uint64_t now_ms, const struct message *m)
 {
     struct swim *s = &g->swim;
-    if (m->sequence == s->sequence && m->has_target &&
-        node_id_equal(m->target.id, s->target) && s->n_nacks < s->n_asked)
-        s->n_nacks++;
+    if (!machine_has(g, GOSSIP_LOCAL_HEALTH))
+        return;
+    if (m->sequence != s->sequence || !m->has_target ||
+        !node_id_equal(m->target.id, s->target) || s->n_nacks == s->n_asked)
+        return;
+    if (++s->n_nacks == s->n_asked && !s->is_acked)
+        s->deadline_ms = now_ms;
 }
 
 void swim_refused(struct gossip *g, uint64_t now_ms, struct endpoint at,
@@ -244,6 +241,7 @@ void swim_refused(struct gossip *g, uint64_t now_ms, struct endpoint at,
     if (target && !g->swim.is_acked && g->swim.timeout_ms != 0 &&
         endpoint_equal(&target->member.endpoint, &at))
         go_indirect(g, now_ms, fx);
+    relay_refused(g, now_ms, &at);
 }
 
 /* ---- probing by stream: datagrams may be lost while hosts live ---- */
@@ -275,13 +273,21 @@ void swim_stream_ping(struct gossip *g, uint64_t now_ms, struct stream *s,
 
 /* ---- time ---- */
 
+/* Many rumors at one time, of a cluster that starts or parts, go out in quick succession.
+ */
+static uint64_t gossip_period_ms(const struct gossip *g)
+{
+    size_t haste = 1 + g->rumors.n / RUMORS_PER_HASTE;
+    return g->profile.gossip_period_ms / (haste < HASTE_MAX ? haste : HASTE_MAX);
+}
+
 static void tick_rumors(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct swim *s = &g->swim;
     struct peer *to[FANOUT_MAX];
     if (g->rumors.n == 0 || now_ms < s->gossip_ms || g->members.roles[ROLE_LIVE].n == 0)
         return;
-    s->gossip_ms = now_ms + g->profile.gossip_period_ms;
+    s->gossip_ms = now_ms + gossip_period_ms(g);
     size_t fanout =
         g->profile.gossip_fanout < FANOUT_MAX ? g->profile.gossip_fanout : FANOUT_MAX;
     size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, to, fanout);
@@ -321,21 +327,6 @@ static void tick_dead(struct gossip *g, uint64_t now_ms, struct gossip_effects *
     swim_ping(g, now_ms, dead->at[g->swim.dead_cursor++ % dead->n], fx);
 }
 
-static void tick_relays(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
-{
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
-        struct relay *relay = &g->swim.relays[i];
-        if (relay->expires_ms == 0)
-            continue;
-        if (relay->nack_ms && now_ms >= relay->nack_ms) {
-            relay->nack_ms = 0;
-            answer_relay(g, now_ms, relay, MESSAGE_NACK, fx);
-        }
-        if (now_ms >= relay->expires_ms)
-            *relay = (struct relay){0};
-    }
-}
-
 static void tick_reap(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     if (now_ms < g->swim.reap_ms)
@@ -361,17 +352,60 @@ static void tick_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects 
     (void)effect_add(fx, GOSSIP_LEFT);
 }
 
+static void sooner(uint64_t *deadline, uint64_t at)
+{
+    if (at != 0 && at < *deadline)
+        *deadline = at;
+}
+
+/* How late the judging timers are. */
+static uint64_t lateness_ms(const struct gossip *g, uint64_t now_ms)
+{
+    const struct swim *s = &g->swim;
+    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
+    uint64_t due = s->next_ms;
+    if (!node_id_is_zero(s->target)) {
+        sooner(&due, s->timeout_ms);
+        sooner(&due, s->deadline_ms);
+    }
+    for (size_t i = 0; i < suspects->n; i++)
+        sooner(&due, suspects->at[i]->dead_at_ms);
+    return now_ms > due ? now_ms - due : 0;
+}
+
+/* We did not run for a while (a busy host, SIGSTOP, a snapshot of the machine), so
+ * answers wait unread and our timers prove nothing: all of them get that time back. */
+static void forgive_stall(struct gossip *g, uint64_t late_ms)
+{
+    struct swim *s = &g->swim;
+    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
+    trace(g->tracer, "stalled for %u ms", (unsigned)late_ms);
+    health_add(g, 1);
+    s->next_ms += late_ms;
+    s->deadline_ms += late_ms;
+    s->timeout_ms += s->timeout_ms ? late_ms : 0;
+    for (size_t i = 0; i < suspects->n; i++) {
+        suspects->at[i]->suspected_ms += late_ms;
+        suspects->at[i]->dead_at_ms += late_ms;
+    }
+    relay_forgive(g, late_ms);
+}
+
 void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct swim *s = &g->swim;
     tick_rumors(g, now_ms, fx);
-    tick_relays(g, now_ms, fx);
+    relay_tick(g, now_ms, fx);
     if (g->is_leaving) {
         if (s->left_ms == 0)
             s->left_ms = now_ms + LEAVE_ROUNDS * g->profile.gossip_period_ms;
         tick_leave(g, now_ms, fx);
         return;
     }
+    uint64_t late_ms = lateness_ms(g, now_ms);
+    if (late_ms * STALL_PART > g->profile.probe_timeout_ms &&
+        machine_has(g, GOSSIP_NOTICE_STALLS))
+        forgive_stall(g, late_ms);
     bool is_running = !node_id_is_zero(s->target);
     if (is_running && s->timeout_ms != 0 && now_ms >= s->timeout_ms)
         go_indirect(g, now_ms, fx);
@@ -384,24 +418,13 @@ void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     tick_reap(g, now_ms, fx);
 }
 
-static void sooner(uint64_t *deadline, uint64_t at)
-{
-    if (at != 0 && at < *deadline)
-        *deadline = at;
-}
-
 uint64_t swim_deadline_ms(const struct gossip *g)
 {
     const struct swim *s = &g->swim;
     uint64_t deadline = g->is_leaving ? UINT64_MAX : s->next_ms;
     if (g->rumors.n > 0 && g->members.roles[ROLE_LIVE].n > 0)
         sooner(&deadline, s->gossip_ms ? s->gossip_ms : 1);
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
-        if (s->relays[i].expires_ms != 0) {
-            sooner(&deadline, s->relays[i].nack_ms);
-            sooner(&deadline, s->relays[i].expires_ms);
-        }
-    }
+    sooner(&deadline, relay_deadline_ms(g));
     if (g->is_leaving) {
         if (!g->has_left)
             sooner(&deadline, s->left_ms ? s->left_ms : 1);

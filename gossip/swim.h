@@ -10,16 +10,17 @@ void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t swim_deadline_ms(const struct gossip *g);
 
 void swim_ping(struct gossip *g, uint64_t now_ms, struct peer *to, struct gossip_effects *fx);
+/* One whose answer bears `sequence`. */
+void swim_probe(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
+                struct gossip_effects *fx);
 /* Ask whoever is at an address. */
 void swim_ping_address(struct gossip *g, uint64_t now_ms, struct endpoint at,
                        struct gossip_effects *fx);
 void swim_hear_ping(struct gossip *g, uint64_t now_ms, struct endpoint from,
                     const struct message *m, struct gossip_effects *fx);
-void swim_hear_ping_req(struct gossip *g, uint64_t now_ms, struct endpoint from,
-                        const struct message *m, struct gossip_effects *fx);
 void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
                    struct gossip_effects *fx);
-void swim_hear_nack(struct gossip *g, const struct message *m);
+void swim_hear_nack(struct gossip *g, uint64_t now_ms, const struct message *m);
 void swim_refused(struct gossip *g, uint64_t now_ms, struct endpoint at, struct gossip_effects *fx);
 
 /* The probe by stream: opened by us; asked by a peer. */

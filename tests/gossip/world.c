@@ -9,7 +9,7 @@
 #include "core/err.h"
 #include "proto/codec.h"
 
-enum event_kind { EVENT_DATAGRAM, EVENT_OPENED, EVENT_FRAME, EVENT_CLOSED };
+enum event_kind { EVENT_DATAGRAM, EVENT_REFUSED, EVENT_OPENED, EVENT_FRAME, EVENT_CLOSED };
 
 struct world_event {
     uint64_t at_ms, order;
@@ -158,12 +158,17 @@ static void send_datagram(struct world *w, size_t from, const struct gossip_effe
     size_t to = node_at(w, e->endpoint);
     assert(e->bytes.len <= MESSAGE_DATAGRAM_MAX);
     w->n_datagrams++;
+    w->n_bytes += e->bytes.len;
+    w->n_to[to] += to < w->n;
+    w->longest = e->bytes.len > w->longest ? e->bytes.len : w->longest;
     arena_init(&arena, 0);
     assert(message_decode(e->bytes, &arena, &m) == 0);
     bool is_lost = to == w->n || w->is_blocked[from][to] ||
                    rng_chance(&w->rng, w->loss) || (int)m.kind == w->lost_kind;
     arena_fini(&arena);
-    if (!is_lost)
+    if (!is_lost && w->has_refusals && !w->nodes[to].is_up)
+        post(w, EVENT_REFUSED, w->now_ms + delay_ms(w), to, from, 0, (struct bytes){0});
+    else if (!is_lost)
         post(w, EVENT_DATAGRAM, w->now_ms + delay_ms(w), from, to, 0, e->bytes);
 }
 
@@ -416,10 +421,17 @@ static void deliver(struct world *w, struct world_event *e)
     struct bytes in = {e->bytes, e->len};
     if (!n->is_up || e->life != n->epoch)
         return;
+    if (w->now_ms <= n->stalled_until_ms) {
+        post(w, e->kind, n->stalled_until_ms + 1, e->from, e->to, e->stream, in);
+        return;
+    }
     switch (e->kind) {
     case EVENT_DATAGRAM:
         (void)gossip_receive(n->gossip, w->now_ms, unix_ms, w->nodes[e->from].endpoint,
                              in, &n->fx);
+        break;
+    case EVENT_REFUSED:
+        gossip_refused(n->gossip, w->now_ms, w->nodes[e->from].endpoint, &n->fx);
         break;
     case EVENT_OPENED:
         gossip_stream_opened(n->gossip, w->now_ms, e->stream, w->nodes[e->from].id,
@@ -440,8 +452,11 @@ static size_t first_due(const struct world *w, uint64_t *ret_ms)
     size_t first = w->n;
     *ret_ms = UINT64_MAX;
     for (size_t i = 0; i < w->n; i++) {
-        if (w->nodes[i].is_up && w->nodes[i].deadline_ms < *ret_ms) {
-            *ret_ms = w->nodes[i].deadline_ms;
+        const struct world_node *n = &w->nodes[i];
+        uint64_t due_ms =
+            n->deadline_ms > n->stalled_until_ms ? n->deadline_ms : n->stalled_until_ms;
+        if (n->is_up && n->deadline_ms != UINT64_MAX && due_ms < *ret_ms) {
+            *ret_ms = due_ms;
             first = i;
         }
     }

@@ -27,6 +27,7 @@ struct world_node {
     struct world *world;
     uint64_t deadline_ms, epoch;
     bool is_up;
+    uint64_t stalled_until_ms; /* does not run until then; its timers fire before its mail is read */
     /* what it told its host */
     bool is_ready, has_left;
     size_t n_conflicts, n_member_changes, n_table_changes, n_unsynced_sends;
@@ -48,6 +49,7 @@ struct world {
     bool is_blocked[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* from, to */
     bool are_streams_blocked; /* connects fail everywhere */
     double loss;              /* of datagrams */
+    bool has_refusals;        /* ICMP tells the sender that a dead node's port is closed */
     size_t delay_min_ms, delay_max_ms;
     /* drops this kind of datagram (enum message_kind), to prove that others make up for it */
     int lost_kind;
@@ -56,7 +58,9 @@ struct world {
     uint64_t n_events;
     struct world_link *links;
     size_t n_links, links_cap;
-    uint64_t n_datagrams, n_streams;
+    uint64_t n_datagrams, n_streams, n_bytes;
+    uint64_t n_to[WORLD_NODES_MAX]; /* datagrams sent to that node */
+    size_t longest;                 /* datagram */
     char *lines[WORLD_LINES_MAX]; /* "n1: suspect n2 incarnation=1" */
     size_t n_lines;
 };

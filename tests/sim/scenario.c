@@ -122,10 +122,38 @@ static void order(struct sim *s, unsigned node, size_t index)
     sim_command(s, node, &command, index);
 }
 
+static const struct entry *order_entry(const struct sim *s, unsigned node, const struct sim_job *job)
+{
+    struct key key = key_control("default", job->name);
+    return s->nodes[node].node
+               ? table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key))
+               : NULL;
+}
+
+/* Remember the newest order of every job that any node holds, for those who hold it may crash. */
+static void note_orders(struct sim *s)
+{
+    for (size_t k = 0; k < s->n_jobs; k++) {
+        for (unsigned i = 0; i < s->options.nodes; i++) {
+            const struct entry *e = order_entry(s, i, &s->jobs[k]);
+            if (e && e->generation > s->jobs[k].newest_order)
+                s->jobs[k].newest_order = e->generation;
+        }
+    }
+}
+
+/* Who does not know the order before would write a concurrent one, and stamps choose between them. */
+static bool knows_orders(const struct sim *s, unsigned node, const struct sim_job *job)
+{
+    const struct entry *e = order_entry(s, node, job);
+    return (e ? e->generation : 0) >= job->newest_order;
+}
+
 /* One act of the people: a new job, or an order for one that is known to be there. */
 static void work(struct sim *s)
 {
     int node = random_up(s);
+    note_orders(s);
     if (node < 0)
         return;
     if (s->n_jobs < s->options.jobs) {
@@ -141,7 +169,8 @@ static void work(struct sim *s)
     struct key key = key_job("default", job->name);
     bool is_known =
         table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key)) != NULL;
-    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known && !s->is_partitioned)
+    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known && !s->is_partitioned &&
+        knows_orders(s, (unsigned)node, job))
         order(s, (unsigned)node, index);
 }
 

@@ -61,6 +61,7 @@ struct sim_job {
     bool is_asked, is_acked;    /* submitted; acknowledged */
     bool is_removal_asked, is_stopped;
     uint32_t scale_asked;       /* the newest scale order; UINT32_MAX: none */
+    uint64_t newest_order;      /* the generation of its control record, as far as any node had it */
     unsigned n_open;            /* orders that were not answered: their node may have crashed */
     bool is_unsure;             /* an order was not acknowledged: either outcome is right */
 };
