@@ -16,6 +16,7 @@
 #include "gossip/stored.h"
 #include "gossip/swim.h"
 #include "gossip/sync.h"
+#include "gossip/tell.h"
 
 /* ---- life ---- */
 
@@ -206,6 +207,11 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     case MESSAGE_PUSH:
         push_hear(g, now_ms, from, NULL, &m, out);
         break;
+    case MESSAGE_HAVE:
+    case MESSAGE_GRAFT:
+    case MESSAGE_PRUNE:
+        push_hear_tree(g, now_ms, &m, out);
+        break;
     case MESSAGE_NEWS:
     case MESSAGE_SEEN:
         break; /* all of it is in the header and the news */
@@ -267,7 +273,7 @@ void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream,
         if (s->use == USE_SYNC)
             sync_stream_opened(g, now_ms, s, out);
         else if (s->use == USE_PUSH)
-            push_stream_opened(g, now_ms, s, out);
+            tell_stream_opened(g, now_ms, s, out);
         else if (s->use == USE_PROBE)
             swim_stream_opened(g, now_ms, s, out);
     }
@@ -291,7 +297,7 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
         push_hear(g, now_ms, nowhere, s, m, out);
         break;
     case MESSAGE_SEEN:
-        push_hear_seen(s, out);
+        tell_hear_seen(s, out);
         break;
     case MESSAGE_SYNC:
     case MESSAGE_SYNC_REPLY:
@@ -309,6 +315,9 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
     case MESSAGE_PING_REQ:
     case MESSAGE_NACK:
     case MESSAGE_NEWS:
+    case MESSAGE_HAVE:
+    case MESSAGE_GRAFT:
+    case MESSAGE_PRUNE:
     case MESSAGE_KINDS:
         g->metrics->drop_malformed++;
         stream_close(s, out);

@@ -17,6 +17,10 @@
 enum {
     RELAYS_MAX = 128,      /* probes made for others at one time; each lives one probe period */
     PUSHES_MAX = 1024,     /* ranges waiting to be passed on; a sync brings what was dropped */
+    TREE_LINKS_MAX = 32,   /* two for each power of three up to half the members */
+    TREE_HAVE_MAX = 512,   /* writers told of on lazy links at one time */
+    TREE_MISSING_MAX = 256,
+    OWED_MAX = 64,
     STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
@@ -55,7 +59,36 @@ struct swim {
 struct push_range {
     struct node_id writer, from; /* from: who told us */
     uint64_t epoch, after, through;
-    unsigned rounds; /* left */
+};
+
+struct tree_link {
+    struct node_id peer;
+    bool is_eager;
+};
+
+/* Somebody has more of this writer than we have. */
+struct tree_missing {
+    struct node_id writer, from[2]; /* from: who has it, asked in turns */
+    uint64_t epoch, number, due_ms;
+    unsigned n_tries;
+};
+
+struct tree {
+    struct tree_link links[TREE_LINKS_MAX];
+    size_t n_links;
+    bool is_built;
+    uint64_t members_digest; /* of the members the links were made from */
+    struct node_id have[TREE_HAVE_MAX]; /* writers whose news are told by their numbers */
+    size_t n_have, n_once;              /* n_once: those that lazy links have heard of */
+    uint64_t have_ms;                   /* when the others will; 0: nothing waits */
+    struct tree_missing missing[TREE_MISSING_MAX];
+    size_t n_missing;
+};
+
+/* A writer that shall hear that we have what it wrote. */
+struct push_owed {
+    struct node_id writer;
+    uint64_t due_ms;
 };
 
 struct push {
@@ -65,6 +98,10 @@ struct push {
     unsigned n_retries;
     struct push_range ranges[PUSHES_MAX];
     size_t n;
+    uint64_t asked; /* the newest own number that somebody may wait for */
+    struct push_owed owed[OWED_MAX];
+    size_t n_owed;
+    struct tree tree;
 };
 
 enum stream_use { USE_UNKNOWN, USE_SYNC, USE_PUSH, USE_PROBE };

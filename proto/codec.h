@@ -34,6 +34,9 @@ enum message_kind {
     MESSAGE_CHECK,      /* `buckets` after both ends */
     MESSAGE_LIST,       /* `listed`, `items`: what is in buckets that still differ */
     MESSAGE_DONE,       /* the comparison is over */
+    MESSAGE_HAVE,       /* `seen`: what the sender has of these writers, for who lacks it */
+    MESSAGE_GRAFT,      /* `seen`: send me what follows, and whatever is fresh from now on */
+    MESSAGE_PRUNE,      /* I have that already; send me only HAVE */
     MESSAGE_KINDS,
 };
 

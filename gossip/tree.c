@@ -1,0 +1,332 @@
+/* The tree.  Links, then payload, then ids and repair. */
+#include "gossip/tree.h"
+
+#include <string.h>
+
+#include "core/trace.h"
+
+enum {
+    STRIDE = 3,
+    TELL_BYTES = 128 << 10, /* to one link at one time; what is more than that has to be repaired */
+    ITEMS_MAX = 16,         /* of a HAVE or GRAFT: 45 bytes each beside the header */
+    GRAFTS_MAX = 3,         /* for one gap; then it is a case for a comparison */
+};
+
+static uint64_t beat_ms(const struct gossip *g)
+{
+    return g->profile.gossip_period_ms / 2 + 1;
+}
+
+/* ---- links ---- */
+
+static struct tree_link *find_link(struct tree *t, struct node_id peer)
+{
+    for (size_t i = 0; i < t->n_links; i++) {
+        if (node_id_equal(t->links[i].peer, peer))
+            return &t->links[i];
+    }
+    return NULL;
+}
+
+static void keep_link(const struct tree *old, struct tree *t, const struct peer *peer)
+{
+    if (t->n_links == TREE_LINKS_MAX || find_link(t, peer->member.id))
+        return;
+    bool is_eager = true;
+    for (size_t i = 0; i < old->n_links; i++) {
+        if (node_id_equal(old->links[i].peer, peer->member.id))
+            is_eager = old->links[i].is_eager;
+    }
+    t->links[t->n_links++] = (struct tree_link){peer->member.id, is_eager};
+}
+
+/* The members have changed: stand on the ring anew.  Links that stay keep what they are. */
+static void build_links(struct gossip *g)
+{
+    struct tree *t = &g->push.tree;
+    if (t->is_built && t->members_digest == g->members.digest)
+        return;
+    size_t n = 0, self = 0;
+    struct peer **ring = arena_array(&g->scratch, g->members.n, sizeof(struct peer *));
+    if (!ring)
+        return;
+    for (size_t i = 0; i < g->members.n; i++) {
+        struct peer *peer = g->members.at[i];
+        if (peer == g->self)
+            self = n;
+        if (peer == g->self || peer->place[ROLE_LIVE])
+            ring[n++] = peer;
+    }
+    struct tree old = *t;
+    t->n_links = 0;
+    for (size_t stride = 1; stride <= n / 2; stride *= STRIDE) {
+        keep_link(&old, t, ring[(self + stride) % n]);
+        keep_link(&old, t, ring[(self + n - stride) % n]);
+    }
+    t->members_digest = g->members.digest;
+    t->is_built = true;
+}
+
+/* ---- payload ---- */
+
+static void note_have(struct gossip *g, uint64_t now_ms, struct node_id writer)
+{
+    struct tree *t = &g->push.tree;
+    for (size_t i = t->n_have; i-- > t->n_once;) {
+        if (node_id_equal(t->have[i], writer))
+            return;
+    }
+    if (t->n_have == TREE_HAVE_MAX) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    t->have[t->n_have++] = writer;
+    if (t->have_ms == 0)
+        t->have_ms = now_ms + beat_ms(g);
+}
+
+void tree_add(struct gossip *g, uint64_t now_ms, const struct push_range *range)
+{
+    struct push *p = &g->push;
+    note_have(g, now_ms, range->writer);
+    for (size_t i = 0; i < p->n; i++) {
+        struct push_range *waiting = &p->ranges[i];
+        if (waiting->epoch == range->epoch && waiting->through == range->after &&
+            node_id_equal(waiting->writer, range->writer)) {
+            waiting->through = range->through;
+            return;
+        }
+    }
+    if (p->n == PUSHES_MAX) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    p->ranges[p->n++] = *range;
+}
+
+static void flush_link(struct gossip *g, uint64_t now_ms, struct peer *to,
+                       const struct tell_size *sizes, struct gossip_effects *fx)
+{
+    struct push *p = &g->push;
+    struct parcel parcel = tell_parcel();
+    size_t left = TELL_BYTES;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct push_range *range = &p->ranges[i];
+        if (node_id_equal(range->from, to->member.id) ||
+            node_id_equal(range->writer, to->member.id))
+            continue;
+        if (sizes[i].needs_stream || sizes[i].is_too_large) {
+            tell_range(g, now_ms, to, range, fx);
+            continue;
+        }
+        if (sizes[i].bytes > left) {
+            g->metrics->drop_bound++;
+            continue;
+        }
+        left -= sizes[i].bytes;
+        tell_packed(g, now_ms, to, &parcel, range, fx);
+    }
+    tell_rest(g, now_ms, to, &parcel, fx);
+}
+
+void tree_flush(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct push *p = &g->push;
+    struct tree *t = &p->tree;
+    struct tell_size *sizes = arena_array(&g->scratch, p->n, sizeof(*sizes));
+    build_links(g);
+    for (size_t i = 0; sizes && i < p->n; i++)
+        sizes[i] = tell_measure(g, &p->ranges[i]);
+    for (size_t i = 0; sizes && i < t->n_links; i++) {
+        struct peer *to = members_peer(&g->members, t->links[i].peer);
+        if (t->links[i].is_eager && to && to->place[ROLE_LIVE])
+            flush_link(g, now_ms, to, sizes, fx);
+    }
+    p->n = 0;
+}
+
+static void send_plain(struct gossip *g, uint64_t now_ms, enum message_kind kind,
+                       struct peer *to, struct message_seen *items, size_t n,
+                       struct gossip_effects *fx)
+{
+    struct message m = machine_message(g, now_ms, kind, to);
+    m.seen = items;
+    m.n_seen = n;
+    machine_send(g, to->member.endpoint, to, &m, false, fx);
+}
+
+void tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, bool was_news,
+                    struct gossip_effects *fx)
+{
+    struct tree_link *link = find_link(&g->push.tree, from->member.id);
+    if (link)
+        link->is_eager = was_news;
+    if (!was_news)
+        send_plain(g, now_ms, MESSAGE_PRUNE, from, NULL, 0, fx);
+}
+
+/* ---- ids ---- */
+
+static void send_ids(struct gossip *g, uint64_t now_ms, size_t from, size_t to, bool is_eager,
+                     struct gossip_effects *fx)
+{
+    struct tree *t = &g->push.tree;
+    for (size_t i = from; i < to; i += ITEMS_MAX) {
+        struct message_seen items[ITEMS_MAX];
+        size_t n = 0;
+        for (size_t k = i; k < to && k < i + ITEMS_MAX; k++) {
+            const struct seen_number *seen = seen_find(&g->seen, t->have[k]);
+            if (seen)
+                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number};
+        }
+        for (size_t k = 0; k < t->n_links && n > 0; k++) {
+            struct peer *peer = members_peer(&g->members, t->links[k].peer);
+            if (t->links[k].is_eager == is_eager && peer && peer->place[ROLE_LIVE])
+                send_plain(g, now_ms, MESSAGE_HAVE, peer, items, n, fx);
+        }
+    }
+}
+
+/* Lazy links hear of it after a beat; eager ones a beat later, for the payload may have been lost
+ * on its way to a place that has no other link. */
+static void send_have(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct tree *t = &g->push.tree;
+    build_links(g);
+    send_ids(g, now_ms, 0, t->n_once, true, fx);
+    send_ids(g, now_ms, t->n_once, t->n_have, false, fx);
+    t->n_have -= t->n_once;
+    memmove(t->have, t->have + t->n_once, t->n_have * sizeof(t->have[0]));
+    t->n_once = t->n_have;
+    t->have_ms = t->n_have ? now_ms + beat_ms(g) : 0;
+}
+
+static bool has_seen(const struct gossip *g, struct node_id writer, uint64_t epoch,
+                     uint64_t number)
+{
+    const struct seen_number *seen = seen_find(&g->seen, writer);
+    return seen && seen_compare(seen->epoch, seen->number, epoch, number) >= 0;
+}
+
+/* Somebody has what we have not; it may be under way. */
+void tree_miss(struct gossip *g, uint64_t now_ms, struct node_id from, struct node_id writer,
+               uint64_t epoch, uint64_t number)
+{
+    struct tree *t = &g->push.tree;
+    if (has_seen(g, writer, epoch, number) || machine_is_self(g, writer))
+        return;
+    for (size_t i = 0; i < t->n_missing; i++) {
+        struct tree_missing *m = &t->missing[i];
+        if (!node_id_equal(m->writer, writer))
+            continue;
+        if (seen_compare(epoch, number, m->epoch, m->number) > 0) {
+            m->epoch = epoch;
+            m->number = number;
+        }
+        if (!node_id_equal(m->from[0], from))
+            m->from[1] = from;
+        return;
+    }
+    if (t->n_missing == TREE_MISSING_MAX) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    t->missing[t->n_missing++] = (struct tree_missing){
+        .writer = writer,
+        .from = {from, from},
+        .epoch = epoch,
+        .number = number,
+        .due_ms = now_ms + beat_ms(g),
+    };
+}
+
+/* ---- repair ---- */
+
+static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
+                  struct gossip_effects *fx)
+{
+    struct peer *from = members_peer(&g->members, m->from[0]);
+    const struct seen_number *seen = seen_find(&g->seen, m->writer);
+    struct message_seen item = {m->writer, 0, 0};
+    if (seen)
+        item = (struct message_seen){m->writer, seen->epoch, seen->number};
+    struct node_id next = m->from[1];
+    m->from[1] = m->from[0];
+    m->from[0] = next;
+    m->n_tries++;
+    m->due_ms = now_ms + beat_ms(g) * (m->n_tries + 1);
+    if (!from || !from->place[ROLE_LIVE])
+        return;
+    struct tree_link *link = find_link(&g->push.tree, from->member.id);
+    if (link)
+        link->is_eager = true;
+    send_plain(g, now_ms, MESSAGE_GRAFT, from, &item, 1, fx);
+}
+
+static void tick_missing(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct tree *t = &g->push.tree;
+    size_t n_left = 0;
+    for (size_t i = 0; i < t->n_missing; i++) {
+        struct tree_missing *m = &t->missing[i];
+        if (has_seen(g, m->writer, m->epoch, m->number))
+            continue;
+        if (now_ms >= m->due_ms) {
+            if (m->n_tries == GRAFTS_MAX)
+                continue;
+            graft(g, now_ms, m, fx);
+        }
+        t->missing[n_left++] = *m;
+    }
+    t->n_missing = n_left;
+}
+
+static void hear_graft(struct gossip *g, uint64_t now_ms, struct peer *from,
+                       const struct message_seen *item, struct gossip_effects *fx)
+{
+    const struct seen_number *seen = seen_find(&g->seen, item->writer);
+    if (!seen || seen_compare(seen->epoch, seen->number, item->epoch, item->number) <= 0)
+        return;
+    struct push_range range = {
+        .writer = seen->writer,
+        .from = g->self->member.id,
+        .epoch = seen->epoch,
+        .after = seen->epoch == item->epoch ? item->number : 0,
+        .through = seen->number,
+    };
+    tell_range(g, now_ms, from, &range, fx);
+}
+
+void tree_hear(struct gossip *g, uint64_t now_ms, struct peer *from, const struct message *m,
+               struct gossip_effects *fx)
+{
+    struct tree_link *link = find_link(&g->push.tree, from->member.id);
+    if (link && m->kind != MESSAGE_HAVE)
+        link->is_eager = m->kind == MESSAGE_GRAFT;
+    for (size_t i = 0; i < m->n_seen && i < ITEMS_MAX; i++) {
+        const struct message_seen *item = &m->seen[i];
+        if (m->kind == MESSAGE_HAVE)
+            tree_miss(g, now_ms, from->member.id, item->writer, item->epoch, item->number);
+        else if (m->kind == MESSAGE_GRAFT)
+            hear_graft(g, now_ms, from, item, fx);
+    }
+}
+
+/* ---- time ---- */
+
+void tree_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct tree *t = &g->push.tree;
+    if (t->have_ms != 0 && now_ms >= t->have_ms)
+        send_have(g, now_ms, fx);
+    tick_missing(g, now_ms, fx);
+}
+
+uint64_t tree_deadline_ms(const struct gossip *g)
+{
+    const struct tree *t = &g->push.tree;
+    uint64_t deadline = t->have_ms ? t->have_ms : UINT64_MAX;
+    for (size_t i = 0; i < t->n_missing; i++)
+        deadline = t->missing[i].due_ms < deadline ? t->missing[i].due_ms : deadline;
+    return deadline;
+}
