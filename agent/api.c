@@ -432,6 +432,25 @@ static void get(struct agent *a, struct uv_http_exchange *x, const struct route 
         get_list(a, x, r->word[1]);
 }
 
+static void rotate_secret(struct agent *a, struct uv_http_exchange *x)
+{
+    uint8_t value[SECRET_LEN + SECRET_NONCE_LEN];
+    const struct keyring *keys = node_keys(a->node);
+    const char *force = uv_http_query(x, "force");
+    struct secret next;
+    do { /* the old one and the new one need different names */
+        secret_new(&next);
+    } while (keyring_find(keys, secret_epoch(&next)));
+    memcpy(value, next.at, SECRET_LEN);
+    random_bytes(value + SECRET_LEN, SECRET_NONCE_LEN);
+    struct command command = {.kind = COMMAND_ROTATE,
+                              .value = BYTES_OF(value),
+                              .is_forced = force && strcmp(force, "1") == 0};
+    order(a, x, &command, NULL);
+    explicit_bzero(value, sizeof(value));
+    explicit_bzero(&next, sizeof(next));
+}
+
 static void change(struct agent *a, struct uv_http_exchange *x, const struct route *r)
 {
     const char *method = uv_http_method(x);
@@ -456,6 +475,9 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
     } else if (is_post && r->n == 2 && strcmp(r->word[1], "leave") == 0) {
         command.kind = COMMAND_LEAVE;
         order(a, x, &command, NULL);
+    } else if (is_post && r->n == 3 && strcmp(r->word[1], "secret") == 0 &&
+               strcmp(r->word[2], "rotate") == 0) {
+        rotate_secret(a, x);
     } else if (is_post && r->n == 2 && strcmp(r->word[1], "join") == 0) {
         const char *address = uv_http_query(x, "address");
         command.kind = COMMAND_JOIN;

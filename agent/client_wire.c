@@ -168,7 +168,7 @@ static int open_tcp(struct client_wire *w, const char *host, uint64_t deadline_m
     return 0;
 }
 
-static int read_secret(const char *path, struct secret *ret_secret, struct err *err)
+static int read_secret(const char *path, struct keyring *ret_keys, struct err *err)
 {
     char text[256];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -179,7 +179,7 @@ static int read_secret(const char *path, struct secret *ret_secret, struct err *
     int error = n < 0 ? -errno : 0;
     close(fd);
     if (error == 0)
-        error = secret_parse(text, (size_t)n, ret_secret);
+        error = keyring_parse(text, (size_t)n, ret_keys);
     explicit_bzero(text, sizeof(text));
     if (error < 0)
         return err_set(err, error, "the cluster's secret %s: %s", path, err_text(error));
@@ -191,17 +191,15 @@ static int read_secret(const char *path, struct secret *ret_secret, struct err *
 static int shake_hands(struct client_wire *w, const struct client_target *target,
                        uint64_t deadline_ms, struct err *err)
 {
-    struct secret secret;
+    struct keyring keys;
     int error = seal_init();
     if (error < 0)
         return err_set(err, error, "no entropy: %s", err_text(error));
-    error = read_secret(target->secret_file, &secret, err);
+    error = read_secret(target->secret_file, &keys, err);
     if (error < 0)
         return error;
-    struct keyring keys = keyring_of(&secret);
     w->seal = sealed_stream_new(&keys, NULL, true, STREAM_API); /* a guest */
     explicit_bzero(&keys, sizeof(keys));
-    explicit_bzero(&secret, sizeof(secret));
     if (!w->seal)
         return err_set(err, -ENOMEM, "out of memory");
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/keys.h"
 #include "core/err.h"
 #include "proto/record.h"
 #include "proto/seal.h"
@@ -288,6 +289,9 @@ static int apply(struct run *run)
         return remove_variable(run);
     case COMMAND_FORGET:
         return forget(run);
+    case COMMAND_ROTATE:
+        return keys_rotate(run->scope->keys, run->scope->gossip, run->at, run->command, &run->number,
+                           run->out, &run->err);
     case COMMAND_JOIN:
     case COMMAND_LEAVE:
         break;

@@ -20,6 +20,7 @@ struct commands {
 struct command_scope {
     struct gossip *gossip;
     const char *node; /* our name, for `by` */
+    const struct keyring *keys;
     struct metrics *metrics;
 };
 

@@ -17,6 +17,7 @@ enum node_effect_kind {
     NODE_PROBE,   /* probe task `key` with health check number `check` at `endpoint` */
     NODE_EVENT,   /* something people want to hear of */
     NODE_CATALOG, /* endpoints may have changed: build a new catalog */
+    NODE_KEYS,    /* node_keys has changed: use them, and write them down */
     NODE_DONE,    /* command `token` is finished */
     NODE_EXIT,    /* this node has left: the process may end */
 };

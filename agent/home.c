@@ -160,7 +160,7 @@ void home_close(struct home *home)
     home->store = NULL;
 }
 
-int home_read_secret(const char *path, struct secret *ret_secret, struct err *err)
+int home_read_secret(const char *path, struct keyring *ret_keys, struct err *err)
 {
     char text[256];
     struct stat st;
@@ -174,9 +174,25 @@ int home_read_secret(const char *path, struct secret *ret_secret, struct err *er
         return n;
     if (stat(path, &st) == 0 && (st.st_mode & 077))
         return err_set(err, ERR_DENIED, "%s can be read by others: `chmod 600 %s`", path, path);
-    int status = secret_parse(text, (size_t)n, ret_secret);
+    int status = keyring_parse(text, (size_t)n, ret_keys);
+    explicit_bzero(text, sizeof(text));
     if (status < 0)
         return err_set(err, status, "%s holds no secret: want the one line `stratos secret new` prints",
                        path);
     return 0;
+}
+
+int home_write_secret(const char *path, const struct keyring *keys, struct err *err)
+{
+    char text[KEYRING_TEXT];
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+    keyring_text(keys, text);
+    bool is_ok = pwrite(fd, text, sizeof(text), 0) == (ssize_t)sizeof(text) &&
+                 ftruncate(fd, sizeof(text)) == 0 && fsync(fd) == 0;
+    int cause = errno;
+    explicit_bzero(text, sizeof(text));
+    (void)close(fd);
+    return is_ok ? 0 : err_set(err, -EIO, "cannot write %s: %s", path, strerror(cause));
 }

@@ -25,7 +25,11 @@ int home_restore(struct home *home, struct node *node, struct err *err);
 int home_set_aside(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err);
 void home_close(struct home *home);
 
-/* The cluster's secret from a file that only its owner may read. */
-int home_read_secret(const char *path, struct secret *ret_secret, struct err *err);
+/* The cluster's secret, or two while it is changed, from a file that only its owner may read. */
+int home_read_secret(const char *path, struct keyring *ret_keys, struct err *err);
+/* Write the file over, in place: the sandboxes of running tasks mask this very file, and to rename
+ * another over it would lift their masks.  It is less than a sector, so that a power loss leaves
+ * the old or the new. */
+int home_write_secret(const char *path, const struct keyring *keys, struct err *err);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "agent/commands.h"
 #include "agent/holder.h"
+#include "agent/keys.h"
 #include "agent/news.h"
 #include "core/err.h"
 #include "proto/record.h"
@@ -29,6 +30,7 @@ struct node {
     struct holder holder;
     struct news *news;
     struct commands commands;
+    struct keys keys;
     struct node_doc self;
     enum leaving leaving;
     uint64_t leave_by_ms;
@@ -41,6 +43,9 @@ static void publish_self(struct node *n, struct moment at, struct node_effects *
     void *buf = arena_alloc(node_effects_arena(out), NODE_DOC_MAX);
     struct writer w = writer_of(buf, buf ? NODE_DOC_MAX : 0);
     struct key key = key_node(n->options.gossip.id);
+    struct rotation_peer sealing = rotation_own(&n->keys.rotation);
+    n->self.key_epoch = sealing.seals;
+    n->self.other_key_epoch = sealing.opens;
     if (record_encode_node(&n->self, &w) == 0)
         (void)gossip_publish(n->gossip, at.now_ms, at.at_unix_ms, key_bytes(&key), writer_done(&w), NULL,
                              &out->gossip);
@@ -56,6 +61,8 @@ static bool copy_options(struct node *n, const struct node_options *o)
     n->options.gossip.name = arena_text(a, o->gossip.name);
     n->options.binary = arena_text(a, o->binary);
     n->self = o->self;
+    n->keys.rotation.keys = o->keys;
+    explicit_bzero(&n->options.keys, sizeof(n->options.keys));
     n->self.name = n->options.gossip.name;
     n->self.version = arena_text(a, o->self.version);
     n->self.address = arena_text(a, o->self.address);
@@ -109,6 +116,7 @@ void node_free(struct node *n)
     gossip_free(n->gossip);
     news_free(n->news);
     arena_fini(&n->own);
+    explicit_bzero(&n->keys, sizeof(n->keys));
     free(n);
 }
 
@@ -120,6 +128,11 @@ int node_restore(struct node *n, enum store_space space, struct bytes key, struc
 const struct gossip *node_gossip(const struct node *n)
 {
     return n->gossip;
+}
+
+const struct keyring *node_keys(const struct node *n)
+{
+    return &n->keys.rotation.keys;
 }
 
 bool node_is_takeover_held(const struct node *n, uint64_t now_ms)
@@ -163,7 +176,8 @@ static void route_entry(struct node *n, struct moment at, struct bytes key, stru
     news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
                n->options.gossip.id, out);
     struct key_parts parts;
-    bool is_planned = key_parse(key, &parts) == 0 && parts.kind != KEY_VAR && parts.kind != KEY_OTHER;
+    bool is_planned = key_parse(key, &parts) == 0 && parts.kind != KEY_VAR &&
+                      parts.kind != KEY_SECRET && parts.kind != KEY_OTHER;
     if (!is_planned)
         return; /* neither the plan nor the catalog is made of it */
     node_effects_add(out, NODE_CATALOG);
@@ -223,6 +237,8 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
         holder_publish(&n->holder, at, out);
         route(n, at, out);
     }
+    if (keys_step(&n->keys, n->gossip, n->options.gossip.id, at, out))
+        publish_self(n, at, out);
     check_leaving(n, at, out);
     commands_check(&n->commands, n->gossip, at, out);
     route(n, at, out);
@@ -336,6 +352,7 @@ uint64_t node_deadline_ms(const struct node *n)
     uint64_t deadline = gossip_deadline_ms(n->gossip);
     deadline = earlier(deadline, holder_deadline_ms(&n->holder));
     deadline = earlier(deadline, commands_deadline_ms(&n->commands));
+    deadline = earlier(deadline, keys_deadline_ms(&n->keys));
     return n->leaving == HANDING_OVER ? earlier(deadline, n->leave_by_ms) : deadline;
 }
 
@@ -357,6 +374,7 @@ void node_command(struct node *n, struct moment at, const struct command *comman
 {
     struct command_scope scope = {.gossip = n->gossip,
                                   .node = n->self.name,
+                                  .keys = &n->keys.rotation.keys,
                                   .metrics = n->options.gossip.metrics};
     if (command->kind == COMMAND_LEAVE) {
         leave(n, at, out);

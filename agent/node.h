@@ -9,6 +9,7 @@
 
 #include "agent/effects.h"
 #include "core/moment.h"
+#include "proto/seal.h"
 #include "sched/view.h"
 
 /* ---- the node ---- */
@@ -20,6 +21,7 @@ struct node_options {
     uint32_t settle_ms;         /* 0 = 100: quiet time before claiming */
     uint32_t hold_ms;           /* 0 = 30 s: mass_failure_hold */
     const char *binary;         /* STRATOS_BIN in tasks */
+    struct keyring keys;        /* what the host seals with; n = 0: nothing, and never will */
 };
 
 struct node;
@@ -72,6 +74,7 @@ enum command_kind {
     COMMAND_VAR_REMOVE,
     COMMAND_FORGET, /* `name` of a dead or departed node */
     COMMAND_JOIN,   /* `endpoint` */
+    COMMAND_ROTATE, /* `value`: a new secret and a nonce, random; `is_forced`: whoever it locks out */
     COMMAND_LEAVE,  /* hand over what we hold, then depart: NODE_EXIT follows */
 };
 
@@ -89,6 +92,7 @@ struct command {
     struct endpoint endpoint;
     int ack; /* how many members must have it, or ACK_*; ACK_DEFAULT: one besides us, if there is one */
     const char *note;
+    bool is_forced;
 };
 
 void node_command(struct node *n, struct moment at, const struct command *command, struct node_effects *out);
@@ -101,6 +105,7 @@ void node_away(struct node *n, struct moment at, uint64_t until_unix_ms, struct 
 const struct gossip *node_gossip(const struct node *n);
 /* The view as of now, for reports and explanations; lives in `arena`. */
 int node_view(struct node *n, struct moment at, struct arena *arena, struct view *ret_view);
+const struct keyring *node_keys(const struct node *n);
 bool node_is_takeover_held(const struct node *n, uint64_t now_ms);
 
 #endif

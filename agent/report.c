@@ -73,6 +73,8 @@ static void member_details(const struct report *r, json_t *out, const struct vie
         out, "reserved",
         resources(reserved ? reserved->cpu_milli : 0, reserved ? reserved->memory_bytes : 0));
     (void)json_object_set_new(out, "draining", json_boolean(node->doc.state == AGENT_LEAVING));
+    set_int(out, "key_epoch", node->doc.key_epoch);
+    set_int(out, "other_key_epoch", node->doc.other_key_epoch);
     bool is_away = node->doc.state == AGENT_AWAY && node->doc.away_until_unix_ms > r->at.at_unix_ms;
     if (is_away)
         set_time(out, "away_until", node->doc.away_until_unix_ms);

@@ -138,18 +138,19 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- starting ---- */
 
-static int open_home(struct agent *a, struct secret *secret, struct err *err)
+static int open_home(struct agent *a, struct keyring *keys, struct err *err)
 {
     struct moment at = agent_now(a);
     if (seal_init() < 0)
         return err_set(err, ERR_DENIED, "this host has no source of randomness");
-    int status = home_read_secret(a->options->secret_file, secret, err);
+    int status = home_read_secret(a->options->secret_file, keys, err);
     if (status == 0)
         status = home_open(&a->home, a->options->data_dir, at.at_unix_ms, err);
     return status;
 }
 
-static int open_node(struct agent *a, const struct settings *s, struct err *err)
+static int open_node(struct agent *a, const struct settings *s, const struct keyring *keys,
+                     struct err *err)
 {
     struct moment at = agent_now(a);
     struct node_options options = {
@@ -164,6 +165,7 @@ static int open_node(struct agent *a, const struct settings *s, struct err *err)
         .port_min = s->port_min,
         .port_max = s->port_max,
         .binary = s->binary,
+        .keys = *keys,
     };
     random_bytes(&options.gossip.seed, sizeof(options.gossip.seed));
     options.gossip.endpoint.port = a->bind.port;
@@ -191,7 +193,7 @@ static void on_api_stream(void *ctx, struct uv_gossip_stream *stream)
     perform_api_stream(a, stream);
 }
 
-static int open_network(struct agent *a, const struct secret *secret, struct err *err)
+static int open_network(struct agent *a, const struct keyring *keys, struct err *err)
 {
     const struct uv_gossip_events events = {.datagram = on_datagram,
                                             .refused = on_refused,
@@ -200,11 +202,8 @@ static int open_network(struct agent *a, const struct secret *secret, struct err
                                             .stream_closed = on_stream_closed,
                                             .api_stream = on_api_stream,
                                             .ctx = a};
-    struct keyring keys = keyring_of(secret);
-    int status = uv_gossip_open(&a->loop, &a->bind, &keys, &a->home.identity, &events, &a->metrics,
-                                &a->gossip, err);
-    explicit_bzero(&keys, sizeof(keys));
-    return status;
+    return uv_gossip_open(&a->loop, &a->bind, keys, &a->home.identity, &events, &a->metrics,
+                          &a->gossip, err);
 }
 
 static int open_services(struct agent *a, struct err *err)
@@ -234,13 +233,13 @@ static int open_services(struct agent *a, struct err *err)
 
 static int open_all(struct agent *a, const struct settings *s, struct err *err)
 {
-    struct secret secret;
-    int status = open_home(a, &secret, err);
+    struct keyring keys;
+    int status = open_home(a, &keys, err);
     if (status == 0)
-        status = open_network(a, &secret, err);
-    memset(&secret, 0, sizeof(secret));
+        status = open_network(a, &keys, err);
     if (status == 0)
-        status = open_node(a, s, err);
+        status = open_node(a, s, &keys, err);
+    explicit_bzero(&keys, sizeof(keys));
     if (status == 0)
         status = open_services(a, err);
     return status;

@@ -195,6 +195,16 @@ static void perform_gossip(struct agent *a, const struct gossip_effect *e)
         uv_gossip_stream_finish(a->gossip, e->stream);
 }
 
+/* Use them, and write them down: after a restart the secret file is all we have of them. */
+static void change_keys(struct agent *a)
+{
+    struct err err = {0};
+    uv_gossip_set_keys(a->gossip, node_keys(a->node));
+    if (home_write_secret(a->options->secret_file, node_keys(a->node), &err) < 0)
+        log_line(LOG_ERROR, "secret", "error", err.text, "remedy",
+                 "copy the secret file of another node before this agent restarts", NULL);
+}
+
 static void perform_one(struct agent *a, const struct node_effect *e)
 {
     switch (e->kind) {
@@ -224,6 +234,9 @@ static void perform_one(struct agent *a, const struct node_effect *e)
         break;
     case NODE_CATALOG:
         refresh_catalog(a);
+        break;
+    case NODE_KEYS:
+        change_keys(a);
         break;
     case NODE_DONE:
         api_done(a, e->token, &e->result);

@@ -104,6 +104,13 @@ static const struct flag gossip_flags[] = {
     {0},
 };
 
+static const struct flag rotate_flags[] = {
+    {"force", 0, NULL, "also where that locks out a node that is away", false},
+    {"detach", 0, NULL, "do not wait for the outcome", false},
+    {"timeout", 0, "D", "wait this long (default: 5m)", false},
+    {0},
+};
+
 static const struct flag help_flags[] = {
     {"markdown", 0, NULL, "everything, as docs/CLI.md", false},
     {0},
@@ -192,6 +199,10 @@ static const struct command table[] = {
      NULL, "stratos demo-http --port 8080", 0, 0, demo_http_flags, verb_demo_http},
     {"secret new", OPERATE, "", "print a new secret for a cluster", NULL,
      "stratos secret new > /etc/stratos/secret", 0, 0, NULL, verb_secret_new},
+    {"secret rotate", OPERATE, "", "give all nodes a new secret while they run",
+     "Every agent writes it to its secret file.  A node that is away meanwhile needs that\n"
+     "file copied to it.",
+     "stratos secret rotate", 0, 0, rotate_flags, verb_secret_rotate},
     {"version", OPERATE, "", "this program's version", NULL, "stratos version", 0, 0,
      NULL, verb_version},
     {"help", OPERATE, "[COMMAND]", "this, or one command in full", NULL,

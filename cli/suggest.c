@@ -96,10 +96,7 @@ static bool suggest_second(const char *first, const char *second, char *out, siz
     }
     if (used == 0)
         return false;
-    if (second && strcmp(first, "secret") == 0 && strcmp(second, "rotate") == 0)
-        (void)snprintf(out, cap, "'secret rotate' is planned but not part of stratos %s",
-                       STRATOS_VERSION);
-    else if (second)
+    if (second)
         (void)snprintf(out, cap, "'%s %s' is no command: there is %s", first, second,
                        list);
     else

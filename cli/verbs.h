@@ -51,6 +51,7 @@ int verb_var_ls(const struct invocation *in);
 int verb_var_rm(const struct invocation *in);
 /* verb_secret.c */
 int verb_secret_new(const struct invocation *in);
+int verb_secret_rotate(const struct invocation *in);
 /* help.c */
 int verb_help(const struct invocation *in);
 int verb_version(const struct invocation *in);

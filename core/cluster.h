@@ -27,6 +27,8 @@ struct node_doc {
     uint64_t away_until_unix_ms; /* AGENT_AWAY only */
     const struct pair *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
     size_t n_attributes;
+    uint8_t key_epoch;       /* names the secret it seals with; 0 = it does not say */
+    uint8_t other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
 };
 
 /* job/<ns>/<job>, a record. */

@@ -14,7 +14,7 @@ static const struct {
 } prefixes[] = {
     {"job/", KEY_JOB},       {"spec/", KEY_SPEC},     {"control/", KEY_CONTROL},
     {"intent/", KEY_INTENT}, {"var/", KEY_VAR},       {"node/", KEY_NODE},
-    {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE},
+    {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE}, {"secret/next", KEY_SECRET},
 };
 
 struct bytes key_bytes(const struct key *key)
@@ -118,6 +118,14 @@ static struct key node_key(enum key_kind kind, struct node_id node)
     struct key key;
     struct writer w = key_begin(&key, kind);
     put_node(&w, node);
+    key_end(&key, &w);
+    return key;
+}
+
+struct key key_secret(void)
+{
+    struct key key;
+    struct writer w = key_begin(&key, KEY_SECRET);
     key_end(&key, &w);
     return key;
 }
@@ -242,6 +250,8 @@ static void parse_rest(struct reader *r, struct key_parts *parts)
             reader_fail(r, ERR_MALFORMED);
         return;
     }
+    if (kind == KEY_SECRET)
+        return;
     if (kind == KEY_INTENT || kind == KEY_NODE || kind == KEY_CLAIM || kind == KEY_REFUSE)
         take_hex(r, parts->node.at, sizeof(parts->node.at));
     if (kind == KEY_INTENT || kind == KEY_NODE)

@@ -17,6 +17,7 @@ enum key_kind {
     KEY_NODE,    /* node/<node id> */
     KEY_CLAIM,   /* claim/<node id>/<ns>/<job>/<index> */
     KEY_REFUSE,  /* refuse/<node id>/<ns>/<job>/<index> */
+    KEY_SECRET,  /* secret/next: the cluster's next secret, sealed under the present one */
     KEY_OTHER,   /* of a newer version: kept, not understood */
 };
 
@@ -42,6 +43,7 @@ struct key key_spec(const char *ns, const char *job, struct spec_hash hash);
 struct key key_control(const char *ns, const char *job);
 struct key key_intent(struct node_id node);
 struct key key_var(const char *name);
+struct key key_secret(void);
 struct key key_node(struct node_id node);
 struct key key_claim(struct node_id node, const char *ns, const char *job,
                      uint32_t index);

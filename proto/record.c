@@ -141,6 +141,8 @@ int record_encode_node(const struct node_doc *doc, struct writer *out)
             pack_text(&e, doc->attributes[i].value, RECORD_LABEL_MAX);
         }
     }
+    put_uint(&e, 9, doc->key_epoch);
+    put_uint(&e, 10, doc->other_key_epoch);
     return encoder_end(&e);
 }
 

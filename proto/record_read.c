@@ -137,6 +137,12 @@ int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *re
         case 8:
             take_attributes(&d, &doc);
             break;
+        case 9:
+            doc.key_epoch = (uint8_t)pack_read_uint(&d.r, UINT8_MAX);
+            break;
+        case 10:
+            doc.other_key_epoch = (uint8_t)pack_read_uint(&d.r, UINT8_MAX);
+            break;
         default:
             pack_skip(&d.r);
         }

@@ -42,13 +42,30 @@ uint8_t secret_epoch(const struct secret *secret);
 int secret_parse(const char *text, size_t len, struct secret *ret_secret); /* white space around is fine */
 
 /* The secrets a node has: the first seals, any opens.  Two while the secret is changed. */
-enum { KEYRING_MAX = 2 };
+enum { KEYRING_MAX = 2, KEYRING_TEXT = 128 };
 struct keyring {
     struct secret secrets[KEYRING_MAX];
     size_t n;
+    bool is_second_next; /* of two: the second is to follow the first; else it came before it */
 };
 struct keyring keyring_of(const struct secret *secret);
 const struct secret *keyring_find(const struct keyring *keys, uint8_t epoch); /* NULL */
+/* As the secret's file holds it, always KEYRING_TEXT bytes: the first secret on a line, after it
+ * `next SECRET` or `last SECRET`, then empty lines.  Not a string. */
+void keyring_text(const struct keyring *keys, char out[static KEYRING_TEXT]);
+/* Takes what `stratos secret new` prints, too.  ERR_MALFORMED. */
+int keyring_parse(const char *text, size_t len, struct keyring *ret_keys);
+
+/* A new secret for those who have the old one: 1, both epochs, a nonce, the new secret under a
+ * subkey of the old.  Whoever learns the old one later can open it as well. */
+enum { SECRET_NONCE_LEN = 24, SECRET_WRAPPED_LEN = 3 + SECRET_NONCE_LEN + SECRET_LEN + 16 };
+void secret_wrap(const struct secret *old, const struct secret *next,
+                 const uint8_t nonce[static SECRET_NONCE_LEN],
+                 uint8_t out[static SECRET_WRAPPED_LEN]);
+/* The epochs are told without any key.  ERR_MALFORMED. */
+int secret_wrapped_epochs(struct bytes in, uint8_t *ret_old, uint8_t *ret_next);
+/* ERR_EPOCH when it is for another secret than `old`, ERR_FORGED. */
+int secret_unwrap(const struct secret *old, struct bytes in, struct secret *ret_next);
 
 void identity_new(struct identity *ret_identity);
 void random_bytes(void *out, size_t len); /* for hosts: seeds, sessions */

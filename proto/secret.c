@@ -49,26 +49,6 @@ void secret_subkey(const struct secret *secret, enum secret_purpose purpose,
                                secret->at);
 }
 
-uint8_t secret_epoch(const struct secret *secret)
-{
-    uint8_t subkey[SUBKEY_LEN];
-    secret_subkey(secret, SECRET_EPOCH, subkey);
-    return (uint8_t)(1 + subkey[0] % 255);
-}
-
-struct keyring keyring_of(const struct secret *secret)
-{
-    return (struct keyring){.secrets = {*secret}, .n = 1};
-}
-
-const struct secret *keyring_find(const struct keyring *keys, uint8_t epoch)
-{
-    for (size_t i = 0; i < keys->n; i++)
-        if (secret_epoch(&keys->secrets[i]) == epoch)
-            return &keys->secrets[i];
-    return NULL;
-}
-
 struct node_id identity_id(const uint8_t public_key[static 32])
 {
     uint8_t hash[32];

@@ -11,6 +11,7 @@ enum secret_purpose {
     SECRET_STREAMS = 2, /* the handshake's psk */
     SECRET_HELLO = 3,   /* macs around the handshake */
     SECRET_EPOCH = 4,   /* the byte that names the secret */
+    SECRET_WRAP = 5,    /* the secret that follows it */
 };
 
 enum { SUBKEY_LEN = 32 };

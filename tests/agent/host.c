@@ -177,6 +177,9 @@ static void perform_one(struct host *h, const struct node_effect *e)
         break;
     case NODE_CATALOG:
         break;
+    case NODE_KEYS:
+        h->options.keys = *node_keys(h->node); /* as its secret file would bring them back */
+        break;
     case NODE_DONE:
         keep_done(h, e);
         break;

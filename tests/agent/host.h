@@ -53,6 +53,7 @@ struct host {
     bool has_no_seeds; /* it starts with what it remembers alone */
     bool obeys;        /* a signalled task exits with 143 */
     bool passes_probes;
+    unsigned n_unopened; /* datagrams sealed with what it does not open */
     uint32_t next_accepted;
 };
 

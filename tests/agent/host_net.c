@@ -16,6 +16,7 @@ struct host_message {
     struct host *to;
     struct endpoint from;
     uint32_t stream;
+    uint8_t epoch; /* what a datagram is sealed with; 0: it is not */
     uint8_t *at;
     size_t len;
 };
@@ -82,6 +83,18 @@ static void stream_remove(struct host_stream *s)
     free(s);
 }
 
+/* Hosts with keys open only what is sealed with one of theirs. */
+static uint8_t epoch_of(const struct host *h)
+{
+    const struct keyring *keys = node_keys(h->node);
+    return keys->n ? secret_epoch(&keys->secrets[0]) : 0;
+}
+
+static bool opens(const struct host *h, uint8_t epoch)
+{
+    return epoch == 0 || keyring_find(node_keys(h->node), epoch);
+}
+
 void host_net_perform(struct host *h, const struct gossip_effect *e)
 {
     const struct bytes none = {0};
@@ -91,7 +104,8 @@ void host_net_perform(struct host *h, const struct gossip_effect *e)
     bool is_reached = to && to->node && !to->is_cut && !h->is_cut;
     if (e->kind == GOSSIP_SEND && is_reached) {
         send_message(to, DATAGRAM, own, 0, e->bytes);
-    } else if (e->kind == GOSSIP_STREAM_OPEN && !is_reached) {
+        h->all->queue[h->all->n_queue - 1].epoch = epoch_of(h);
+    } else if (e->kind == GOSSIP_STREAM_OPEN && (!is_reached || !opens(to, epoch_of(h)))) {
         send_message(h, CLOSED, own, e->stream, none);
     } else if (e->kind == GOSSIP_STREAM_OPEN) {
         uint32_t accepted = ACCEPTED | ++to->next_accepted;
@@ -112,6 +126,9 @@ static void deliver(struct hosts *all, const struct host_message *m)
     struct host *h = m->to;
     struct bytes in = {m->at, m->len};
     if (!h->node)
+        return;
+    h->n_unopened += !opens(h, m->epoch);
+    if (!opens(h, m->epoch))
         return;
     if (m->kind == DATAGRAM)
         node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);

@@ -380,7 +380,7 @@ Test(commands, too_many_waiting_orders_are_refused_and_each_is_answered_once)
     struct gossip *g = gossip_new(&options, 0);
     struct commands *c = calloc(1, sizeof(*c));
     struct node_effects fx;
-    const struct command_scope scope = {g, "n1", &metrics};
+    const struct command_scope scope = {g, "n1", NULL, &metrics};
     const struct moment at = {1000, 5000000};
     node_effects_init(&fx);
     gossip_join(g, 1000, NULL, 0, &fx.gossip);

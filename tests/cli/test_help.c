@@ -74,9 +74,9 @@ Test(help, an_unknown_verb_is_answered_with_ours)
          "status NODE\n"},
         {"drain n1",
          "stratos: 'drain' is planned but not part of stratos " STRATOS_VERSION "\n"},
-        {"secret rotate",
-         "stratos: 'secret rotate' is planned but not part of stratos " STRATOS_VERSION
-         "\n"},
+        {"secret",
+         "stratos: 'secret' wants a second word: stratos secret new, stratos secret "
+         "rotate\n"},
         {"var", "stratos: 'var' wants a second word: stratos var set, stratos var get, "
                 "stratos var ls, "
                 "stratos var rm\n"},

@@ -23,6 +23,7 @@ Test(key, has_one_spelling)
         {key_intent(node), "intent/" NODE},
         {key_var("db/Pass_word.v-1"), "var/db/Pass_word.v-1"},
         {key_node(node), "node/" NODE},
+        {key_secret(), "secret/next"},
         {key_claim(node, "default", "web", 0), "claim/" NODE "/default/web/0"},
         {key_claim(node, "default", "web", 99999), "claim/" NODE "/default/web/99999"},
         {key_refuse(node, "default", "web", 10), "refuse/" NODE "/default/web/10"},
@@ -50,6 +51,10 @@ Test(key, is_taken_apart_again)
 
     cr_assert_eq(key_parse(bytes_of_text("var/a/b"), &parts), 0);
     cr_expect(bytes_equal(parts.name, bytes_of_text("a/b")));
+
+    cr_assert_eq(key_parse(bytes_of_text("secret/next"), &parts), 0);
+    cr_expect_eq(parts.kind, KEY_SECRET);
+    cr_expect_eq(key_parse(bytes_of_text("secret/next/x"), &parts), ERR_MALFORMED);
 
     cr_assert_eq(key_parse(bytes_of_text("done/whatever this is"), &parts), 0);
     cr_expect_eq(parts.kind, KEY_OTHER);

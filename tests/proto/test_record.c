@@ -67,7 +67,9 @@ static const union doc full[KINDS] = {
                    .state = AGENT_AWAY,
                    .away_until_unix_ms = 1800000000000,
                    .attributes = attributes,
-                   .n_attributes = 2},
+                   .n_attributes = 2,
+                   .key_epoch = 71,
+                   .other_key_epoch = 54},
     [JOB].job = {.spec = {{1, 2, 3}},
                  .version = 7,
                  .first_stamp = UINT64_MAX,
@@ -103,9 +105,9 @@ static const union doc full[KINDS] = {
 #define ZEROS_31 ZEROS_29 "0000"
 
 static const char *const golden[KINDS] = {
-    [NODE] = "8801a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
+    [NODE] = "8a01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
              "0060207cf"
-             "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba27231",
+             "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba2723109470a36",
     [JOB] = "8601c420010203" ZEROS_29
             "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
             "72c3bcc39f2064696368",

@@ -167,8 +167,8 @@ Test(sealer, opens_what_any_of_its_keys_sealed)
 {
     uint8_t sealed[DATAGRAM_MAX];
     struct secret next = {{9}};
-    struct keyring old = keyring_of(&secret), both = {{secret, next}, 2},
-                   sending = {{next, secret}, 2}, new = keyring_of(&next);
+    struct keyring old = keyring_of(&secret), both = {{secret, next}, 2, true},
+                   sending = {{next, secret}, 2, false}, new = keyring_of(&next);
     const struct {
         const struct keyring *from, *to;
         int result;
@@ -190,10 +190,69 @@ Test(sealer, opens_what_any_of_its_keys_sealed)
     sealer_free(b);
 }
 
+Test(keyring, survives_its_text)
+{
+    struct secret one = {{1, 2, 3}}, two = {{1, 2, 4}};
+    struct keyring rows[] = {
+        keyring_of(&one), {{one, two}, 2, true}, {{one, two}, 2, false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char text[KEYRING_TEXT];
+        struct keyring parsed;
+        keyring_text(&rows[i], text);
+        cr_assert_eq(keyring_parse(text, sizeof(text), &parsed), 0, "row %zu", i);
+        cr_expect_eq(parsed.n, rows[i].n);
+        cr_expect_eq(parsed.is_second_next, rows[i].is_second_next);
+        cr_expect_eq(memcmp(parsed.secrets, rows[i].secrets, parsed.n * sizeof(one)), 0);
+        for (size_t len = 0; len < 44; len++)
+            cr_expect_eq(keyring_parse(text, len, &parsed), ERR_MALFORMED, "%zu", len);
+        for (size_t len = 46; rows[i].n > 1 && len < 94; len++)
+            cr_expect_eq(keyring_parse(text, len, &parsed), ERR_MALFORMED, "%zu", len);
+    }
+}
+
+Test(keyring, refuses_what_it_could_not_have_written)
+{
+#define ONE "AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define TWO "AQIEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    static const struct {
+        const char *text;
+        int result;
+    } rows[] = {{ONE, 0},
+                {"\n " ONE " \r\n\n", 0},
+                {ONE "\nnext " TWO, 0},
+                {ONE "\nlast " TWO "\n", 0},
+                {ONE "\n" TWO, ERR_MALFORMED},
+                {ONE "\nnext " ONE, ERR_MALFORMED}, /* nothing to tell them by */
+                {ONE "\nnext " TWO "\n" TWO, ERR_MALFORMED},
+                {ONE "\nnext", ERR_MALFORMED},
+                {"", ERR_MALFORMED}};
+    struct keyring keys;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        cr_expect_eq(keyring_parse(rows[i].text, strlen(rows[i].text), &keys),
+                     rows[i].result, "row %zu", i);
+}
+
+Test(secret, is_handed_on_in_these_bytes)
+{
+    static const uint8_t nonce[SECRET_NONCE_LEN] = {7};
+    struct secret one = {{1, 2, 3}}, two = {{1, 2, 4}}, opened;
+    uint8_t wrapped[SECRET_WRAPPED_LEN];
+    char hex[2 * SECRET_WRAPPED_LEN + 1];
+    secret_wrap(&one, &two, nonce, wrapped);
+    hex_encode(wrapped, sizeof(wrapped), hex);
+    cr_expect_str_eq(hex, "014736"
+                          "070000000000000000000000000000000000000000000000"
+                          "d981f0561f7565ff8bd679712270e59cd4c118240b21724a3f5747bfea58c0"
+                          "b4ed7880ceed5d9d28994e2f547da1402c");
+    cr_assert_eq(secret_unwrap(&one, BYTES_OF(wrapped), &opened), 0);
+    cr_expect_eq(memcmp(opened.at, two.at, SECRET_LEN), 0);
+    cr_expect_eq(secret_unwrap(&two, BYTES_OF(wrapped), &opened), ERR_EPOCH);
+}
+
 Test(secret, has_a_byte_that_names_it)
 {
     struct secret two[2] = {{{1, 2, 3}}, {{1, 2, 4}}};
-    struct keyring keys = {{two[0], two[1]}, 2};
+    struct keyring keys = {{two[0], two[1]}, 2, false};
     cr_expect_eq(secret_epoch(&two[0]), 71);
     cr_expect_eq(secret_epoch(&two[1]), 54);
     cr_expect_eq(keyring_find(&keys, 71), &keys.secrets[0]);

@@ -329,7 +329,8 @@ Test(stream_seal, tells_both_sides_of_a_wrong_secret)
 /* Two sides in the middle of a change of the secret: the initiator's epoch decides. */
 Test(stream_seal, opens_with_any_key_of_the_ring)
 {
-    struct keyring one = keyring_of(&other_secret), both = {{secret, other_secret}, 2};
+    struct keyring one = keyring_of(&other_secret),
+                   both = {{secret, other_secret}, 2, false};
     struct identity self = identity_of(10);
     for (int i = 0; i < 2; i++) {
         struct pair_of p = {

@@ -405,6 +405,7 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
         answered(s, e);
         break;
     case NODE_CATALOG:
+    case NODE_KEYS:
     case NODE_EXIT:
         break;
     }

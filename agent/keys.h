@@ -1,0 +1,30 @@
+/* The rotation of the secret, joined to gossip: the record `secret/next` offers a new
+ * one, the rows of the live members say who opens and seals with what. */
+#ifndef AGENT_KEYS_H
+#define AGENT_KEYS_H
+
+#include "agent/node.h"
+#include "agent/rotation.h"
+
+enum {
+    KEYS_STEP_MS = 200
+}; /* between two looks at all rows while something is under way */
+
+struct keys {
+    struct rotation rotation;
+    uint64_t next_ms; /* when to look again; 0: nothing is under way */
+};
+
+/* Go on with a rotation, if there is one.  True when the keys have changed: NODE_KEYS is
+ * in `out`, and our own row is to be published after it. */
+bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct moment at,
+               struct node_effects *out);
+uint64_t keys_deadline_ms(const struct keys *k);
+
+/* COMMAND_ROTATE: write the record.  ERR_CONFLICT with a text while a rotation is under
+ * way, or when a member would be locked out. */
+int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
+                const struct command *command, uint64_t *ret_number,
+                struct node_effects *out, struct err *err);
+
+#endif
