@@ -1,6 +1,7 @@
 /* The simulator's command line: one seed or many, on as many processes as there are cores.
  *
- *     sim --seeds 1-100 --nodes 50 [--twice]     sim --seed 7 --nodes 5 --verbose */
+ *     sim --seeds 1-100 --nodes 50 [--twice]     sim --seed 7 --nodes 5 --verbose
+ *     sim --seed 7 --nodes 5 --shrink            which acts of a failing seed are needed to fail */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,12 @@
 
 #include "proto/seal.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/shrink.h"
 
 struct arguments {
     uint64_t first, last;
     unsigned nodes, workers;
-    bool is_twice, is_verbose;
+    bool is_twice, is_verbose, is_shrinking;
 };
 
 static double seconds(void)
@@ -29,9 +31,9 @@ static bool run_seed(const struct arguments *args, uint64_t seed)
 {
     struct sim_options o = scenario_options(seed, args->nodes);
     double start = seconds();
-    struct scenario_result r = scenario_run(&o, args->is_verbose);
+    struct scenario_result r = scenario_run(&o, NULL, args->is_verbose);
     if (r.is_passed && args->is_twice) {
-        struct scenario_result again = scenario_run(&o, false);
+        struct scenario_result again = scenario_run(&o, NULL, false);
         if (again.trace_hash != r.trace_hash) {
             r.is_passed = false;
             (void)snprintf(r.why, sizeof(r.why), "the same seed left two traces: %016llx and %016llx",
@@ -72,6 +74,10 @@ static bool parse(int argc, char **argv, struct arguments *args)
             args->is_twice = true;
             continue;
         }
+        if (strcmp(argv[i], "--shrink") == 0) {
+            args->is_shrinking = true;
+            continue;
+        }
         if (strcmp(argv[i], "--verbose") == 0) {
             args->is_verbose = true;
             continue;
@@ -98,9 +104,13 @@ int main(int argc, char **argv)
     struct arguments args;
     if (!parse(argc, argv, &args) || seal_init() < 0) {
         (void)fprintf(stderr, "usage: sim [--seed N | --seeds A-B] [--nodes N] [--workers N] [--twice] "
-                              "[--verbose]\n");
+                              "[--verbose] [--shrink]\n");
         return 2;
     }
+    if (!shrink_self_check())
+        return 2;
+    if (args.is_shrinking)
+        return shrink_seed(args.first, args.nodes);
     int failed = 0;
     if (args.workers == 1) {
         failed = run_share(&args, 0);

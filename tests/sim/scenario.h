@@ -2,7 +2,9 @@
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/act.h"
+
+enum { SCENARIO_BOOT_MS = 3000 }; /* before anything happens */
 
 struct sim_options scenario_options(uint64_t seed, unsigned nodes);
 void scenario_print(const struct sim_options *o);
@@ -14,6 +16,7 @@ struct scenario_result {
     uint64_t converged_ms; /* after the faults ended */
 };
 
-struct scenario_result scenario_run(const struct sim_options *o, bool is_verbose);
+/* `is_left_out` (may be NULL): of the seed's acts, which are not performed. */
+struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out, bool is_verbose);
 
 #endif

@@ -10,7 +10,7 @@
 #include "core/err.h"
 #include "core/hash.h"
 
-enum { UNIX_BASE_S = 1700000000, STREAM_ACCEPTED = 1u << 31, GOSSIP_PORT = 7780 };
+enum { UNIX_BASE_S = 1700000000, STREAM_ACCEPTED = 1u << 31, GOSSIP_PORT = 7780, FLAP_PERIOD_MS = 700 };
 
 enum event_kind {
     EVENT_DATAGRAM,
@@ -133,6 +133,9 @@ static uint64_t delay(struct sim *s)
 
 static bool is_cut(const struct sim *s, unsigned from, unsigned to)
 {
+    bool is_flapping = (from == s->flap[0] && to == s->flap[1]) || (from == s->flap[1] && to == s->flap[0]);
+    if (is_flapping && s->now_ms < s->flap_until_ms && s->now_ms / FLAP_PERIOD_MS % 2)
+        return true;
     if (!s->is_partitioned || s->nodes[from].side == s->nodes[to].side)
         return false;
     return !s->options.is_asymmetric || s->nodes[from].side < s->nodes[to].side;

@@ -17,6 +17,7 @@ struct sim_options {
     uint32_t delay_min_ms, delay_max_ms;
     double loss, duplication;
     bool has_partitions, is_asymmetric, has_crashes, has_wipes, has_skew, has_task_exits;
+    bool has_flaps, has_jumps, has_storms;
     uint64_t faults_ms;   /* how long faults go on */
     uint64_t converge_ms; /* how long the cluster may take afterwards */
     unsigned jobs;
@@ -80,6 +81,8 @@ struct sim {
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
     bool is_partitioned, is_verbose;
+    unsigned flap[2];        /* the link that flaps */
+    uint64_t flap_until_ms;
     double loss_now, duplication_now;
     char failure[512]; /* what a checker said first */
 };

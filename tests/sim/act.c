@@ -1,0 +1,264 @@
+/* Drawing acts from a seed and performing them.  See act.h. */
+#include "tests/sim/act.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/record.h"
+
+enum { STEP_MS = 500, FLAP_MS = 6000, JUMP_MAX_MS = 600000 };
+
+/* ---- the people ---- */
+
+static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
+{
+    static const char *const argv[] = {"/bin/true", NULL};
+    static const struct port_spec port = {.name = "http", .protocol = "http"};
+    static const struct health_spec health = {.name = "ready",
+                                              .kind = HEALTH_HTTP,
+                                              .path = "/health",
+                                              .interval_ms = 1000,
+                                              .timeout_ms = 500,
+                                              .grace_ms = 5000,
+                                              .max_failures = 3,
+                                              .status_min = 200,
+                                              .status_max = 399};
+    struct sim_job *job = &s->jobs[index];
+    struct job_spec spec = {
+        .name = job->name,
+        .ns = "default",
+        .count = job->count,
+        .priority = 50,
+        .task = {.argv = argv,
+                 .n_argv = 1,
+                 .cpu_milli = 100,
+                 .memory_bytes = 64 << 20,
+                 .pids = 64,
+                 .stop_signal = 15,
+                 .stop_timeout_ms = 2000,
+                 .log_max_bytes = 10 << 20,
+                 .log_max_files = 5},
+        .ports = &port,
+        .n_ports = 1,
+        .health = &health,
+        .n_health = (dice & 1),
+        .restart = {.attempts = 3,
+                    .window_ms = 300000,
+                    .delay_ms = 1000,
+                    .max_delay_ms = 300000,
+                    .backoff_permille = 1150},
+        .update = {.max_parallel = 1, .min_healthy_time_ms = 2000},
+        .service_name = job->name,
+    };
+    struct command command = {.kind = COMMAND_SUBMIT, .jobs = &spec, .n_jobs = 1, .ack = 2};
+    job->is_asked = true;
+    sim_command(s, node, &command, index);
+}
+
+static void order(struct sim *s, unsigned node, size_t index, uint64_t dice)
+{
+    struct sim_job *job = &s->jobs[index];
+    struct command command = {.ns = "default", .name = job->name, .ack = 2};
+    uint64_t choice = dice % 4;
+    if (choice == 0) {
+        command.kind = COMMAND_REMOVE;
+        job->is_removal_asked = true;
+    } else if (choice == 1) {
+        command.kind = COMMAND_SCALE;
+        command.count = job->scale_asked = (uint32_t)(dice / 4 % 6);
+    } else if (choice == 2) {
+        command.kind = COMMAND_RESTART;
+    } else {
+        command.kind = COMMAND_STOP;
+        job->is_stopped = true;
+    }
+    sim_command(s, node, &command, index);
+}
+
+/* A node that takes orders, looked for from the dice's node on. */
+static int node_for(const struct sim *s, uint64_t dice)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        unsigned k = (unsigned)((dice + i) % s->options.nodes);
+        if (s->nodes[k].node && gossip_is_ready(node_gossip(s->nodes[k].node)))
+            return (int)k;
+    }
+    return -1;
+}
+
+static const struct entry *order_entry(const struct sim *s, unsigned node, const struct sim_job *job)
+{
+    struct key key = key_control("default", job->name);
+    return s->nodes[node].node
+               ? table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key))
+               : NULL;
+}
+
+/* Remember the newest order of every job that any node holds, for those who hold it may crash. */
+static void note_orders(struct sim *s)
+{
+    for (size_t k = 0; k < s->n_jobs; k++) {
+        for (unsigned i = 0; i < s->options.nodes; i++) {
+            const struct entry *e = order_entry(s, i, &s->jobs[k]);
+            if (e && e->generation > s->jobs[k].newest_order)
+                s->jobs[k].newest_order = e->generation;
+        }
+    }
+}
+
+/* Who does not know the order before would write a concurrent one, and stamps choose between them. */
+static bool knows_orders(const struct sim *s, unsigned node, const struct sim_job *job)
+{
+    const struct entry *e = order_entry(s, node, job);
+    return (e ? e->generation : 0) >= job->newest_order;
+}
+
+/* A new job, or an order for one that is known to be there. */
+static void work(struct sim *s, const struct fate *f)
+{
+    int node = node_for(s, f->dice[0]);
+    note_orders(s);
+    if (node < 0)
+        return;
+    if (s->n_jobs < s->options.jobs) {
+        struct sim_job *job = &s->jobs[s->n_jobs];
+        *job = (struct sim_job){.count = (uint32_t)(1 + f->dice[1] % 5), .scale_asked = UINT32_MAX};
+        (void)snprintf(job->name, sizeof(job->name), "job%zu", s->n_jobs);
+        submit(s, (unsigned)node, s->n_jobs++, f->dice[1] / 5);
+        return;
+    }
+    size_t index = (size_t)(f->dice[1] % s->n_jobs);
+    struct sim_job *job = &s->jobs[index];
+    struct key key = key_job("default", job->name);
+    bool is_known =
+        table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key)) != NULL;
+    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known && !s->is_partitioned &&
+        knows_orders(s, (unsigned)node, job))
+        order(s, (unsigned)node, index, f->dice[1] / s->n_jobs);
+}
+
+/* ---- fate ---- */
+
+static void split(struct sim *s, const struct fate *f)
+{
+    struct rng rng;
+    rng_init(&rng, f->dice[0]);
+    unsigned sides = 2 + (unsigned)rng_below(&rng, 2);
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        s->nodes[i].side = (unsigned)rng_below(&rng, sides);
+    s->is_partitioned = true;
+}
+
+static void storm(struct sim *s, const struct fate *f)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        if (f->dice[i / 64 % 2] >> i % 64 & 1)
+            sim_crash(s, i, false);
+}
+
+static void revive(struct sim *s, const struct fate *f)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        unsigned k = (unsigned)((f->dice[0] + i) % s->options.nodes);
+        if (s->nodes[k].node)
+            continue;
+        if (f->may_wipe)
+            sim_wipe(s, k);
+        sim_boot(s, k);
+        return;
+    }
+}
+
+void fate_perform(struct sim *s, const struct fate *f)
+{
+    unsigned node = (unsigned)(f->dice[0] % s->options.nodes);
+    switch (f->kind) {
+    case FATE_WORK:
+        work(s, f);
+        break;
+    case FATE_SPLIT:
+        split(s, f);
+        break;
+    case FATE_HEAL:
+        s->is_partitioned = false;
+        break;
+    case FATE_FLAP:
+        s->flap[0] = node;
+        s->flap[1] = (unsigned)(f->dice[1] % s->options.nodes);
+        s->flap_until_ms = s->now_ms + FLAP_MS;
+        break;
+    case FATE_CRASH:
+        sim_crash(s, node, f->dice[1] & 1);
+        break;
+    case FATE_STORM:
+        storm(s, f);
+        break;
+    case FATE_REVIVE:
+        revive(s, f);
+        break;
+    case FATE_EXIT:
+        sim_task_exit(s, node);
+        break;
+    case FATE_JUMP:
+        s->nodes[node].skew_ms = (int64_t)(f->dice[1] % (2 * JUMP_MAX_MS)) - JUMP_MAX_MS;
+        break;
+    }
+}
+
+void fate_end(struct sim *s)
+{
+    s->is_partitioned = false;
+    s->flap_until_ms = 0;
+    s->loss_now = s->duplication_now = 0;
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        sim_boot(s, i);
+}
+
+const char *fate_text(const struct fate *f, char *out, size_t cap)
+{
+    static const char *const names[] = {"work",  "split",  "heal", "flap", "crash",
+                                        "storm", "revive", "exit", "jump"};
+    (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
+                   names[f->kind], (unsigned long long)f->dice[0], (unsigned long long)f->dice[1],
+                   f->may_wipe ? " wiped" : "");
+    return out;
+}
+
+/* ---- drawing ---- */
+
+struct drawing {
+    struct rng rng;
+    uint64_t at_ms;
+    struct fate *out;
+    size_t n;
+};
+
+static struct fate *draw(struct drawing *d, bool is_wanted, double probability, enum act_kind_sim kind)
+{
+    if (!is_wanted || d->n == FATES_MAX || !rng_chance(&d->rng, probability))
+        return NULL;
+    struct fate *f = &d->out[d->n++];
+    *f = (struct fate){.at_ms = d->at_ms, .kind = kind, .dice = {rng_next(&d->rng), rng_next(&d->rng)}};
+    return f;
+}
+
+size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out)
+{
+    struct drawing d = {.out = out};
+    bool is_split = false, was_wiped = false;
+    rng_init(&d.rng, o->seed ^ 0xfa7efa7efa7efa7eu);
+    for (d.at_ms = from_ms; d.at_ms < from_ms + o->faults_ms; d.at_ms += STEP_MS) {
+        (void)draw(&d, true, 1.0, FATE_WORK);
+        if (draw(&d, o->has_partitions, 0.1, is_split ? FATE_HEAL : FATE_SPLIT))
+            is_split = !is_split;
+        (void)draw(&d, o->has_flaps, 0.1, FATE_FLAP);
+        (void)draw(&d, o->has_crashes, 0.15, FATE_CRASH);
+        (void)draw(&d, o->has_storms, 0.02, FATE_STORM);
+        struct fate *revived = draw(&d, o->has_crashes || o->has_storms, o->has_storms ? 0.5 : 0.15, FATE_REVIVE);
+        if (revived && o->has_wipes && !was_wiped && rng_chance(&d.rng, 0.3))
+            revived->may_wipe = was_wiped = true;
+        (void)draw(&d, o->has_task_exits, 0.2, FATE_EXIT);
+        (void)draw(&d, o->has_jumps, 0.05, FATE_JUMP);
+    }
+    return d.n;
+}
