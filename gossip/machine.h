@@ -116,6 +116,7 @@ struct stream {
     uint32_t sequence;        /* USE_PROBE */
     /* USE_SYNC */
     bool is_greeted, has_sent_all, has_all, sends_members, is_listing;
+    unsigned n_received; /* frames of entries */
     unsigned credit; /* frames that may be sent; USE_PUSH: frames not answered yet */
     struct node_id member_cursor, cursor_writer;
     uint64_t cursor_epoch, cursor_number;
@@ -129,6 +130,7 @@ struct sync {
     struct node_id candidate; /* differs from us; zero: none */
     uint64_t candidate_ms;    /* when it is asked, if it still differs */
     uint64_t next_ms;         /* not before: between two comparisons of our own */
+    uint64_t busy_ms;         /* nor before this: somebody was busy */
     uint64_t members_ms;      /* nor before this, when only the members differ */
     uint64_t periodic_ms;
 };

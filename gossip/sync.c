@@ -18,6 +18,7 @@ _Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
 enum {
     MEMBERS_PERIODS = 3,   /* probe periods between comparisons for the members' sake */
     INCOMING_MAX = 4,      /* comparisons that others run with us at one time */
+    BULK_FRAMES = 4,       /* of entries received: what comes may be the whole table */
     WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
     SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
@@ -35,6 +36,21 @@ bool sync_is_running(const struct gossip *g)
     return stream_count(g, true, USE_SYNC) > 0;
 }
 
+/* One that brings us much, or one with this very peer: a second one beside it would bring the
+ * same once more. */
+static const struct stream *rival(const struct gossip *g, struct node_id peer,
+                                  const struct stream *except)
+{
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        const struct stream *s = &g->sync.streams[i];
+        if (s == except || s->id == 0 || s->use != USE_SYNC || s->has_all)
+            continue;
+        if (node_id_equal(s->peer, peer) || s->n_received >= BULK_FRAMES)
+            return s;
+    }
+    return NULL;
+}
+
 /* A push may be under way, so a difference has to last a little, longer where pushes take
  * more steps; and in a large busy cluster tables always differ somewhere. */
 static uint64_t pause_ms(const struct gossip *g)
@@ -46,7 +62,7 @@ static uint64_t pause_ms(const struct gossip *g)
 void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
                struct gossip_effects *fx)
 {
-    if (sync_is_running(g))
+    if (sync_is_running(g) || now_ms < g->sync.busy_ms || rival(g, peer->member.id, NULL))
         return;
     g->sync.next_ms = now_ms + pause_ms(g);
     g->sync.members_ms = now_ms + MEMBERS_PERIODS * (uint64_t)g->profile.probe_period_ms;
@@ -89,11 +105,12 @@ static void send_greeting(struct gossip *g, uint64_t now_ms, struct stream *s,
     m.to = s->peer;
     add_buckets(g, &m);
     size_t n = g->seen.n < SEEN_FRAME_MAX ? g->seen.n : SEEN_FRAME_MAX;
+    size_t start = rng_below(&g->rng, g->seen.n - n + 1); /* another part each time */
     m.seen = arena_array(&g->scratch, n, sizeof(*m.seen));
     if (!m.seen)
         return;
     for (size_t i = 0; i < n; i++) {
-        const struct seen_number *from = &g->seen.numbers[i];
+        const struct seen_number *from = &g->seen.numbers[start + i];
         m.seen[i] = (struct message_seen){from->writer, from->epoch, from->number};
     }
     m.n_seen = n;
@@ -145,6 +162,14 @@ static int greeted(struct gossip *g, struct stream *s, const struct message *m)
     remember_seen(g, s, m);
     g->metrics->syncs++;
     return 0;
+}
+
+/* A greeting that is full speaks of the writers between its first and its last only. */
+static bool is_spoken_of(const struct stream *s, struct node_id writer)
+{
+    return s->n_theirs < SEEN_FRAME_MAX ||
+           (node_id_compare(s->theirs[0].writer, writer) <= 0 &&
+            node_id_compare(s->theirs[s->n_theirs - 1].writer, writer) >= 0);
 }
 
 static struct seen_number their_seen(const struct stream *s, struct node_id writer)
@@ -241,6 +266,8 @@ static bool send_entries(struct gossip *g, uint64_t now_ms, struct stream *s,
     struct parcel p = {.left = FRAME_ROOM};
     for (size_t i = seen_at_least(&g->seen, s->cursor_writer); i < g->seen.n; i++) {
         struct seen_number seen = g->seen.numbers[i];
+        if (!is_spoken_of(s, seen.writer))
+            continue;
         if (!add_writer(g, s, &p, &seen))
             break;
     }
@@ -293,7 +320,11 @@ static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
     if (s->is_ours || s->use != USE_UNKNOWN)
         return;
     s->peer = m->sender.id;
-    if (stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
+    /* When both of two begin at once, the smaller id's goes on. */
+    const struct stream *other = rival(g, s->peer, s);
+    bool gives_way = other && other->n_received < BULK_FRAMES && other->is_ours &&
+                     node_id_compare(s->peer, g->self->member.id) < 0;
+    if ((other && !gives_way) || stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
         send_plain(g, now_ms, s, MESSAGE_BUSY, fx);
         stream_close(s, fx);
         return;
@@ -312,6 +343,7 @@ static void hear_parts(struct gossip *g, uint64_t now_ms, struct stream *s,
 {
     for (size_t i = 0; i < m->n_members; i++)
         news_hear(g, now_ms, &m->members[i], NEWS_SYNC, fx);
+    s->n_received += m->n_ranges > 0;
     for (size_t i = 0; i < m->n_ranges; i++)
         (void)entries_hear(g, now_ms, &m->ranges[i], fx);
     if (!s->has_all)
@@ -328,6 +360,9 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
     bool is_reply = m->kind == MESSAGE_SYNC_REPLY && s->is_ours && !s->is_greeted;
     if (s->use != USE_SYNC || (is_reply && greeted(g, s, m) < 0) ||
         (!s->is_greeted && m->kind != MESSAGE_BUSY) || m->kind == MESSAGE_BUSY) {
+        /* Whoever was sent away comes back at a moment of its own; a newcomer asks others. */
+        if (m->kind == MESSAGE_BUSY && g->is_ready)
+            g->sync.busy_ms = now_ms + pause_ms(g) / 2 + rng_below(&g->rng, 2 * pause_ms(g));
         stream_close(s, fx);
         return false;
     }
