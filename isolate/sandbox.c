@@ -19,12 +19,14 @@ _Static_assert(SLOT_GROUPS + CGROUP_CONTROLLERS <= SANDBOX_SLOTS,
 /* Sockets through which root, even without capabilities, would command the host. */
 static const char *const host_sockets[] = {
     "/run/docker.sock", "/run/containerd",      "/run/podman",
-    "/run/crio",        "/run/systemd/private", "/run/dbus/system_bus_socket",
+    "/run/crio",        "/run/systemd/private", "/run/dbus",
     "/run/lxd.socket",  "/run/libvirt",
 };
 
-/* Where the cluster's secret and the agent's socket are by default. */
-static const char *const agent_places[] = {"/etc/stratos/secret", "/run/stratos"};
+/* Where the cluster's secret and the agent's socket are by default.  Directories: a mask
+ * over a file is lost as soon as the host puts another file in its place, as a rotation of
+ * the secret does. */
+static const char *const agent_places[] = {"/etc/stratos", "/run/stratos"};
 
 /* The host's programs and configuration: a task may read and run, not change them. */
 static const char *const host_read_only[] = {

@@ -236,6 +236,23 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- opening and closing ---- */
 
+/* A mask over a file goes when the file is replaced (a rotated secret, the socket of the next
+ * agent); one over its directory stays.  A directory named "stratos" holds what is ours
+ * alone, unless the program itself lives there, which tasks may run. */
+static void widen_to_own_directory(char *path)
+{
+    static const char own[] = "/stratos";
+    char program[PATH_MAX];
+    char *slash = strrchr(path, '/');
+    size_t len = (size_t)(slash - path);
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[n > 0 ? n : 0] = '\0';
+    bool is_own = len >= sizeof(own) - 1 &&
+                  memcmp(slash - (sizeof(own) - 1), own, sizeof(own) - 1) == 0;
+    if (is_own && strncmp(program, path, len + 1) != 0)
+        *slash = '\0';
+}
+
 static void hide(struct uv_runner *r, const char *path)
 {
     char *real = realpath(path, NULL);
@@ -243,6 +260,7 @@ static void hide(struct uv_runner *r, const char *path)
         real = strdup(path);
     if (!real)
         return;
+    widen_to_own_directory(real);
     if (r->n_hidden < HIDDEN_MAX)
         r->hidden[r->n_hidden++] = real;
     else

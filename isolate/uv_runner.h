@@ -22,7 +22,7 @@ struct uv_runner_options {
                              directory */
     const char *const
         *hidden; /* NULL-terminated, or NULL: paths no task may see (secret, socket ...)
-                    besides data_dir, /etc/stratos/secret and /run/stratos */
+                    besides data_dir, /etc/stratos and /run/stratos */
     const char *shim_path; /* the program with the verb `shim`; NULL = this very binary */
     bool tasks_die;        /* with the agent, as on a lost host (dev) */
 };

@@ -272,6 +272,35 @@ Test(runner, secrets_and_other_tasks_are_hidden)
     world_close(&w);
 }
 
+/* A rename takes away the mounts over what it replaces, in every mount namespace. */
+Test(runner, a_secret_that_is_replaced_while_a_task_runs_stays_hidden)
+{
+    struct world w;
+    char script[1024], own[128], secret[160], fresh[160];
+    world_open(&w);
+    uv_runner_close(w.runner);
+    (void)snprintf(own, sizeof(own), "%s.own/stratos", w.dir);
+    (void)snprintf(secret, sizeof(secret), "%s/secret", own);
+    (void)snprintf(fresh, sizeof(fresh), "%s/secret.new", own);
+    cr_assert(dir_make(own, 0755) == 0);
+    int fd = open(secret, O_WRONLY | O_CREAT, 0644);
+    cr_assert(fd >= 0 && write(fd, "hush", 4) == 4 && close(fd) == 0);
+    const char *const hidden[] = {secret, NULL};
+    w.options.hidden = hidden;
+    open_runner(&w);
+    (void)snprintf(script, sizeof(script), "sleep 1; cat %s 2>&1", secret);
+    launch_with(&w, script, (struct task_spec){0});
+    run_until(&w, &w.n_started, 1);
+    fd = open(fresh, O_WRONLY | O_CREAT, 0644);
+    cr_assert(fd >= 0 && write(fd, "hush, hush", 10) == 10 && close(fd) == 0);
+    cr_assert(rename(fresh, secret) == 0);
+    run_until(&w, &w.n_exited, 1);
+    cr_assert(strstr(output(&w, "stdout"), "hush") == NULL, "%s", output(&w, "stdout"));
+    (void)snprintf(own, sizeof(own), "%s.own", w.dir);
+    cr_assert(dir_empty(own) == 0 && rmdir(own) == 0);
+    world_close(&w);
+}
+
 Test(runner, what_cannot_start_says_why)
 {
     static const char *const missing[] = {"./web", NULL};

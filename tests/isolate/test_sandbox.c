@@ -42,7 +42,7 @@ Test(sandbox, hides_before_it_shows_and_seals_last)
         line_of(text, "keep from /sys/fs/cgroup/stratos/x/k\n"),
         line_of(text, "read-only /etc\n"),
         line_of(text, "tmpfs /tmp mode=1777,size=33554432\n"),
-        line_of(text, "mask /etc/stratos/secret\n"),
+        line_of(text, "mask /etc/stratos\n"),
         line_of(text, "mask /run/stratos\n"),
         line_of(text, "mask /srv/secret\n"),
         line_of(text, "mask /var/lib/stratos\n"),
