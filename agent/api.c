@@ -7,6 +7,7 @@
 
 #include "agent/api.h"
 #include "agent/assets.h"
+#include "agent/guard.h"
 #include "core/log.h"
 #include "netsvc/metrics_text.h"
 
@@ -494,14 +495,19 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
     }
 }
 
-/* A page on another site must not be able to give orders through somebody's browser: changes come
- * from the socket, a sealed stream, or without a foreign Origin. */
-static bool is_cross_site(const struct agent *a, const struct uv_http_exchange *x)
+/* Over plain TCP there may be a browser at the other end; sockets and sealed streams have none. */
+static bool is_foreign(struct agent *a, struct uv_http_exchange *x, bool is_get)
 {
-    char own[ADDRESS_TEXT_MAX], want[ADDRESS_TEXT_MAX + 8];
-    const char *origin = uv_http_header(x, "Origin");
-    (void)snprintf(want, sizeof(want), "http://%s", endpoint_text(&a->http, own));
-    return origin && strcmp(origin, want) != 0;
+    const char *host = uv_http_header(x, "Host");
+    if (!uv_http_is_tcp(x))
+        return false;
+    bool is_host = guard_host_is_own(host);
+    if (is_host && (is_get || guard_origin_is_own(uv_http_header(x, "Origin"), host)))
+        return false;
+    api_answer(a, x, is_host ? 403 : 421,
+               report_error("denied", is_host ? "orders from another site's page are not taken"
+                                              : "this API is served as localhost and by loopback addresses"));
+    return true;
 }
 
 void api_handle(void *ctx, struct uv_http_exchange *x)
@@ -511,6 +517,8 @@ void api_handle(void *ctx, struct uv_http_exchange *x)
     const char *path = uv_http_path(x);
     bool is_get = strcmp(uv_http_method(x), "GET") == 0 || strcmp(uv_http_method(x), "HEAD") == 0;
     const struct asset *asset = is_get ? asset_find(path) : NULL;
+    if (is_foreign(a, x, is_get))
+        return;
     if (asset) {
         uv_http_set_header(x, "Content-Security-Policy", asset->policy);
         uv_http_answer(x, 200, asset->type, asset->body);
@@ -524,8 +532,6 @@ void api_handle(void *ctx, struct uv_http_exchange *x)
         no_such_route(a, x);
     else if (is_get)
         get(a, x, &route);
-    else if (is_cross_site(a, x))
-        api_answer(a, x, 403, report_error("denied", "orders from another site's page are not taken"));
     else
         change(a, x, &route);
 }

@@ -464,7 +464,7 @@ struct bytes uv_http_body(const struct uv_http_exchange *x)
     return http_parser_request(x->conn->parser)->body;
 }
 
-bool uv_http_is_local(const struct uv_http_exchange *x)
+bool uv_http_is_tcp(const struct uv_http_exchange *x)
 {
-    return x->conn->kind == HTTP_CONN_UNIX;
+    return x->conn->kind == HTTP_CONN_TCP;
 }

@@ -45,7 +45,7 @@ const char *uv_http_target(const struct uv_http_exchange *x);      /* as sent */
 const char *uv_http_query(const struct uv_http_exchange *x, const char *name); /* decoded; NULL if absent */
 const char *uv_http_header(const struct uv_http_exchange *x, const char *name); /* NULL if absent */
 struct bytes uv_http_body(const struct uv_http_exchange *x);
-bool uv_http_is_local(const struct uv_http_exchange *x);           /* over the unix socket */
+bool uv_http_is_tcp(const struct uv_http_exchange *x); /* else the unix socket, or a pipe */
 
 /* ---- the answer ---- */
 void uv_http_set_header(struct uv_http_exchange *x, const char *name, const char *value);

@@ -294,6 +294,29 @@ Test(commands, only_a_dead_or_departed_node_is_forgotten)
     drop(&f);
 }
 
+/* As when a host was installed anew: its old self is dead, its new one has the same name. */
+Test(commands, of_two_nodes_of_one_name_the_dead_one_is_forgotten)
+{
+    struct fixture f = with(3);
+    struct host *old = &f.all->hosts[1], *anew = &f.all->hosts[2];
+    host_stop(old);
+    host_stop(anew);
+    (void)strcpy(anew->name, "n2");
+    host_start(anew);
+    hosts_run(f.all, 10000);
+    const struct members *m = gossip_members(node_gossip(f.h->node));
+    cr_assert_eq(members_find_name(m, "n2")->state, MEMBER_ALIVE);
+    uint64_t token = host_order(f.h, COMMAND_FORGET, "n2", 0);
+    hosts_run(f.all, 2000);
+    cr_assert_eq(answer(&f, token)->code, 0, "%s", answer(&f, token)->text);
+    cr_assert_null(members_find(m, old->options.gossip.id));
+    cr_assert_not_null(members_find(m, anew->options.gossip.id));
+    char id[NODE_ID_TEXT];
+    token = host_order(f.h, COMMAND_FORGET, node_id_text(anew->options.gossip.id, id), 0);
+    cr_assert_eq(answer(&f, token)->code, ERR_INVALID, "an id is as good as a name");
+    drop(&f);
+}
+
 /* ---- answers ---- */
 
 Test(commands, alone_an_order_is_answered_at_once_by_the_one_member)
