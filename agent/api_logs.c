@@ -25,7 +25,7 @@ struct source {
     char target[256];              /* another node's: what to ask its API for */
     struct endpoint peer;
     struct uv_gossip_stream *stream;
-    bool is_remote, is_done, is_past_head;
+    bool is_remote, is_done, is_past_head, is_paused;
     uint8_t head[4];                 /* the last bytes of the relayed head, to find its end */
     bool is_mid_line;
 };
@@ -122,6 +122,18 @@ static void on_relay_data(void *ctx, struct bytes in)
     }
     if (in.len > 0 && s->logs->x)
         emit(s, in);
+    if (s->logs->x && uv_http_queued(s->logs->x) >= LOGS_QUEUE_MAX) {
+        s->is_paused = true; /* our reader is slower than that node */
+        uv_gossip_stream_pause(s->stream, true);
+    }
+}
+
+static void relay_resume(struct source *s)
+{
+    if (!s->is_paused || !s->stream || uv_http_queued(s->logs->x) >= LOGS_QUEUE_MAX)
+        return;
+    s->is_paused = false;
+    uv_gossip_stream_pause(s->stream, false);
 }
 
 static void check_end(struct logs *l)
@@ -166,6 +178,7 @@ static void on_poll(uv_timer_t *timer)
     for (size_t i = 0; buf && i < l->n && !l->is_ended; i++) {
         struct source *s = &l->sources[i];
         long n = 1;
+        relay_resume(s);
         while (!s->is_remote && n > 0 && uv_http_queued(l->x) < LOGS_QUEUE_MAX) {
             n = log_read(s->dir, l->stream, l->since_unix_ms, &s->cursor, buf, LOGS_CHUNK);
             if (n > 0)

@@ -295,6 +295,12 @@ static void pipe_finish(void *ctx)
         uv_gossip_stream_close(p->stream);
 }
 
+static size_t pipe_queued(void *ctx)
+{
+    const struct api_pipe *p = ctx;
+    return p->stream ? uv_gossip_stream_queued(p->stream) : 0;
+}
+
 static void pipe_data(void *ctx, struct bytes in)
 {
     struct api_pipe *p = ctx;
@@ -321,6 +327,7 @@ void perform_api_stream(struct agent *a, struct uv_gossip_stream *stream)
         uv_gossip_stream_close(stream);
         return;
     }
+    uv_http_pipe_watch(p->http, pipe_queued);
     const struct uv_gossip_pipe events = {.data = pipe_data, .closed = pipe_closed, .ctx = p};
     uv_gossip_stream_start(stream, &events);
 }

@@ -72,6 +72,8 @@ void uv_gossip_stream_start(struct uv_gossip_stream *stream,
 void uv_gossip_stream_write(struct uv_gossip_stream *stream, struct bytes data);
 /* Bytes not yet written. */
 size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream);
+/* Take no data for a while: what the other side sends waits there. */
+void uv_gossip_stream_pause(struct uv_gossip_stream *stream, bool is_paused);
 /* Close when what was written has left; no data comes after this call, pipe.closed does.
  */
 void uv_gossip_stream_close(struct uv_gossip_stream *stream);

@@ -133,6 +133,8 @@ static void on_shutdown(uv_shutdown_t *req, int status)
         stream_drop(s);
 }
 
+static void resume(struct uv_gossip_stream *s);
+
 static void stream_finish(struct uv_gossip_stream *s)
 {
     if (s->phase == FINISHING || s->phase == CLOSING)
@@ -144,6 +146,8 @@ static void stream_finish(struct uv_gossip_stream *s)
     if (!is_connected ||
         uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) < 0)
         stream_drop(s);
+    else
+        resume(s); /* paused, it would not hear of the other side's end */
 }
 
 /* ---- writing ---- */
@@ -317,6 +321,13 @@ static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
             s->moved_ms = uv_now(s->gossip->loop);
         stream_feed(s, (struct bytes){(const uint8_t *)buf->base, (size_t)n});
     }
+}
+
+static void resume(struct uv_gossip_stream *s)
+{
+    int error = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+    if (error < 0 && error != UV_EALREADY)
+        stream_drop(s);
 }
 
 /* ---- the beginning ---- */
@@ -515,6 +526,16 @@ void uv_gossip_stream_write(struct uv_gossip_stream *stream, struct bytes data)
         data.at += len;
         data.len -= len;
     }
+}
+
+void uv_gossip_stream_pause(struct uv_gossip_stream *stream, bool is_paused)
+{
+    if (stream->phase != OPEN)
+        return;
+    if (is_paused)
+        (void)uv_read_stop((uv_stream_t *)&stream->tcp);
+    else
+        resume(stream);
 }
 
 void uv_gossip_stream_close(struct uv_gossip_stream *stream)

@@ -296,8 +296,8 @@ void uv_http_inside_check(struct http_conn *c, uint64_t now_ms)
     if (c->is_dead)
         return;
     size_t queued = conn_queued(c);
-    if (queued < c->last_queued)
-        c->progress_ms = now_ms;
+    if (queued < c->last_queued || c->last_queued == 0)
+        c->progress_ms = now_ms; /* a pipe has no other sign of it */
     c->last_queued = queued;
     if (queued > 0 && now_ms > c->progress_ms + HTTP_IDLE_MS) {
         uv_http_inside_kill(c); /* takes nothing of what we write */

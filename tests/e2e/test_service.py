@@ -2,10 +2,11 @@
 
 import os
 import re
+import subprocess
 import time
 import unittest
 
-from cluster import ROOT, Cluster, http_get, job, needs_root, wait_for
+from cluster import ROOT, STRATOS, Cluster, http_get, job, needs_root, wait_for
 
 HELLO = os.path.join(ROOT, "examples/hello.yaml")
 
@@ -71,6 +72,19 @@ class Service(unittest.TestCase):
         self.assertEqual(n1.short("n2.node.stratos"), [self.cluster[1].address])
         self.assertEqual(n1.short("+tcp", "hello.service.stratos"), n1.short("hello.service.stratos"))
         self.assertEqual(len(n1.short("0.hello.service.stratos")), 1)
+
+    def test_a_long_log_arrives_whole_on_every_node_and_through_a_slow_reader(self):
+        n1 = self.cluster[0]
+        text = ("job: big\ntype: service\ncount: 1\ntask:\n"
+                "  command: \"seq -f 'line %08.0f of a rather long log' 400000; sleep 1000\"\n"
+                "  resources: {cpu: 0.5, memory: 64M}\n  logs: {max_size: 32M}\n")
+        self.assertEqual(n1.run("run", "-", input=text).code, 0)
+        last = "line 00400000 of a rather long log"
+        wait_for(lambda: last in n1.run("logs", "big.0").out[-200:], 20, "the whole log")
+        for agent in self.cluster:
+            slow = subprocess.run(f"{STRATOS} logs big.0 --socket {agent.socket} | (sleep 2; cat) | "
+                                  "awk 'END {print NR, $0}'", shell=True, capture_output=True, text=True, timeout=60)
+            self.assertEqual(slow.stdout.strip(), f"400000 {last}", agent.name)
 
     def test_orders_scale_stop_start_restart_and_remove(self):
         n1, n2, _ = self.cluster
