@@ -144,10 +144,12 @@ $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB_OBJ) $(L
 $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB_OBJ) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
 
-.PHONY: sim simulator bench
+.PHONY: sim simulator swim-stats bench
 simulator: $(SIM)
 sim: $(SIM)                          # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
+swim-stats: $(OUT)/tests/bench_swim  # what membership costs and how fast it is, to 10,000 members
+	@$<
 bench: $(BENCH)                      # all benches
 	@for b in $(BENCH); do echo "== $$b"; $$b || exit 1; done
 

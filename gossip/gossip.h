@@ -59,7 +59,8 @@ enum gossip_part {
     GOSSIP_ASK_SUSPECTS = 1u << 3,      /* who hears of a suspicion pings the suspect */
     GOSSIP_NOTICE_STALLS = 1u << 4,     /* time in which we did not run counts against nobody */
     GOSSIP_SHARED_ORDER = 1u << 5,      /* every member is probed once per period, not by chance */
-    GOSSIP_PLAIN_SWIM = (1u << 6) - 1,  /* leaves out all of them */
+    GOSSIP_DOUBT_SILENCE = 1u << 6,     /* who hears nobody believes in no deaths for a while */
+    GOSSIP_PLAIN_SWIM = (1u << 7) - 1,  /* leaves out all of them */
 };
 
 struct gossip_profile {

@@ -24,6 +24,9 @@ enum {
     REPEATS_PER_TIMEOUT = 4, /* how often a suspect is asked again */
     RUMORS_PER_HASTE = 8,    /* what waits beyond this shortens the gossip period */
     HASTE_MAX = 8,
+    DEAF_MS = 1000,
+    DEAF_MEMBERS = 3,
+    DEAF_PERIODS = 20, /* so long a suspicion lasts at most in silence */
     STALL_PART = 4, /* a tick that is a quarter of the probe timeout late is a stall */
     /* suspects asked again at once; the rest waits for the next tick */
     REPEATS_PER_TICK = 32,
@@ -297,14 +300,37 @@ static void tick_rumors(struct gossip *g, uint64_t now_ms, struct gossip_effects
     }
 }
 
+/* When three or more fall silent at once, the fault is more likely ours. */
+static bool is_deaf(const struct gossip *g, uint64_t now_ms)
+{
+    uint64_t silence_ms = 2 * (uint64_t)g->profile.probe_period_ms;
+    silence_ms = silence_ms < DEAF_MS ? DEAF_MS : silence_ms;
+    return machine_has(g, GOSSIP_DOUBT_SILENCE) && g->newest_ms != 0 &&
+           now_ms >= g->newest_ms + silence_ms &&
+           g->members.roles[ROLE_LIVE].n >= DEAF_MEMBERS;
+}
+
+/* A suspect has time for an answer left when we hear again; but not for ever. */
+static void wait_for_ears(const struct gossip *g, uint64_t now_ms, struct peer *peer)
+{
+    uint64_t last_ms = peer->suspected_ms + DEAF_PERIODS * (uint64_t)g->profile.probe_period_ms;
+    uint64_t until_ms = now_ms + 2 * (uint64_t)g->profile.probe_period_ms;
+    until_ms = until_ms < last_ms ? until_ms : last_ms;
+    if (peer->dead_at_ms < until_ms)
+        peer->dead_at_ms = until_ms;
+}
+
 static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
     size_t n_repeats = 0;
+    bool deaf = is_deaf(g, now_ms);
     /* Backwards: a suspect that is declared dead leaves the list, the last takes its
      * place. */
     for (size_t i = suspects->n; i-- > 0;) {
         struct peer *peer = suspects->at[i];
+        if (deaf)
+            wait_for_ears(g, now_ms, peer);
         if (now_ms >= peer->dead_at_ms) {
             news_dead(g, now_ms, peer, fx);
         } else if (peer->repeat_ms && now_ms >= peer->repeat_ms &&

@@ -105,7 +105,7 @@ step "purity" 900 "${make[@]}" purity BUILD="$kind"
 program "docs" 60 tests/docs_check.sh
 
 has_sim=$(compgen -G 'tests/sim/*.c')
-run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator}
+run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator} "$out/tests/bench_swim"
 tell "build $kind" 0 $((status != 0)) 0
 if [ "$binary_kind" != "$kind" ]; then
     run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all
@@ -129,6 +129,7 @@ if [ -n "$has_sim" ]; then
     program "simulator, 5 nodes" 600 "$out/sim" --seeds $few --nodes 5 --workers "$jobs" --twice
     program "simulator, 40 nodes" 600 "$out/sim" --seeds $many --nodes 40 --workers "$jobs"
 fi
+program "membership statistics" 300 "$out/tests/bench_swim" --quick
 for script in tests/e2e/test_*.py; do
     [ ! -e "$script" ] || end_to_end "$script"
 done

@@ -202,7 +202,7 @@ Test(swim, time_in_which_a_node_did_not_run_counts_against_nobody)
         size_t n_deaths = 0;
         for (uint64_t seed = 1; seed <= 10; seed++) {
             struct world *w =
-                world_of(16, seed, &profile, has_part ? 0 : GOSSIP_NOTICE_STALLS);
+                world_of(16, seed, &profile, GOSSIP_DOUBT_SILENCE | (has_part ? 0 : GOSSIP_NOTICE_STALLS));
             /* Timers fire before mail is read, and the next stall comes before a
              * refutation does. */
             for (int round = 0; round < 30; round++) {
@@ -320,6 +320,21 @@ Test(swim, a_hundred_nodes_that_start_together_see_each_other_within_a_second)
         world_start_all(w);
         uint64_t took_ms = world_until(w, world_is_whole, 60000);
         cr_expect_leq(took_ms, 1000, "seed %u: %u ms", (unsigned)seed, (unsigned)took_ms);
+        world_free(w);
+    }
+}
+
+Test(swim, who_hears_nobody_doubts_itself_before_it_believes_in_deaths)
+{
+    for (int has_part = 0; has_part < 2; has_part++) {
+        struct gossip_profile profile;
+        struct world *w = world_of(8, 5, &profile, has_part ? 0 : GOSSIP_DOUBT_SILENCE);
+        for (size_t i = 0; i < 8; i++)
+            w->is_blocked[i][3] = i != 3; /* it is deaf, not mute */
+        world_run(w, 12000);
+        cr_expect_eq(w->nodes[3].n_deaths_seen > 0, !has_part);
+        world_run(w, 60000);
+        cr_expect_eq(w->nodes[3].n_deaths_seen, 7, "but not for ever: %zu", w->nodes[3].n_deaths_seen);
         world_free(w);
     }
 }
