@@ -84,12 +84,18 @@ static bool tell(void *ctx, struct rumor *r)
 
 static void add_rumors(struct gossip *g, const struct peer *to, struct message *m)
 {
-    struct telling t = {.message = m, .left = MESSAGE_DATAGRAM_MAX - MESSAGE_HEADER_SIZE};
+    bool is_buddy =
+        to && to->member.state != MEMBER_ALIVE && machine_has(g, GOSSIP_BUDDY);
+    struct bytes bare;
+    if ((!is_buddy && g->rumors.n == 0) || message_encode(m, &g->scratch, &bare) < 0 ||
+        bare.len > MESSAGE_DATAGRAM_MAX)
+        return;
+    struct telling t = {.message = m, .left = MESSAGE_DATAGRAM_MAX - bare.len};
     m->members = arena_array(&g->scratch, NEWS_MAX, sizeof(*m->members));
     m->n_members = 0;
     if (!m->members)
         return;
-    if (to && to->member.state != MEMBER_ALIVE && machine_has(g, GOSSIP_BUDDY)) {
+    if (is_buddy) {
         t.first = to;
         m->members[m->n_members++] = machine_member(to);
         t.left -= message_member_size(&m->members[0]);

@@ -24,7 +24,7 @@ enum {
     STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
-    NEWS_MAX = 24,         /* members in one datagram */
+    NEWS_MAX = 32,         /* members in one datagram */
     HEALTH_SCORE_MAX = 8,  /* Lifeguard, section IV-A */
     SCRATCH_MAX = 32 << 20 /* a frame of the smallest parts decodes to some 20 MB */
 };

@@ -27,7 +27,7 @@ enum {
     DEAF_MS = 1000,
     DEAF_MEMBERS = 3,
     DEAF_PERIODS = 20, /* so long a suspicion lasts at most in silence */
-    STALL_PART = 4, /* a tick that is a quarter of the probe timeout late is a stall */
+    STALL_PART = 4,    /* a tick that is a quarter of the probe timeout late is a stall */
     /* suspects asked again at once; the rest waits for the next tick */
     REPEATS_PER_TICK = 32,
 };
@@ -313,7 +313,8 @@ static bool is_deaf(const struct gossip *g, uint64_t now_ms)
 /* A suspect has time for an answer left when we hear again; but not for ever. */
 static void wait_for_ears(const struct gossip *g, uint64_t now_ms, struct peer *peer)
 {
-    uint64_t last_ms = peer->suspected_ms + DEAF_PERIODS * (uint64_t)g->profile.probe_period_ms;
+    uint64_t last_ms =
+        peer->suspected_ms + DEAF_PERIODS * (uint64_t)g->profile.probe_period_ms;
     uint64_t until_ms = now_ms + 2 * (uint64_t)g->profile.probe_period_ms;
     until_ms = until_ms < last_ms ? until_ms : last_ms;
     if (peer->dead_at_ms < until_ms)

@@ -19,6 +19,7 @@ enum {
     MEMBERS_PERIODS = 3,   /* probe periods between comparisons for the members' sake */
     INCOMING_MAX = 4,      /* comparisons that others run with us at one time */
     BULK_FRAMES = 4,       /* of entries received: what comes may be the whole table */
+    SAME_RARELY = 20,      /* one in so many periodic comparisons is made although all is the same */
     WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
     SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
@@ -402,6 +403,14 @@ static bool can_compare(const struct gossip *g, uint64_t now_ms)
     return !g->is_leaving && now_ms >= g->sync.next_ms && !sync_is_running(g);
 }
 
+/* As last heard.  Digests are 64 bits and nothing is signed by them, so even the same are
+ * compared now and then. */
+static bool is_same(const struct gossip *g, const struct peer *peer)
+{
+    return peer->heard_ms != 0 && peer->digest == g->table.digest &&
+           peer->members_digest == g->members.digest;
+}
+
 void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     tick_streams(g, now_ms, fx);
@@ -418,7 +427,8 @@ void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     if (now_ms >= g->sync.periodic_ms) {
         struct peer *peer;
         g->sync.periodic_ms = now_ms + g->profile.sync_period_ms;
-        if (members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &peer, 1) == 1)
+        if (members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &peer, 1) == 1 &&
+            (!is_same(g, peer) || rng_below(&g->rng, SAME_RARELY) == 0))
             sync_with(g, now_ms, peer, fx);
     }
 }

@@ -318,9 +318,12 @@ int message_decode(struct bytes in, struct arena *arena, struct message *ret_mes
 
 size_t message_member_size(const struct message_member *member)
 {
-    /* Tag and length of the whole (2), id and accuser (18 each), endpoint (20), state
-     * (2), incarnation (6), tag and length of the name (2). */
-    return 68 + (member->name ? strlen(member->name) : 0);
+    /* Tag and length of the whole (2), id and accuser (18 each), endpoint (8 or 20), state
+     * (2), incarnation (2 to 6), tag and length of the name (2). */
+    size_t size = 2 + 18 + (member->endpoint.family == 4 ? 8 : 20) + 2 + 2;
+    size += member->incarnation < 128 ? 2 : 6;
+    size += node_id_is_zero(member->accuser) ? 0 : 18;
+    return size + (member->name ? strlen(member->name) : 0);
 }
 
 size_t message_entry_size(struct bytes key, struct bytes value)

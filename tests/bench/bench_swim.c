@@ -1,13 +1,14 @@
-/* What membership costs and how fast it is, against what the papers expect: SWIM (Das et al. 2002)
- * sections 3 to 5, Lifeguard (Dadgar et al. 2018) section V.
+/* What membership costs and how fast it is, against what the papers expect: SWIM (Das et
+ * al. 2002) sections 3 to 5, Lifeguard (Dadgar et al. 2018) section V.
  *
  *     bench_swim            all tables, up to 10,000 members; minutes
  *     bench_swim --quick    small ones, as a test: fails when a figure leaves its bounds
  *
- * At 10,000 members all machines at once would need 40 GB.  There each machine runs alone, in turn,
- * among members that answer every probe, and its probes are put on one time line: without failures
- * the choice of whom to probe depends on nobody else.  Dissemination there is the real queue of
- * rumors and the real draw of members, without the rest of the machine. */
+ * At 10,000 members all machines at once would need 40 GB.  There each machine runs
+ * alone, in turn, among members that answer every probe, and its probes are put on one
+ * time line: without failures the choice of whom to probe depends on nobody else.
+ * Dissemination there is the real queue of rumors and the real draw of members, without
+ * the rest of the machine. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,11 @@
 #include "gossip/machine.h"
 #include "tests/lib/crowd.h"
 
-enum { PERIOD_MS = 1000, UNIX_MS = 1800000000, OVERHEAD = 42 + 28 /* seal, IP and UDP */ };
+enum {
+    PERIOD_MS = 1000,
+    UNIX_MS = 1800000000,
+    OVERHEAD = 42 + 28 /* seal, IP and UDP */
+};
 
 static bool is_quick;
 static int n_passed, n_failed;
@@ -41,7 +46,8 @@ static struct gossip_profile lan_without(unsigned parts)
 struct probes {
     size_t n;
     uint64_t from_ms, until_ms;
-    double *first_ms; /* of each member: its first probe by anybody after from_ms; HUGE_VAL: none */
+    double *first_ms; /* of each member: its first probe by anybody after from_ms;
+                         HUGE_VAL: none */
     size_t n_probes;
 };
 
@@ -63,7 +69,8 @@ static void answer(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
                         .members_digest = g->members.digest};
     arena_init(&arena, 0);
     if (message_encode(&m, &arena, &out) == 0)
-        (void)gossip_receive(g, now_ms, UNIX_MS + now_ms, target->member.endpoint, out, fx);
+        (void)gossip_receive(g, now_ms, UNIX_MS + now_ms, target->member.endpoint, out,
+                             fx);
     arena_fini(&arena);
 }
 
@@ -72,7 +79,8 @@ static void run_alone(struct probes *p, size_t self, const struct gossip_profile
     struct metrics metrics = {0};
     struct gossip_effects fx;
     uint64_t now_ms = 1000;
-    struct gossip *g = crowd_machine(p->n, self, profile, self * 7919 + 1, &metrics, now_ms);
+    struct gossip *g =
+        crowd_machine(p->n, self, profile, self * 7919 + 1, &metrics, now_ms);
     gossip_effects_init(&fx);
     g->sync.periodic_ms = UINT64_MAX;
     while (now_ms < p->until_ms) {
@@ -98,7 +106,8 @@ struct detection {
     double mean_periods, longest_periods, messages;
 };
 
-/* In which period after its death a member is first probed.  Many beginnings for small n. */
+/* In which period after its death a member is first probed.  Many beginnings for small n.
+ */
 static struct detection first_detection(size_t n, unsigned without)
 {
     enum { FROM_MS = 4000, SPAN_MS = 20000 };
@@ -125,16 +134,20 @@ static struct detection first_detection(size_t n, unsigned without)
     }
     d.mean_periods = sum / (double)n_found;
     /* Each probe is a ping and an ack. */
-    d.messages = 2.0 * (double)p.n_probes / (double)rounds / (double)n / (SPAN_MS / (double)PERIOD_MS);
+    d.messages = 2.0 * (double)p.n_probes / (double)rounds / (double)n /
+                 (SPAN_MS / (double)PERIOD_MS);
     free(p.first_ms);
     return d;
 }
 
 static void table_detection(const size_t *sizes, size_t n_sizes)
 {
-    printf("\nThe period after a death in which somebody first probes the dead member, and messages per\n"
-           "member and period while nothing fails (expected: e/(e-1) = 1.58 in large clusters; 2.0)\n\n"
-           "| members | by chance (SWIM): mean, longest | shared order: mean, longest | messages |\n"
+    printf("\nThe period after a death in which somebody first probes the dead member, "
+           "and messages per\n"
+           "member and period while nothing fails (expected: e/(e-1) = 1.58 in large "
+           "clusters; 2.0)\n\n"
+           "| members | by chance (SWIM): mean, longest | shared order: mean, longest | "
+           "messages |\n"
            "| ---: | ---: | ---: | ---: |\n");
     for (size_t i = 0; i < n_sizes; i++) {
         struct detection chance = first_detection(sizes[i], GOSSIP_SHARED_ORDER);
@@ -145,7 +158,8 @@ static void table_detection(const size_t *sizes, size_t n_sizes)
                chance.mean_periods, expected, chance.longest_periods, shared.mean_periods,
                shared.longest_periods, shared.messages);
         (void)fflush(stdout);
-        expect(fabs(chance.mean_periods / expected - 1) < 0.05, "the first detection is e/(e-1)");
+        expect(fabs(chance.mean_periods / expected - 1) < 0.05,
+               "the first detection is e/(e-1)");
         expect(shared.longest_periods <= 3, "a shared order leaves nobody out for long");
         expect(fabs(shared.messages - 2.0) < 0.1, "two messages per member and period");
     }
@@ -164,7 +178,8 @@ static double spread_ms(size_t n, uint64_t seed)
         size_t of = (i * 31 + 7) % n;
         uint64_t start_ms = c->now_ms;
         crowd_whisper(c, (i * 17 + 3) % n, of, 2 + i);
-        while (crowd_count_incarnation(c, of, 2 + i) < n - 1 && c->now_ms < start_ms + 20000)
+        while (crowd_count_incarnation(c, of, 2 + i) < n - 1 &&
+               c->now_ms < start_ms + 20000)
             crowd_run(c, 10);
         sum += (double)(c->now_ms - start_ms);
         crowd_run(c, 5000);
@@ -203,10 +218,12 @@ static double spread_alone_ms(size_t n, uint64_t seed)
         for (size_t i = 1; i < n; i++) {
             struct peer *to[8];
             size_t taken = 0;
-            if (!all[i].rumor.is_queued || all[i].heard_ms > now_ms || all[i].next_ms > now_ms)
+            if (!all[i].rumor.is_queued || all[i].heard_ms > now_ms ||
+                all[i].next_ms > now_ms)
                 continue;
             all[i].next_ms = now_ms + profile.gossip_period_ms;
-            size_t k = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, to, profile.gossip_fanout);
+            size_t k = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, to,
+                                    profile.gossip_fanout);
             for (size_t m = 0; m < k && all[i].rumor.is_queued; m++) {
                 struct teller *t = &all[index_of(to[m]->member.id)];
                 (void)rumor_take(&all[i].queue, limit, take_it, &taken);
@@ -225,8 +242,10 @@ static double spread_alone_ms(size_t n, uint64_t seed)
 
 static void table_spread(const size_t *sizes, size_t n_sizes)
 {
-    printf("\nHow long news takes to reach all (ms; profile lan: a gossip period of 200 ms, fan-out 3)\n\n"
-           "| members | whole machines | queue and draw alone | alone / ln n |\n| ---: | ---: | ---: | ---: |\n");
+    printf("\nHow long news takes to reach all (ms; profile lan: a gossip period of 200 "
+           "ms, fan-out 3)\n\n"
+           "| members | whole machines | queue and draw alone | alone / ln n |\n| ---: | "
+           "---: | ---: | ---: |\n");
     for (size_t i = 0; i < n_sizes; i++) {
         double alone = 0;
         for (uint64_t seed = 1; seed <= 5; seed++)
@@ -235,7 +254,8 @@ static void table_spread(const size_t *sizes, size_t n_sizes)
         char text[32] = "-";
         if (whole > 0)
             (void)snprintf(text, sizeof(text), "%.0f", whole);
-        printf("| %zu | %s | %.0f | %.0f |\n", sizes[i], text, alone, alone / log((double)sizes[i]));
+        printf("| %zu | %s | %.0f | %.0f |\n", sizes[i], text, alone,
+               alone / log((double)sizes[i]));
         (void)fflush(stdout);
         expect(alone / log((double)sizes[i]) < 400, "news spreads in logarithmic time");
     }
@@ -243,10 +263,13 @@ static void table_spread(const size_t *sizes, size_t n_sizes)
 
 static void table_death(const size_t *sizes, size_t n_sizes)
 {
-    printf("\nWhole machines: a member is killed without a word until all know it dead (s), and idle cost per\n"
+    printf("\nWhole machines: a member is killed without a word until all know it dead "
+           "(s), and idle cost per\n"
            "member and second with %d bytes of seal, IP and UDP headers per datagram\n\n"
-           "| members | plain SWIM: mean, longest | everything on: mean, longest | datagrams | bytes |\n"
-           "| ---: | ---: | ---: | ---: | ---: |\n", OVERHEAD);
+           "| members | plain SWIM: mean, longest | everything on: mean, longest | "
+           "datagrams | bytes |\n"
+           "| ---: | ---: | ---: | ---: | ---: |\n",
+           OVERHEAD);
     for (size_t i = 0; i < n_sizes; i++) {
         double mean[2] = {0}, longest[2] = {0}, datagrams = 0, bytes = 0;
         enum { TIMES = 10, IDLE_S = 60 };
@@ -257,7 +280,8 @@ static void table_death(const size_t *sizes, size_t n_sizes)
             c->n_datagrams = c->n_bytes = 0;
             crowd_run(c, IDLE_S * 1000);
             datagrams = (double)c->n_datagrams / (double)sizes[i] / IDLE_S;
-            bytes = (double)(c->n_bytes + OVERHEAD * c->n_datagrams) / (double)sizes[i] / IDLE_S;
+            bytes = (double)(c->n_bytes + OVERHEAD * c->n_datagrams) / (double)sizes[i] /
+                    IDLE_S;
             for (size_t k = 0; k < TIMES; k++) {
                 size_t victim = sizes[i] / 2 + (k & 1 ? k / 2 : sizes[i] / 2 - 1 - k / 2);
                 if (sizes[i] < 4 * TIMES && k >= sizes[i] / 4)
@@ -274,8 +298,8 @@ static void table_death(const size_t *sizes, size_t n_sizes)
             }
             crowd_free(c);
         }
-        printf("| %zu | %.1f, %.1f | %.1f, %.1f | %.2f | %.0f |\n", sizes[i], mean[0], longest[0],
-               mean[1], longest[1], datagrams, bytes);
+        printf("| %zu | %.1f, %.1f | %.1f, %.1f | %.2f | %.0f |\n", sizes[i], mean[0],
+               longest[0], mean[1], longest[1], datagrams, bytes);
         (void)fflush(stdout);
         expect(longest[1] <= (sizes[i] <= 128 ? 5.0 : 6.5), "a death is known in time");
         expect(datagrams <= 2.05, "two datagrams per member and period");
@@ -293,7 +317,8 @@ static const struct {
     {"+ dynamic suspicion", GOSSIP_PLAIN_SWIM & ~GOSSIP_DYNAMIC_SUSPICION},
     {"+ buddy", GOSSIP_PLAIN_SWIM & ~GOSSIP_BUDDY},
     {"Lifeguard (these three)",
-     GOSSIP_PLAIN_SWIM & ~(GOSSIP_LOCAL_HEALTH | GOSSIP_DYNAMIC_SUSPICION | GOSSIP_BUDDY)},
+     GOSSIP_PLAIN_SWIM &
+         ~(GOSSIP_LOCAL_HEALTH | GOSSIP_DYNAMIC_SUSPICION | GOSSIP_BUDDY)},
     {"+ asking suspects", GOSSIP_PLAIN_SWIM & ~GOSSIP_ASK_SUSPECTS},
     {"+ noticing stalls", GOSSIP_PLAIN_SWIM & ~GOSSIP_NOTICE_STALLS},
     {"+ doubting silence", GOSSIP_PLAIN_SWIM & ~GOSSIP_DOUBT_SILENCE},
@@ -304,8 +329,8 @@ struct accusations {
     uint64_t all, by_well;
 };
 
-static struct accusations slow_members(unsigned without, enum crowd_slowness slowness, size_t n_slow,
-                                       uint64_t slow_ms, uint64_t well_ms)
+static struct accusations slow_members(unsigned without, enum crowd_slowness slowness,
+                                       size_t n_slow, uint64_t slow_ms, uint64_t well_ms)
 {
     enum { N = 128, FOR_MS = 120000 };
     struct gossip_profile profile = lan_without(without);
@@ -334,12 +359,16 @@ static void table_slow(void)
                     {CROWD_STOPPED, 16, 2048, 64},   {CROWD_STOPPED, 16, 4096, 4}};
     size_t n_settings = sizeof(settings) / sizeof(settings[0]);
     uint64_t plain[8] = {0}, everything[8] = {0}, sum_plain = 0, sum_everything = 0;
-    printf("\nLifeguard's experiment: 128 members, of which C are slow for D ms, well for I ms, and so on for two\n"
-           "minutes.  Deaths of well members, told by anybody / of these by members that are well themselves\n\n"
+    printf("\nLifeguard's experiment: 128 members, of which C are slow for D ms, well "
+           "for I ms, and so on for two\n"
+           "minutes.  Deaths of well members, told by anybody / of these by members that "
+           "are well themselves\n\n"
            "| |");
     for (size_t k = 0; k < n_settings; k++)
-        printf(" %s C=%zu D=%u I=%u |", settings[k].slowness == CROWD_STOPPED ? "stopped" : "late mail",
-               settings[k].n_slow, (unsigned)settings[k].slow_ms, (unsigned)settings[k].well_ms);
+        printf(" %s C=%zu D=%u I=%u |",
+               settings[k].slowness == CROWD_STOPPED ? "stopped" : "late mail",
+               settings[k].n_slow, (unsigned)settings[k].slow_ms,
+               (unsigned)settings[k].well_ms);
     printf("\n| --- |");
     for (size_t k = 0; k < n_settings; k++)
         printf(" ---: |");
@@ -353,8 +382,10 @@ static void table_slow(void)
             if (is_quick && k % 2 == 0)
                 continue;
             struct accusations a = slow_members(variants[v].without, settings[k].slowness,
-                                                settings[k].n_slow, settings[k].slow_ms, settings[k].well_ms);
-            printf(" %llu / %llu |", (unsigned long long)a.all, (unsigned long long)a.by_well);
+                                                settings[k].n_slow, settings[k].slow_ms,
+                                                settings[k].well_ms);
+            printf(" %llu / %llu |", (unsigned long long)a.all,
+                   (unsigned long long)a.by_well);
             (void)fflush(stdout);
             plain[k] = v == 0 ? a.all : plain[k];
             everything[k] = a.all;
@@ -365,22 +396,27 @@ static void table_slow(void)
         sum_plain += plain[k];
         sum_everything += everything[k];
     }
-    printf("\nEverything on: %.2f %% of plain SWIM's.\n", 100.0 * (double)sum_everything / (double)sum_plain);
+    printf("\nEverything on: %.2f %% of plain SWIM's.\n",
+           100.0 * (double)sum_everything / (double)sum_plain);
     expect(sum_plain > 0, "plain SWIM accuses");
-    expect(sum_everything * 50 <= sum_plain, "false accusations are at most 2 % of plain SWIM's");
+    expect(sum_everything * 50 <= sum_plain,
+           "false accusations are at most 2 % of plain SWIM's");
 }
 
 static void table_loss(void)
 {
     uint64_t for_s = is_quick ? 60 : 600;
-    printf("\nLoss of 15 %% of the datagrams for %llu s among 128 members: deaths of running members, in all views\n\n"
-           "| | deaths |\n| --- | ---: |\n", (unsigned long long)for_s);
+    printf("\nLoss of 15 %% of the datagrams for %llu s among 128 members: deaths of "
+           "running members, in all views\n\n"
+           "| | deaths |\n| --- | ---: |\n",
+           (unsigned long long)for_s);
     for (int on = 0; on < 2; on++) {
         struct gossip_profile profile = lan_without(on ? 0 : GOSSIP_PLAIN_SWIM);
         struct crowd *c = crowd_new(128, 13, &profile);
         c->loss = 0.15;
         crowd_run(c, for_s * 1000);
-        printf("| %s | %llu |\n", on ? "everything" : "plain SWIM", (unsigned long long)c->n_accused);
+        printf("| %s | %llu |\n", on ? "everything" : "plain SWIM",
+               (unsigned long long)c->n_accused);
         (void)fflush(stdout);
         if (on)
             expect(c->n_accused == 0, "loss kills nobody");

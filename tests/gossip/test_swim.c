@@ -202,7 +202,8 @@ Test(swim, time_in_which_a_node_did_not_run_counts_against_nobody)
         size_t n_deaths = 0;
         for (uint64_t seed = 1; seed <= 10; seed++) {
             struct world *w =
-                world_of(16, seed, &profile, GOSSIP_DOUBT_SILENCE | (has_part ? 0 : GOSSIP_NOTICE_STALLS));
+                world_of(16, seed, &profile,
+                         GOSSIP_DOUBT_SILENCE | (has_part ? 0 : GOSSIP_NOTICE_STALLS));
             /* Timers fire before mail is read, and the next stall comes before a
              * refutation does. */
             for (int round = 0; round < 30; round++) {
@@ -334,7 +335,8 @@ Test(swim, who_hears_nobody_doubts_itself_before_it_believes_in_deaths)
         world_run(w, 12000);
         cr_expect_eq(w->nodes[3].n_deaths_seen > 0, !has_part);
         world_run(w, 60000);
-        cr_expect_eq(w->nodes[3].n_deaths_seen, 7, "but not for ever: %zu", w->nodes[3].n_deaths_seen);
+        cr_expect_eq(w->nodes[3].n_deaths_seen, 7, "but not for ever: %zu",
+                     w->nodes[3].n_deaths_seen);
         world_free(w);
     }
 }

@@ -62,12 +62,13 @@ static struct crowd_event *pop(struct crowd *c)
     return first;
 }
 
-static void post(struct crowd *c, enum event_kind kind, uint64_t at_ms, size_t from, size_t to,
-                 uint32_t stream, struct bytes in)
+static void post(struct crowd *c, enum event_kind kind, uint64_t at_ms, size_t from,
+                 size_t to, uint32_t stream, struct bytes in)
 {
     struct crowd_event *e = malloc(sizeof(*e) + in.len);
     assert(e);
-    *e = (struct crowd_event){at_ms, c->n_events++, kind, (uint32_t)from, (uint32_t)to, stream, in.len};
+    *e = (struct crowd_event){at_ms,        c->n_events++, kind,  (uint32_t)from,
+                              (uint32_t)to, stream,        in.len};
     if (in.len)
         memcpy(e->bytes, in.at, in.len);
     push(c, e);
@@ -75,18 +76,22 @@ static void post(struct crowd *c, enum event_kind kind, uint64_t at_ms, size_t f
 
 /* ---- slowness ---- */
 
-/* When a node that is slow at `at_ms` does what it had to do then; `at_ms` itself if it is well. */
+/* When a node that is slow at `at_ms` does what it had to do then; `at_ms` itself if it
+ * is well. */
 static uint64_t wakes_ms(const struct crowd *c, size_t i, uint64_t at_ms)
 {
-    if (c->nodes[i].slowness == CROWD_WELL || at_ms < c->slow_from_ms || at_ms >= c->slow_until_ms)
+    if (c->nodes[i].slowness == CROWD_WELL || at_ms < c->slow_from_ms ||
+        at_ms >= c->slow_until_ms)
         return at_ms;
-    uint64_t turn_ms = c->slow_ms + c->well_ms, into_ms = (at_ms - c->slow_from_ms) % turn_ms;
+    uint64_t turn_ms = c->slow_ms + c->well_ms,
+             into_ms = (at_ms - c->slow_from_ms) % turn_ms;
     return into_ms < c->slow_ms ? at_ms - into_ms + c->slow_ms : at_ms;
 }
 
 static uint64_t arrival_ms(struct crowd *c, size_t from, size_t to)
 {
-    uint64_t delay_ms = DELAY_MIN_MS + rng_below(&c->rng, DELAY_MAX_MS - DELAY_MIN_MS + 1);
+    uint64_t delay_ms =
+        DELAY_MIN_MS + rng_below(&c->rng, DELAY_MAX_MS - DELAY_MIN_MS + 1);
     return wakes_ms(c, to, wakes_ms(c, from, c->now_ms) + delay_ms);
 }
 
@@ -107,7 +112,8 @@ static struct crowd_end *find_end(struct crowd_node *n, uint32_t stream)
     return NULL;
 }
 
-static void add_end(struct crowd_node *n, uint32_t stream, size_t peer, uint32_t their_stream)
+static void add_end(struct crowd_node *n, uint32_t stream, size_t peer,
+                    uint32_t their_stream)
 {
     if (n->n_ends == n->ends_cap) {
         n->ends_cap = n->ends_cap ? 2 * n->ends_cap : 8;
@@ -141,7 +147,8 @@ static void open_stream(struct crowd *c, size_t from, const struct gossip_effect
 }
 
 /* Frames take the longest delay, so that they keep their order. */
-static void along_stream(struct crowd *c, size_t from, const struct gossip_effect *e, enum event_kind kind)
+static void along_stream(struct crowd *c, size_t from, const struct gossip_effect *e,
+                         enum event_kind kind)
 {
     struct crowd_end *end = find_end(&c->nodes[from], e->stream);
     if (!end)
@@ -205,7 +212,8 @@ struct node_id crowd_id(size_t i)
 
 struct endpoint crowd_endpoint(size_t i)
 {
-    return (struct endpoint){4, {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}, 7780};
+    return (struct endpoint){
+        4, {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}, 7780};
 }
 
 struct gossip *crowd_machine(size_t n, size_t self, const struct gossip_profile *profile,
@@ -289,7 +297,8 @@ static void deliver(struct crowd *c, struct crowd_event *e)
         gossip_tick(n->gossip, now_ms, unix_ms, &n->fx);
         break;
     case EVENT_DATAGRAM:
-        (void)gossip_receive(n->gossip, now_ms, unix_ms, crowd_endpoint(e->from), in, &n->fx);
+        (void)gossip_receive(n->gossip, now_ms, unix_ms, crowd_endpoint(e->from), in,
+                             &n->fx);
         break;
     case EVENT_OPENED:
         gossip_stream_opened(n->gossip, now_ms, e->stream, crowd_id(e->from), &n->fx);
@@ -333,7 +342,8 @@ void crowd_whisper(struct crowd *c, size_t i, size_t of, uint32_t incarnation)
     struct arena arena;
     struct bytes out;
     struct message_member news = machine_member(members_peer(&g->members, crowd_id(of)));
-    struct message_member sender = machine_member(members_peer(&g->members, crowd_id((i + 1) % c->n)));
+    struct message_member sender =
+        machine_member(members_peer(&g->members, crowd_id((i + 1) % c->n)));
     news.incarnation = incarnation;
     struct message m = {.kind = MESSAGE_NEWS,
                         .sender = sender,
@@ -344,7 +354,8 @@ void crowd_whisper(struct crowd *c, size_t i, size_t of, uint32_t incarnation)
     arena_init(&arena, 0);
     if (message_encode(&m, &arena, &out) < 0)
         abort();
-    (void)gossip_receive(g, c->now_ms, UNIX_MS + c->now_ms, sender.endpoint, out, &c->nodes[i].fx);
+    (void)gossip_receive(g, c->now_ms, UNIX_MS + c->now_ms, sender.endpoint, out,
+                         &c->nodes[i].fx);
     arena_fini(&arena);
     perform(c, i);
 }
@@ -353,7 +364,8 @@ size_t crowd_count_incarnation(const struct crowd *c, size_t of, uint32_t incarn
 {
     size_t n = 0;
     for (size_t i = 0; i < c->n; i++) {
-        const struct member *m = members_find(gossip_members(c->nodes[i].gossip), crowd_id(of));
+        const struct member *m =
+            members_find(gossip_members(c->nodes[i].gossip), crowd_id(of));
         n += c->nodes[i].is_up && i != of && m && m->incarnation >= incarnation;
     }
     return n;
@@ -363,7 +375,8 @@ size_t crowd_count_state(const struct crowd *c, size_t of, enum member_state sta
 {
     size_t n = 0;
     for (size_t i = 0; i < c->n; i++) {
-        const struct member *m = members_find(gossip_members(c->nodes[i].gossip), crowd_id(of));
+        const struct member *m =
+            members_find(gossip_members(c->nodes[i].gossip), crowd_id(of));
         n += c->nodes[i].is_up && i != of && m && m->state == state;
     }
     return n;

@@ -1,8 +1,10 @@
-/* Many gossip machines in virtual time, for statistics: no stores, no transcripts, members known
- * from the start.  tests/gossip/world.h is the careful one for tests; this one is quick.
+/* Many gossip machines in virtual time, for statistics: no stores, no transcripts,
+ * members known from the start.  tests/gossip/world.h is the careful one for tests; this
+ * one is quick.
  *
- * A slow node is so by turns: in each turn of slow_ms it either reads and sends its mail late while
- * its timers run (as in Lifeguard's experiments), or does not run at all (SIGSTOP). */
+ * A slow node is so by turns: in each turn of slow_ms it either reads and sends its mail
+ * late while its timers run (as in Lifeguard's experiments), or does not run at all
+ * (SIGSTOP). */
 #ifndef TESTS_LIB_CROWD_H
 #define TESTS_LIB_CROWD_H
 

@@ -1,0 +1,156 @@
+/* What DESIGN promises of members beyond SWIM: see the table in docs/PROTOCOL.md. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gossip/machine.h"
+#include "tests/gossip/world.h"
+
+static struct world *small_world(size_t n, uint64_t seed,
+                                 const struct gossip_profile *profile)
+{
+    struct world *w = world_new(n, seed, profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 10000), UINT64_MAX);
+    return w;
+}
+
+static bool has_line(const struct world *w, const char *text)
+{
+    for (size_t i = 0; i < w->n_lines; i++) {
+        if (strstr(w->lines[i], text))
+            return true;
+    }
+    return false;
+}
+
+Test(membership, the_dead_are_probed_rarely_and_for_ever)
+{
+    struct world *w = small_world(8, 1, &gossip_profile_lan);
+    world_kill(w, 7);
+    world_run(w, 20000);
+    uint64_t before = w->n_to[7];
+    world_run(w, 3600 * 1000);
+    uint64_t n = w->n_to[7] - before;
+    cr_expect_geq(n, 7 * 3500, "%u", (unsigned)n);
+    cr_expect_leq(n, 7 * 3601, "one a second from each of the seven: %u", (unsigned)n);
+    /* Nobody restarts with seeds: a word from the living is enough. */
+    world_start(w, 7, NULL, 0);
+    cr_expect_lt(world_until(w, world_is_whole, 10000), 3000);
+    world_free(w);
+}
+
+Test(membership, a_node_that_moves_and_is_renamed_stays_the_same_member)
+{
+    struct world *w = small_world(4, 2, &gossip_profile_lan);
+    world_kill(w, 3);
+    world_run(w, 300);
+    struct world_node *n = &w->nodes[3];
+    (void)snprintf(n->name, sizeof(n->name), "moved");
+    n->endpoint.address[1] = 99;
+    n->endpoint.port = 9999;
+    world_start(w, 3, (size_t[]){1}, 1);
+    cr_assert_lt(world_until(w, world_is_whole, 10000), 3000);
+    world_run(w, 1000);
+    for (size_t i = 0; i < 4; i++) {
+        const struct members *all = gossip_members(w->nodes[i].gossip);
+        const struct member *m = members_find(all, n->id);
+        cr_assert_eq(members_count(all), 4);
+        cr_expect_str_eq(m->name, "moved");
+        cr_expect(endpoint_equal(&m->endpoint, &n->endpoint));
+    }
+    world_free(w);
+}
+
+Test(membership, two_nodes_of_one_name_are_reported_and_both_live)
+{
+    struct world *w = world_new(3, 3, &gossip_profile_lan);
+    (void)snprintf(w->nodes[2].name, sizeof(w->nodes[2].name), "%s", w->nodes[1].name);
+    world_start_all(w);
+    cr_assert_lt(world_until(w, world_is_whole, 10000), 5000);
+    world_run(w, 60000);
+    cr_expect(world_is_whole(w));
+    cr_expect(has_line(w, "two members are named n2"));
+    for (size_t i = 0; i < 3; i++)
+        cr_expect_eq(w->nodes[i].n_deaths_seen, 0);
+    world_free(w);
+}
+
+static bool is_last_dead_to_all(struct world *w)
+{
+    for (size_t i = 0; i + 1 < w->n; i++) {
+        if (world_belief(w, i, w->n - 1) != MEMBER_DEAD)
+            return false;
+    }
+    return true;
+}
+
+Test(membership, a_storm_of_writes_delays_no_death_and_rumors_delay_no_write)
+{
+    struct world *w = small_world(40, 4, &gossip_profile_lan);
+    world_run(w, 2000);
+    world_kill(w, 39);
+    uint64_t start_ms = w->now_ms;
+    for (int i = 0; !is_last_dead_to_all(w) && w->now_ms < start_ms + 20000; i++) {
+        char key[64];
+        (void)snprintf(key, sizeof(key), "var/k%d", i % 500);
+        cr_assert_eq(world_write(w, (size_t)i % 39, key,
+                                 "a value of some length, again and again", NULL),
+                     0);
+        world_run(w, 2);
+    }
+    cr_expect_leq(w->now_ms - start_ms, 5000, "%u ms", (unsigned)(w->now_ms - start_ms));
+    world_run(w, 3000);
+    /* All rumors at once: every member is news to everybody. */
+    for (size_t i = 0; i < 39; i++) {
+        struct gossip *g = w->nodes[i].gossip;
+        for (size_t k = 0; k < g->members.n; k++)
+            rumor_put(&g->rumors, &g->members.at[k]->rumor);
+    }
+    cr_assert_eq(world_write(w, 0, "var/last", "1", NULL), 0);
+    cr_expect_lt(world_until(w, world_is_equal, 5000), 1000);
+    world_free(w);
+}
+
+Test(membership, datagrams_are_filled_and_never_longer_than_1232_bytes_sealed)
+{
+    struct world *w = world_new(100, 5, &gossip_profile_lan);
+    world_start_all(w); /* the world itself refuses what is too long */
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    cr_expect_leq(w->longest + SEAL_OVERHEAD, 1232);
+    cr_expect_gt(w->longest + SEAL_OVERHEAD, 1000, "%zu", w->longest);
+    world_free(w);
+}
+
+Test(membership, the_dead_are_reaped_with_their_rows_and_no_sooner)
+{
+    struct gossip_profile profile = gossip_profile_lan;
+    char id[NODE_ID_TEXT], key[KEY_LEN_MAX];
+    profile.reap_after_ms = 600 * 1000;
+    struct world *w = small_world(3, 6, &profile);
+    (void)snprintf(key, sizeof(key), "node/%s", node_id_text(w->nodes[2].id, id));
+    cr_assert_eq(world_write(w, 2, key, "doc", NULL), 0);
+    world_run(w, 1000);
+    world_kill(w, 2);
+    world_run(w, 590 * 1000);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_eq(world_belief(w, i, 2), MEMBER_DEAD);
+        cr_expect_not_null(world_read(w, i, key), "failed is not forgotten");
+    }
+    world_run(w, 240 * 1000);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_null(members_find(gossip_members(w->nodes[i].gossip), w->nodes[2].id));
+        cr_expect_null(world_read(w, i, key));
+    }
+    world_free(w);
+}
+
+Test(membership, an_idle_pair_compares_nothing_while_nothing_differs)
+{
+    struct world *w = small_world(5, 7, &gossip_profile_lan);
+    world_run(w, 60000);
+    uint64_t before = w->n_streams;
+    world_run(w, 600 * 1000);
+    cr_expect_leq(w->n_streams - before, 20, "%u", (unsigned)(w->n_streams - before));
+    world_free(w);
+}
