@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "core/hash.h"
 #include "core/trace.h"
 #include "gossip/stored.h"
 
@@ -16,6 +17,7 @@
 
 static const char forget_prefix[] = "forget/";
 static const char seen_prefix[] = "seen/";
+static const char lost_prefix[] = "lost/";
 
 /* ---- the store ---- */
 
@@ -156,6 +158,79 @@ static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effect
         g->is_own_forgotten = true; /* we live: the next tick says so */
 }
 
+/* ---- conflicts ---- */
+
+/* lost/<key>; empty when that is no key any more, or no record whose losers are kept. */
+static struct bytes lost_key(struct bytes key, char out[static KEY_LEN_MAX])
+{
+    size_t prefix = sizeof(lost_prefix) - 1;
+    if (key.len + prefix > KEY_LEN_MAX || bytes_start_with(key, bytes_of_text(lost_prefix)))
+        return (struct bytes){0};
+    memcpy(out, lost_prefix, prefix);
+    memcpy(out + prefix, key.at, key.len);
+    return (struct bytes){(const uint8_t *)out, prefix + key.len};
+}
+
+/* Once per conflict: it may be noticed when the loser comes, and when its writer has kept it. */
+static void tell_conflict(struct gossip *g, struct bytes key, struct node_id loser,
+                          struct gossip_effects *fx)
+{
+    struct entry now = {0};
+    (void)table_find(&g->table, key, &now);
+    uint64_t hash = hash_mix(hash64(key, now.generation), hash64(BYTES_OF(loser), now.stamp));
+    for (size_t i = 0; i < CONFLICTS_TOLD; i++) {
+        if (g->conflicts_told[i] == hash)
+            return;
+    }
+    g->conflicts_told[g->n_conflicts++ % CONFLICTS_TOLD] = hash;
+    const struct peer *peer = members_peer(&g->members, loser);
+    effect_conflict(fx, key, peer ? &peer->member : NULL);
+}
+
+/* What a concurrent write takes from us, copied before it is gone. */
+static bool is_ours_at_stake(struct gossip *g, const struct entry *e, struct bytes *ret_value)
+{
+    struct entry old;
+    if (e->kind != ENTRY_RECORD || machine_is_self(g, e->writer) ||
+        !table_find(&g->table, e->key, &old) || !machine_is_self(g, old.writer) ||
+        old.generation != e->generation || old.value.len > ENTRY_LEN_MAX)
+        return false;
+    *ret_value = (struct bytes){0};
+    if (!old.value.at)
+        return true;
+    uint8_t *copy = arena_alloc(&g->scratch, old.value.len + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, old.value.at, old.value.len);
+    *ret_value = (struct bytes){copy, old.value.len};
+    return true;
+}
+
+/* Our value lost.  It is kept beside the record, where everyone finds it; that is also how the
+ * winner's writer hears of the conflict when it never met the loser itself. */
+static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
+                      struct gossip_effects *fx)
+{
+    static const uint8_t nothing[1];
+    char text[KEY_LEN_MAX];
+    struct bytes kept = lost_key(key, text);
+    struct bytes kept_value = value.at ? value : (struct bytes){nothing, 0}; /* a lost deletion */
+    if (kept.at && entries_write(g, now_ms, kept, kept_value, NULL, fx) == 0)
+        machine_wake_push(g, now_ms);
+}
+
+/* A record under lost/ has just been merged: did it lose to us? */
+static void hear_lost(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
+{
+    struct bytes prefix = bytes_of_text(lost_prefix);
+    struct entry winner;
+    if (!bytes_start_with(e->key, prefix) || !e->value.at)
+        return;
+    struct bytes key = {e->key.at + prefix.len, e->key.len - prefix.len};
+    if (table_find(&g->table, key, &winner) && machine_is_self(g, winner.writer))
+        tell_conflict(g, key, e->writer, fx);
+}
+
 /* ---- merging ---- */
 
 /* Peers hold numbers of ours that we do not know: our store went back in time.  Going on
@@ -183,6 +258,8 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         return err;
     struct node_id loser = {0};
     struct seen_number before = {0};
+    struct bytes at_stake;
+    bool is_at_stake = is_ours_at_stake(g, e, &at_stake);
     int result = table_merge(&g->table, e, &loser, &before);
     if (result < 0) {
         g->metrics->drop_bound++;
@@ -190,10 +267,8 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     }
     if (machine_is_self(g, e->writer))
         heed_own(g, e->epoch, e->number, fx);
-    if (result == MERGE_REPLACED || (result == MERGE_LOST && !is_heard_before)) {
-        const struct peer *peer = members_peer(&g->members, loser);
-        effect_conflict(fx, e->key, peer ? &peer->member : NULL);
-    }
+    if (result == MERGE_REPLACED || (result == MERGE_LOST && !is_heard_before))
+        tell_conflict(g, e->key, loser, fx);
     if (result == MERGE_STALE || result == MERGE_LOST) {
         g->metrics->entries_stale++;
         return 0;
@@ -203,6 +278,9 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         hybrid_clock_hear(&g->clock, e->stamp, machine_unix_ms(g, now_ms));
     persist_entry(g, e, &before, fx);
     effect_table(fx, e->key);
+    if (result == MERGE_REPLACED && is_at_stake)
+        keep_lost(g, now_ms, e->key, at_stake, fx);
+    hear_lost(g, e, fx);
     if (e->value.at)
         obey_forget(g, e->key, fx);
     return 1;
@@ -312,6 +390,11 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     g->metrics->writes++;
     if (ret_number)
         *ret_number = e.number;
+    char lost[KEY_LEN_MAX];
+    struct bytes kept = lost_key(key, lost);
+    struct entry loser;
+    if (!value.at && e.kind == ENTRY_RECORD && kept.at && table_find(&g->table, kept, &loser))
+        return entries_write(g, now_ms, kept, value, ret_number, fx);
     return 0;
 }
 

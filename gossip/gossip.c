@@ -409,7 +409,7 @@ int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     uint64_t before = g->number;
     int err = entries_write(g, now_ms, own_key, value, ret_number, out);
     if (g->number != before)
-        push_fresh(g, now_ms);
+        machine_wake_push(g, now_ms);
     batch_flush(&g->batch, out);
     return err;
 }
@@ -452,7 +452,7 @@ int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
     if (peer->member.state != MEMBER_DEAD && peer->member.state != MEMBER_LEFT)
         return ERR_INVALID;
     int err = entries_forget(g, now_ms, peer, out);
-    push_fresh(g, now_ms);
+    machine_wake_push(g, now_ms);
     batch_flush(&g->batch, out);
     return err;
 }

@@ -34,6 +34,13 @@ size_t machine_n_live(const struct gossip *g)
     return g->members.roles[ROLE_LIVE].n + 1;
 }
 
+void machine_wake_push(struct gossip *g, uint64_t now_ms)
+{
+    enum { COALESCE_MS = 10 }; /* writes of one moment share a datagram */
+    if (g->push.due_ms == 0)
+        g->push.due_ms = now_ms + COALESCE_MS;
+}
+
 uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms)
 {
     return g->at_unix_ms + (now_ms > g->at_now_ms ? now_ms - g->at_now_ms : 0);

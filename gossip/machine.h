@@ -21,6 +21,7 @@ enum {
     TREE_HAVE_MAX = 512,   /* writers told of on lazy links at one time */
     TREE_MISSING_MAX = 256,
     OWED_MAX = 64,
+    CONFLICTS_TOLD = 16,
     STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
@@ -169,6 +170,8 @@ struct gossip {
     struct push push;
     struct sync sync;
     struct join join;
+    uint64_t conflicts_told[CONFLICTS_TOLD]; /* hashes of the latest */
+    size_t n_conflicts;
     bool is_ready, is_started, is_leaving, has_left;
     bool is_own_forgotten; /* a record forgets us, who live: to be contradicted */
     uint64_t newest_ms;
@@ -184,6 +187,8 @@ uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms);
 /* A message with its header filled; `to` may be NULL (nobody known is at the address). */
 struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_kind kind,
                                const struct peer *to);
+/* There are own entries to tell, soon. */
+void machine_wake_push(struct gossip *g, uint64_t now_ms);
 /* Encode and send.  With `has_rumors` the space left carries rumors: first what is believed of
  * `to` if that is not good (Lifeguard's buddy rule), then the queue's. */
 void machine_send(struct gossip *g, struct endpoint at, struct peer *to, struct message *m,

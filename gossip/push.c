@@ -74,7 +74,7 @@ static bool hear_range(struct gossip *g, uint64_t now_ms, struct node_id teller,
     if (news <= 0)
         return false;
     tree_add(g, now_ms, &range);
-    push_fresh(g, now_ms);
+    machine_wake_push(g, now_ms);
     if (!node_id_equal(in->writer, teller) && has_record(in))
         owe_answer(g, now_ms, in->writer);
     return true;
@@ -116,12 +116,6 @@ void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
 }
 
 /* ---- time ---- */
-
-void push_fresh(struct gossip *g, uint64_t now_ms)
-{
-    if (g->push.due_ms == 0)
-        g->push.due_ms = now_ms + COALESCE_MS;
-}
 
 static void tell_everyone(struct gossip *g, uint64_t now_ms,
                           const struct push_range *range, struct gossip_effects *fx)

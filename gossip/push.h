@@ -8,7 +8,6 @@
 
 #include "gossip/stream.h"
 
-void push_fresh(struct gossip *g, uint64_t now_ms); /* there are entries to tell */
 void push_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t push_deadline_ms(const struct gossip *g);
 /* A push came, as a datagram (`s` NULL) or on a stream. */

@@ -444,3 +444,66 @@ Test(store_rocks, a_place_that_cannot_be_had_is_an_error_with_words)
     cr_assert_null(store);
     cr_assert_not(was_damaged);
 }
+
+static off_t log_cut; /* negative: only measure */
+
+static void cut_log(const char *file)
+{
+    struct stat st;
+    if (!strstr(file, ".log") || stat(file, &st) < 0 || st.st_size == 0)
+        return;
+    if (log_cut < 0)
+        log_cut = -st.st_size;
+    else
+        cr_assert_eq(truncate(file, log_cut), 0);
+}
+
+/* Writes of one key each in two spaces: the number of the last, and a key per number. */
+static void write_batch(struct fixture *f, int number, bool is_synced)
+{
+    char key[16], text[16];
+    (void)snprintf(key, sizeof(key), "k%02d", number);
+    (void)snprintf(text, sizeof(text), "%d", number);
+    struct store_change changes[] = {put(STORE_TABLE, key, "a value"),
+                                     put(STORE_LOCAL, "number", text)};
+    cr_assert_eq(store_write(f->store, changes, 2, is_synced, &f->err), 0);
+}
+
+Test(store_rocks, a_log_cut_anywhere_keeps_whole_batches_up_to_the_cut)
+{
+    enum { SYNCED = 3, BATCHES = 8, STEP = 23 };
+    off_t synced_size = 0, size = 0;
+    for (off_t cut = -1; cut <= size; cut += cut < 0 ? synced_size + 1 : STEP) {
+        struct fixture f;
+        fixture_open(&f, true);
+        for (int i = 1; i <= BATCHES; i++) {
+            write_batch(&f, i, i <= SYNCED);
+            log_cut = -1;
+            if (i == SYNCED && cut < 0) {
+                files(f.path, cut_log);
+                synced_size = -log_cut;
+            }
+        }
+        store_close(f.store);
+        f.store = NULL;
+        log_cut = cut;
+        files(f.path, cut_log);
+        if (cut < 0)
+            size = -log_cut;
+        reopen(&f, false);
+        uint8_t *got = NULL;
+        size_t len = 0;
+        cr_assert_eq(store_read(f.store, STORE_LOCAL, bytes_of_text("number"), &got, &len, &f.err), 0,
+                     "cut at %ld of %ld", (long)cut, (long)size);
+        int number = got[0] - '0';
+        cr_assert_geq(number, SYNCED, "cut at %ld lost what was synced", (long)cut);
+        for (int i = 1; i <= BATCHES; i++) {
+            char key[16];
+            (void)snprintf(key, sizeof(key), "k%02d", i);
+            expect(&f, STORE_TABLE, key, i <= number ? "a value" : NULL);
+        }
+        free(got);
+        fixture_close(&f);
+    }
+    cr_assert_gt(size, synced_size);
+}

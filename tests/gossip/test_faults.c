@@ -44,7 +44,9 @@ static void disturb(struct run *r, int step)
     size_t i = (size_t)rng_below(&r->rng, w->n);
     switch (rng_below(&r->rng, 10)) {
     case 0:
-        if (w->nodes[i].is_up)
+        if (w->nodes[i].is_up && rng_chance(&r->rng, 0.5))
+            world_cut(w, i);
+        else if (w->nodes[i].is_up)
             world_kill(w, i);
         break;
     case 1:
@@ -78,6 +80,8 @@ static void run_seed(uint64_t seed)
     rng_init(&r.rng, seed);
     r.w = world_new(3 + (size_t)rng_below(&r.rng, NODES_MAX - 2), seed, &gossip_profile_lan);
     r.w->delay_max_ms = 1 + (size_t)rng_below(&r.rng, 80);
+    for (size_t i = 0; i < r.w->n; i++)
+        r.w->nodes[i].keeps_undo = true;
     world_start_all(r.w);
     for (int step = 1; step <= STEPS; step++) {
         disturb(&r, step);
@@ -132,4 +136,43 @@ Test(faults, a_node_that_was_forgotten_while_cut_off_is_whole_again_after_the_he
         cr_assert_str_eq(world_read(w, i, key) ? world_read(w, i, key) : "", "two", "node %d", i);
     cr_assert(world_is_equal(w));
     world_free(w);
+}
+
+static bool writes_are_there(struct world *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->nodes[i].is_up && !world_read(w, i, "var/acknowledged"))
+            return false;
+    }
+    return true;
+}
+
+/* Whatever part of the unsynced batches is on the disk of everybody at once. */
+Test(faults, a_power_cut_of_all_loses_nothing_that_was_acknowledged)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world *w = world_new(4, seed, &gossip_profile_lan);
+        struct rng rng;
+        uint64_t number;
+        rng_init(&rng, seed);
+        for (size_t i = 0; i < w->n; i++)
+            w->nodes[i].keeps_undo = true;
+        world_start_all(w);
+        cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+        for (int k = 0; k < 20; k++) {
+            char key[16];
+            (void)snprintf(key, sizeof(key), "var/%d", k % 7);
+            cr_assert_eq(world_write(w, (size_t)rng_below(&rng, w->n), key, "x", NULL), 0);
+            world_run(w, rng_below(&rng, 20));
+        }
+        cr_assert_eq(world_write(w, 2, "var/acknowledged", "yes", &number), 0);
+        world_run(w, rng_below(&rng, 30));
+        for (size_t i = 0; i < w->n; i++)
+            world_cut(w, i);
+        for (size_t i = 0; i < w->n; i++)
+            world_start(w, i, (size_t[]){0, 1}, 2);
+        cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX, "seed %u", (unsigned)seed);
+        cr_assert(writes_are_there(w), "seed %u", (unsigned)seed);
+        world_free(w);
+    }
 }

@@ -340,11 +340,17 @@ Test(gossip, a_concurrent_write_that_lost_is_told)
         world_run(w, 2000);
         for (size_t i = 0; i < 2; i++)
             cr_assert_str_eq(world_read(w, i, "var/a"), "right");
-        /* A comparison may replace the loser before it is sent on: then only its side is
-         * told. */
-        cr_assert_eq(w->nodes[0].n_conflicts, 1);
-        cr_assert(w->nodes[1].n_conflicts == 1 || is_parted, "%zu",
-                  w->nodes[1].n_conflicts);
+        /* Both submitters' nodes say so, also when a comparison replaced the loser before it was
+         * sent on; and the value that lost can be read by all. */
+        for (size_t i = 0; i < 2; i++) {
+            cr_assert_eq(w->nodes[i].n_conflicts, 1, "n%zu: %zu", i + 1, w->nodes[i].n_conflicts);
+            cr_assert_str_eq(world_read(w, i, "lost/var/a"), "left");
+        }
+        /* It goes with its record. */
+        cr_assert_eq(world_write(w, 1, "var/a", NULL, NULL), 0);
+        world_run(w, 500);
+        for (size_t i = 0; i < 2; i++)
+            cr_assert_null(world_read(w, i, "lost/var/a"));
         world_free(w);
     }
 }
@@ -461,5 +467,27 @@ Test(gossip, a_hundred_nodes_agree_and_notice_a_death)
     world_kill(w, 50);
     uint64_t took_ms = world_until(w, world_is_whole, 30000);
     cr_assert_lt(took_ms, 8000, "%u ms", (unsigned)took_ms);
+    world_free(w);
+}
+
+Test(gossip, a_clock_a_year_ahead_keeps_nobody_from_the_next_word)
+{
+    struct world *w = small_world(3, 18);
+    w->nodes[0].skew_ms = 365LL * 24 * 3600 * 1000;
+    cr_assert_eq(world_write(w, 0, "job/default/web", "from the future", NULL), 0);
+    cr_assert_neq(world_until(w, world_is_equal, 5000), UINT64_MAX);
+    for (size_t i = 3; i-- > 1;) {
+        char value[32];
+        (void)snprintf(value, sizeof(value), "now, by n%zu", i + 1);
+        cr_assert_eq(world_write(w, i, "job/default/web", value, NULL), 0);
+        world_run(w, 100);
+        for (size_t k = 0; k < 3; k++)
+            cr_assert_str_eq(world_read(w, k, "job/default/web"), value);
+    }
+    /* Its stamp has not pulled their clocks along: theirs are of today. */
+    const struct entry *e =
+        table_get(gossip_table(w->nodes[1].gossip), bytes_of_text("job/default/web"));
+    cr_assert_lt(stamp_unix_ms(e->stamp), w->unix_ms + w->now_ms + 1000);
+    cr_assert_eq(w->nodes[1].n_conflicts + w->nodes[2].n_conflicts, 0);
     world_free(w);
 }

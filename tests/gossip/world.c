@@ -126,6 +126,55 @@ static void store_apply(struct world_node *n, const struct store_change *c)
     memcpy(n->store[i].value, c->value.at, c->value.len);
 }
 
+/* What was there before a change of an unsynced batch; value NULL: nothing was. */
+struct world_undo {
+    size_t batch;
+    enum store_space space;
+    uint8_t *key, *value;
+    size_t key_len, value_len;
+};
+
+static void forget_undo(struct world_node *n)
+{
+    for (size_t i = 0; i < n->n_undo; i++) {
+        free(n->undo[i].key);
+        free(n->undo[i].value);
+    }
+    n->n_undo = n->n_unsynced = 0;
+}
+
+static void note_undo(struct world_node *n, const struct store_change *c)
+{
+    struct world_undo u = {n->n_unsynced, c->space, malloc(c->key.len + 1), NULL, c->key.len, 0};
+    memcpy(u.key, c->key.at, c->key.len);
+    for (size_t i = 0; i < n->n_store; i++) {
+        const struct world_record *r = &n->store[i];
+        if (record_compare(r, c->space, c->key) != 0)
+            continue;
+        u.value = malloc(r->value_len + 1);
+        memcpy(u.value, r->value, r->value_len);
+        u.value_len = r->value_len;
+    }
+    if (n->n_undo == n->undo_cap) {
+        n->undo_cap = n->undo_cap ? n->undo_cap * 2 : 64;
+        n->undo = realloc(n->undo, n->undo_cap * sizeof(*n->undo));
+        assert(n->undo);
+    }
+    n->undo[n->n_undo++] = u;
+}
+
+static void store_batch(struct world_node *n, const struct gossip_effect *e)
+{
+    if (n->keeps_undo && e->is_synced)
+        forget_undo(n);
+    for (size_t k = 0; k < e->n_changes; k++) {
+        if (n->keeps_undo && !e->is_synced)
+            note_undo(n, &e->changes[k]);
+        store_apply(n, &e->changes[k]);
+    }
+    n->n_unsynced += !e->is_synced;
+}
+
 /* ---- effects ---- */
 
 static size_t node_at(const struct world *w, struct endpoint at)
@@ -254,8 +303,7 @@ static void perform(struct world *w, size_t i, const struct gossip_effect *e)
         close_stream(w, i, e);
         break;
     case GOSSIP_PERSIST:
-        for (size_t k = 0; k < e->n_changes; k++)
-            store_apply(n, &e->changes[k]);
+        store_batch(n, e);
         break;
     case GOSSIP_MEMBER_CHANGED:
         n->n_member_changes++;
@@ -334,6 +382,7 @@ void world_free(struct world *w)
         gossip_effects_fini(&w->nodes[i].fx);
         world_wipe(w, i);
         free(w->nodes[i].store);
+        free(w->nodes[i].undo);
     }
     while (w->n_heap)
         free(heap_pop(w));
@@ -394,9 +443,26 @@ void world_kill(struct world *w, size_t i)
     }
 }
 
+void world_cut(struct world *w, size_t i)
+{
+    struct world_node *n = &w->nodes[i];
+    size_t keep = (size_t)rng_below(&w->rng, n->n_unsynced + 1);
+    world_kill(w, i);
+    while (n->n_undo > 0 && n->undo[n->n_undo - 1].batch >= keep) {
+        struct world_undo *u = &n->undo[--n->n_undo];
+        struct store_change back = {
+            u->space, {u->key, u->key_len}, {u->value, u->value_len}};
+        store_apply(n, &back);
+        free(u->key);
+        free(u->value);
+    }
+    forget_undo(n);
+}
+
 void world_wipe(struct world *w, size_t i)
 {
     struct world_node *n = &w->nodes[i];
+    forget_undo(n);
     for (size_t k = 0; k < n->n_store; k++) {
         free(n->store[k].key);
         free(n->store[k].value);
@@ -414,10 +480,15 @@ void world_part(struct world *w, size_t n_left, bool is_parted)
 
 /* ---- time ---- */
 
+static uint64_t wall(const struct world *w, const struct world_node *n)
+{
+    return w->unix_ms + w->now_ms + (uint64_t)n->skew_ms;
+}
+
 static void deliver(struct world *w, struct world_event *e)
 {
     struct world_node *n = &w->nodes[e->to];
-    uint64_t unix_ms = w->unix_ms + w->now_ms;
+    uint64_t unix_ms = wall(w, n);
     struct bytes in = {e->bytes, e->len};
     if (!n->is_up || e->life != n->epoch)
         return;
@@ -480,7 +551,7 @@ static bool step(struct world *w, uint64_t end_ms)
     if (due_ms > end_ms)
         return false;
     w->now_ms = due_ms > w->now_ms ? due_ms : w->now_ms;
-    gossip_tick(w->nodes[i].gossip, w->now_ms, w->unix_ms + w->now_ms, &w->nodes[i].fx);
+    gossip_tick(w->nodes[i].gossip, w->now_ms, wall(w, &w->nodes[i]), &w->nodes[i].fx);
     world_perform(w, i);
     if (w->nodes[i].deadline_ms <= w->now_ms)
         w->nodes[i].deadline_ms = w->now_ms + 1; /* a host's timer needs a moment too */
@@ -517,7 +588,7 @@ int world_write(struct world *w, size_t i, const char *key, const char *value,
 {
     struct world_node *n = &w->nodes[i];
     int err =
-        gossip_publish(n->gossip, w->now_ms, w->unix_ms + w->now_ms, bytes_of_text(key),
+        gossip_publish(n->gossip, w->now_ms, wall(w, n), bytes_of_text(key),
                        bytes_of_text(value), ret_number, &n->fx);
     world_perform(w, i);
     return err;

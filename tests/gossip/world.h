@@ -16,6 +16,8 @@ struct world_record {
     size_t key_len, value_len;
 };
 
+struct world_undo;
+
 struct world_node {
     struct gossip *gossip;
     struct gossip_effects fx;
@@ -32,8 +34,13 @@ struct world_node {
     bool is_ready, has_left;
     size_t n_conflicts, n_member_changes, n_table_changes, n_unsynced_sends;
     size_t n_deaths_seen; /* members it declared or heard dead */
+    int64_t skew_ms; /* of its wall clock */
     struct world_record *store; /* sorted by (space, key) */
     size_t n_store, store_cap;
+    bool keeps_undo; /* so that world_cut can be asked for */
+    /* What was there before each change since the last synced batch, for a power cut. */
+    struct world_undo *undo;
+    size_t n_undo, undo_cap, n_unsynced; /* n_unsynced: batches */
 };
 
 struct world_event;
@@ -73,6 +80,8 @@ void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds)
 /* All nodes; every one but the first joins by the first. */
 void world_start_all(struct world *w);
 void world_kill(struct world *w, size_t i); /* no goodbye; the store stays */
+/* The power fails: of the batches since the last synced one only some first ones are on the disk. */
+void world_cut(struct world *w, size_t i);
 void world_wipe(struct world *w, size_t i); /* lose the store of a dead node; keep its identity */
 void world_part(struct world *w, size_t n_left, bool is_parted); /* nodes below n_left from the rest */
 void world_run(struct world *w, uint64_t for_ms);
