@@ -12,6 +12,7 @@
 enum {
     SETTLE_CAP_MS = 1000,       /* a view that never rests is planned this often all the same */
     REFUSE_MS = 60000,          /* an instance that kept failing here stays away this long */
+    REPLAN_MAX_MS = 60000,      /* what waits for a time of day is looked at again by then: clocks are set */
     PLAN_ARENA_MAX = 512 << 20, /* a view of the largest cluster */
 };
 
@@ -214,7 +215,10 @@ static int sweep_refusal(void *ctx, const struct entry *e)
 {
     struct sweep *s = ctx;
     struct refuse_doc doc;
-    if (record_decode_refuse(e->value, s->arena, &doc) < 0 || doc.until_unix_ms <= s->at.at_unix_ms)
+    uint64_t now = s->at.at_unix_ms;
+    /* One that ends later than any written now was written before the clock was set back. */
+    if (record_decode_refuse(e->value, s->arena, &doc) < 0 || doc.until_unix_ms <= now ||
+        doc.until_unix_ms > now + REFUSE_MS)
         sweep_add(s, e->key);
     else if (s->next_unix_ms == 0 || doc.until_unix_ms < s->next_unix_ms)
         s->next_unix_ms = doc.until_unix_ms;
@@ -234,6 +238,16 @@ static int sweep_claim(void *ctx, const struct entry *e)
     return 0;
 }
 
+/* Decide again when the wall clock says `at_unix_ms`, or earlier; 0 = no need. */
+static void replan_by(struct holder *h, struct moment at, uint64_t at_unix_ms)
+{
+    uint64_t wait_ms = at_unix_ms > at.at_unix_ms ? at_unix_ms - at.at_unix_ms : 1;
+    if (wait_ms > REPLAN_MAX_MS)
+        wait_ms = REPLAN_MAX_MS;
+    if (at_unix_ms && (!h->replan_ms || at.now_ms + wait_ms < h->replan_ms))
+        h->replan_ms = at.now_ms + wait_ms;
+}
+
 /* Own refusals that are over, and (once, after a start) own claims whose task did not survive. */
 static void sweep_own_rows(struct holder *h, struct moment at, struct arena *arena,
                            struct node_effects *out)
@@ -250,7 +264,8 @@ static void sweep_own_rows(struct holder *h, struct moment at, struct arena *are
     }
     for (size_t i = 0; i < s.n; i++)
         (void)publish(h, at, s.keys[i], (struct bytes){0}, out);
-    h->replan_unix_ms = s.next_unix_ms;
+    h->replan_ms = 0;
+    replan_by(h, at, s.next_unix_ms);
 }
 
 static void decide(struct holder *h, struct moment at, struct node_effects *out)
@@ -270,8 +285,7 @@ static void decide(struct holder *h, struct moment at, struct node_effects *out)
         goto out;
     }
     h->options.work.metrics->plans++;
-    if (v.next_change_unix_ms && (!h->replan_unix_ms || v.next_change_unix_ms < h->replan_unix_ms))
-        h->replan_unix_ms = v.next_change_unix_ms;
+    replan_by(h, at, v.next_change_unix_ms);
     perform_acts(h, at, &v, acts, n_acts, out);
     spec_cache_trim(h->specs);
 out:
@@ -289,8 +303,8 @@ static uint64_t decide_deadline_ms(const struct holder *h)
 
 bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 {
-    if (h->replan_unix_ms && at.at_unix_ms >= h->replan_unix_ms) {
-        h->replan_unix_ms = 0;
+    if (h->replan_ms && at.now_ms >= h->replan_ms) {
+        h->replan_ms = 0;
         holder_set_dirty(h, at.now_ms);
     }
     if (h->hold.until_ms && !hold_is_on(&h->hold, at.now_ms)) {
@@ -306,7 +320,7 @@ bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 uint64_t holder_deadline_ms(const struct holder *h)
 {
     uint64_t deadlines[] = {work_deadline_ms(&h->work), decide_deadline_ms(h),
-                            hold_deadline_ms(&h->hold)};
+                            hold_deadline_ms(&h->hold), h->replan_ms ? h->replan_ms : UINT64_MAX};
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
         deadline = deadlines[i] < deadline ? deadlines[i] : deadline;

@@ -24,7 +24,7 @@ struct holder {
     struct spec_cache *specs;
     struct hold hold;
     uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
-    uint64_t replan_unix_ms;                /* an `away` or a refusal ends; 0 = none */
+    uint64_t replan_ms;     /* 0 = none: when a refusal or an absence ends, at the latest */
     bool is_cleaned;                        /* claims of earlier lives without a task are gone */
 };
 

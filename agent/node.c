@@ -18,7 +18,7 @@
 enum {
     SETTLE_DEFAULT_MS = 100,
     SILENCE_PERIODS = 3, /* of probing: in each of them somebody should have been heard */
-    LEAVE_TIMEOUT_MS = 120000, /* then we depart with what is left */
+    LEAVE_TIMEOUT_MS = 120000, /* and the longest stop timeout: then what is left is killed */
 };
 
 enum leaving { STAYING, HANDING_OVER, DEPARTING };
@@ -224,6 +224,7 @@ static void check_leaving(struct node *n, struct moment at, struct node_effects 
     if (!holder_is_idle(&n->holder) && at.now_ms < n->leave_by_ms)
         return;
     n->leaving = DEPARTING;
+    work_abandon(&n->holder.work, out);
     gossip_leave(n->gossip, at.now_ms, &out->gossip);
 }
 
@@ -363,7 +364,7 @@ static void leave(struct node *n, struct moment at, struct node_effects *out)
     if (n->leaving != STAYING)
         return;
     n->leaving = HANDING_OVER;
-    n->leave_by_ms = at.now_ms + LEAVE_TIMEOUT_MS;
+    n->leave_by_ms = at.now_ms + LEAVE_TIMEOUT_MS + work_stop_timeout_ms(&n->holder.work);
     n->self.state = AGENT_LEAVING;
     publish_self(n, at, out);
     holder_set_dirty(&n->holder, at.now_ms);

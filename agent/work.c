@@ -178,6 +178,21 @@ static void item_perform(struct work *w, struct work_item *item, unsigned wants,
     }
 }
 
+void work_abandon(struct work *w, struct node_effects *out)
+{
+    for (struct work_item *item = w->items; item; item = item->next)
+        simple_effect(item, NODE_KILL, 0, out);
+}
+
+uint32_t work_stop_timeout_ms(const struct work *w)
+{
+    uint32_t longest_ms = 0;
+    for (const struct work_item *item = w->items; item; item = item->next)
+        if (item->spec->task.stop_timeout_ms > longest_ms)
+            longest_ms = item->spec->task.stop_timeout_ms;
+    return longest_ms;
+}
+
 int work_start(struct work *w, struct moment at, const struct work_order *order,
                struct node_effects *out)
 {

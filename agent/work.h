@@ -75,6 +75,9 @@ void work_replace(struct work *w, struct work_item *item, struct moment at, cons
 int work_renew(struct work *w, struct work_item *item, struct moment at, const struct work_order *order,
                struct node_effects *out);
 void work_remove(struct work *w, struct work_item *item);
+/* Kill whatever runs, without waiting for it: nobody will be here to look after it. */
+void work_abandon(struct work *w, struct node_effects *out);
+uint32_t work_stop_timeout_ms(const struct work *w); /* the longest of what is held */
 
 void work_started(struct work *w, struct moment at, const char *key, uint32_t pid, struct node_effects *out);
 void work_failed(struct work *w, struct moment at, const char *key, const char *why, struct node_effects *out);

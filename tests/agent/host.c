@@ -14,7 +14,8 @@ enum { START_UNIX_S = 1700000000, RETRY_MS = 1000, STEPS_MAX = 200000 };
 
 struct moment hosts_now(const struct hosts *all)
 {
-    return (struct moment){all->now_ms, START_UNIX_S * 1000ull + all->now_ms};
+    uint64_t wall_ms = START_UNIX_S * 1000ull + all->now_ms;
+    return (struct moment){all->now_ms, wall_ms + (uint64_t)all->wall_step_ms};
 }
 
 static void __attribute__((format(printf, 2, 3)))

@@ -61,6 +61,7 @@ struct hosts {
     struct host hosts[HOSTS_MAX];
     unsigned n;
     uint64_t now_ms;
+    int64_t wall_step_ms; /* by how much the wall clocks were set */
     uint32_t next_pid;
     struct host_message *queue;
     size_t n_queue, queue_cap;

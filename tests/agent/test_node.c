@@ -115,6 +115,20 @@ Test(node, an_instance_that_keeps_failing_is_refused_for_a_minute_and_then_tried
     drop(&f);
 }
 
+Test(node, a_refusal_does_not_last_for_hours_because_the_clock_was_set_back)
+{
+    struct fixture f = with_web(1);
+    for (unsigned i = 0; i < 3; i++) {
+        host_exit(f.h, key, 1);
+        hosts_run(f.all, 5000);
+    }
+    cr_assert_null(host_task(f.h, key), "%s", f.h->log);
+    f.all->wall_step_ms = -3 * 3600 * 1000;
+    hosts_run(f.all, 62000);
+    cr_assert_not_null(host_task(f.h, key), "%s", f.h->log);
+    drop(&f);
+}
+
 Test(node, a_new_version_replaces_the_task_under_the_same_claim)
 {
     struct fixture f = with_web(1);
@@ -327,6 +341,23 @@ Test(node, who_leaves_hands_over_first)
     (void)snprintf(line, sizeof(line), "event member %s left: %s has left", holder->name,
                    holder->name);
     cr_assert(host_said(heir, line), "%s", heir->log);
+    drop(&f);
+}
+
+Test(node, who_leaves_in_vain_leaves_no_task_behind_that_nobody_looks_after)
+{
+    struct fixture f = with_web(2);
+    struct host *holder = host_task(f.h, key) ? f.h : &f.all->hosts[1];
+    struct host *heir = holder == f.h ? &f.all->hosts[1] : f.h;
+    heir->holds_starts = true; /* its copy is never healthy */
+    (void)host_order(holder, COMMAND_LEAVE, NULL, 0);
+    hosts_run(f.all, 60000);
+    cr_assert_not(holder->has_exited);
+    cr_assert(host_task(holder, key)->is_running);
+    hosts_run(f.all, 90000);
+    cr_assert(holder->has_exited);
+    cr_assert(host_said(holder, "kill default.web.0"), "%s", holder->log);
+    cr_assert_not(host_task(holder, key) && host_task(holder, key)->is_running);
     drop(&f);
 }
 
