@@ -6,10 +6,13 @@
 #include <string.h>
 
 #include "agent/keys.h"
+#include "agent/versions.h"
 #include "core/err.h"
 #include "proto/record.h"
 #include "proto/seal.h"
 #include "sched/spec.h"
+
+enum { NOTE_LEN_MAX = 512 }; /* a line or two about why; the job's record must fit its buffer */
 
 /* One command while it is being applied. */
 struct run {
@@ -88,12 +91,27 @@ static int submit_check(struct run *run, const struct job_spec *spec, struct byt
     if (body.len > SPEC_LEN_MAX)
         return err_set(&run->err, ERR_BOUND, "job '%s': the spec takes %zu bytes, at most %d fit",
                        spec->name, body.len, SPEC_LEN_MAX);
+    if (run->command->note && strlen(run->command->note) > NOTE_LEN_MAX)
+        return err_set(&run->err, ERR_BOUND, "the note takes %zu bytes, at most %d fit",
+                       strlen(run->command->note), NOTE_LEN_MAX);
     uint32_t wanted = run->command->if_version;
     if (wanted && (!is_known || was.version != wanted))
         return err_set(&run->err, ERR_CONFLICT,
                        "job '%s' is at v%u, not v%u: look at what changed and submit again", spec->name,
                        is_known ? was.version : 0, wanted);
     return 0;
+}
+
+/* What cannot be dropped now is dropped with the next version. */
+static void drop_old_versions(struct run *run, const struct job_spec *spec, struct spec_hash current)
+{
+    struct key *keys;
+    size_t n;
+    if (versions_old(gossip_table(run->scope->gossip), spec->ns, spec->name, current,
+                     node_effects_arena(run->out), &keys, &n) < 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        (void)publish(run, &keys[i], (struct bytes){0});
 }
 
 static int submit_one(struct run *run, const struct job_spec *spec, struct bytes body)
@@ -125,7 +143,11 @@ static int submit_one(struct run *run, const struct job_spec *spec, struct bytes
     struct writer w = writer_of(buf, sizeof(buf));
     key = key_job(spec->ns, spec->name);
     status = record_encode_job(&doc, &w);
-    return status < 0 ? status : publish(run, &key, writer_done(&w));
+    if (status == 0)
+        status = publish(run, &key, writer_done(&w));
+    if (status == 0)
+        drop_old_versions(run, spec, hash);
+    return status;
 }
 
 static int submit(struct run *run)

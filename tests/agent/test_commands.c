@@ -1,5 +1,6 @@
 /* Orders of people: what they write, what they refuse, and when they are answered. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "core/err.h"
 #include "host.h"
 #include "proto/record.h"
+#include "sched/jobfile.h"
 
 #define JOB(name) "job: " name "\ncount: 0\ntask: {command: [./x]}\n"
 
@@ -102,6 +104,76 @@ Test(commands, a_submission_creates_updates_or_leaves_a_job)
     cr_assert_eq(later.first_stamp, doc.first_stamp, "a job does not get younger");
     cr_assert_gt(later.at_unix_ms, doc.at_unix_ms);
     cr_assert_eq(count_prefix(&f, "spec/default/web/"), 2);
+    drop(&f);
+}
+
+Test(commands, the_bodies_of_the_last_ten_versions_are_kept)
+{
+    struct fixture f = with(1);
+    char text[256];
+    struct job_doc doc;
+    for (int i = 1; i <= 25; i++) {
+        (void)snprintf(text, sizeof(text), JOB("web") "labels: {a: '%d'}\n", i);
+        (void)host_submit(f.h, text, 0, ACK_DEFAULT);
+        hosts_run(f.all, 10);
+    }
+    cr_assert(job_of(&f, "web", &doc));
+    cr_assert_eq(doc.version, 25);
+    cr_assert_eq(count_prefix(&f, "spec/default/web/"), 10);
+    (void)host_submit(f.h, JOB("web") "labels: {a: '17'}\n", 0, ACK_DEFAULT);
+    cr_assert(job_of(&f, "web", &doc));
+    struct key body = key_spec("default", "web", doc.spec);
+    cr_assert_not_null(table_get(table_of(&f), key_bytes(&body)));
+    cr_assert_eq(count_prefix(&f, "spec/default/web/"), 10);
+    drop(&f);
+}
+
+/* A node that comes to it late, or an instance that waits for its turn, still runs it. */
+Test(commands, a_version_that_an_instance_runs_is_kept)
+{
+    struct fixture f = with(1);
+    char text[256];
+    struct job_doc first;
+    (void)host_submit(f.h, "job: web\ntask: {command: [./x]}\nlabels: {a: first}\n", 0,
+                      ACK_DEFAULT);
+    hosts_run(f.all, 3000);
+    cr_assert(job_of(&f, "web", &first));
+    cr_assert_eq(count_prefix(&f, "claim/"), 1);
+    f.h->holds_starts = true;
+    for (int i = 1; i <= 25; i++) {
+        (void)snprintf(text, sizeof(text),
+                       "job: web\ntask: {command: [./x]}\nlabels: {a: '%d'}\n", i);
+        (void)host_submit(f.h, text, 0, ACK_DEFAULT);
+    }
+    struct key body = key_spec("default", "web", first.spec);
+    cr_assert_not_null(table_get(table_of(&f), key_bytes(&body)));
+    cr_assert_eq(count_prefix(&f, "spec/default/web/"), 11);
+    drop(&f);
+}
+
+Test(commands, a_note_that_is_too_long_changes_nothing)
+{
+    struct fixture f = with(1);
+    char note[2000];
+    (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
+    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    memset(note, 'x', sizeof(note));
+    note[sizeof(note) - 1] = '\0';
+    struct jobfile file;
+    struct complaints complaints = {.arena = &f.arena};
+    cr_assert_eq(jobfile_read(bytes_of_text(JOB("web") "labels: {a: b}\n"), &f.arena,
+                              &complaints, &file),
+                 0);
+    struct command command = {.kind = COMMAND_SUBMIT,
+                              .token = 999,
+                              .jobs = file.jobs,
+                              .n_jobs = file.n_jobs,
+                              .note = note};
+    uint64_t digest = table_digest(table_of(&f));
+    host_command(f.h, &command);
+    cr_assert_eq(answer(&f, 999)->code, ERR_BOUND);
+    cr_assert_eq(table_digest(table_of(&f)), digest);
+    cr_assert(control_of(&f, "web").is_stopped);
     drop(&f);
 }
 
@@ -294,7 +366,8 @@ Test(commands, only_a_dead_or_departed_node_is_forgotten)
     drop(&f);
 }
 
-/* As when a host was installed anew: its old self is dead, its new one has the same name. */
+/* As when a host was installed anew: its old self is dead, its new one has the same name.
+ */
 Test(commands, of_two_nodes_of_one_name_the_dead_one_is_forgotten)
 {
     struct fixture f = with(3);
