@@ -121,6 +121,12 @@ void host_net_perform(struct host *h, const struct gossip_effect *e)
     }
 }
 
+static struct node_id stream_peer(struct host *h, uint32_t id)
+{
+    const struct host_stream *s = stream_find(h, id);
+    return s ? s->peer->options.gossip.id : (struct node_id){0};
+}
+
 static void deliver(struct hosts *all, const struct host_message *m)
 {
     struct host *h = m->to;
@@ -133,7 +139,7 @@ static void deliver(struct hosts *all, const struct host_message *m)
     if (m->kind == DATAGRAM)
         node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
     else if (m->kind == OPENED)
-        node_stream_opened(h->node, hosts_now(all), m->stream, (struct node_id){0}, &h->fx);
+        node_stream_opened(h->node, hosts_now(all), m->stream, stream_peer(h, m->stream), &h->fx);
     else if (m->kind == FRAME)
         node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
     else

@@ -24,7 +24,16 @@ static void fuzz_datagram(struct bytes in)
 static void fuzz_secret(struct bytes in)
 {
     struct secret parsed;
+    struct keyring keys, again;
+    char text[KEYRING_TEXT];
     (void)secret_parse((const char *)in.at, in.len, &parsed);
+    (void)secret_unwrap(&secret, in, &parsed);
+    if (keyring_parse((const char *)in.at, in.len, &keys) < 0)
+        return;
+    keyring_text(&keys, text); /* what was read can be written and read again */
+    if (keyring_parse(text, sizeof(text), &again) < 0 || again.n != keys.n ||
+        memcmp(again.secrets, keys.secrets, sizeof(keys.secrets)) != 0)
+        abort();
 }
 
 static void fuzz_stream(bool is_initiator, struct bytes in)

@@ -199,6 +199,14 @@ static void stream_event(struct sim *s, struct sim_stream *stream, int to, enum 
     heap_push(s, e);
 }
 
+/* Who the handshake has proven the other end to be; zero when it has gone meanwhile. */
+static struct node_id stream_peer(struct sim *s, const struct sim_event *e)
+{
+    int end;
+    struct sim_stream *stream = stream_find(s, e->node, e->stream, &end);
+    return stream ? s->nodes[stream->ends[!end].node].id : (struct node_id){0};
+}
+
 static void stream_open(struct sim *s, unsigned from, const struct gossip_effect *e)
 {
     int to = node_at(s, &e->endpoint);
@@ -480,7 +488,7 @@ static void deliver(struct sim *s, const struct sim_event *e)
         node_refused(n->node, at, s->nodes[e->peer].endpoint, &n->fx);
         break;
     case EVENT_STREAM_OPENED:
-        node_stream_opened(n->node, at, e->stream, (struct node_id){0}, &n->fx);
+        node_stream_opened(n->node, at, e->stream, stream_peer(s, e), &n->fx);
         break;
     case EVENT_STREAM_FRAME:
         node_stream_frame(n->node, at, e->stream, payload, &n->fx);
