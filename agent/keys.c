@@ -14,9 +14,13 @@ static struct bytes record_of(const struct gossip *g)
     return entry ? entry->value : (struct bytes){0};
 }
 
-static bool is_live(const struct member *m)
+/* Is this member one to wait for? */
+static bool is_awaited(const struct keys *k, const struct member *m, uint64_t now_ms)
 {
-    return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
+    if (m->state != MEMBER_DEAD)
+        return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
+    return k->begun_ms && !k->is_forced && m->changed_ms >= k->begun_ms &&
+           now_ms - m->changed_ms < KEYS_PATIENCE_MS;
 }
 
 static struct rotation_peer peer_of(const struct gossip *g, struct node_id id,
@@ -30,24 +34,34 @@ static struct rotation_peer peer_of(const struct gossip *g, struct node_id id,
     return (struct rotation_peer){doc.key_epoch, doc.other_key_epoch};
 }
 
-/* The live members but us, in `arena`; NULL when out of memory. */
-static struct rotation_peer *live_peers(const struct gossip *g, struct node_id self,
-                                        struct arena *arena, size_t *ret_n,
-                                        bool *ret_is_first)
+/* The members to wait for but us, in `arena`; NULL when out of memory. */
+static struct rotation_peer *awaited_peers(const struct keys *k, const struct gossip *g,
+                                           struct node_id self, uint64_t now_ms,
+                                           struct arena *arena, size_t *ret_n,
+                                           bool *ret_is_first)
 {
     const struct members *members = gossip_members(g);
-    struct rotation_peer *live =
-        arena_array(arena, members_count(members) + 1, sizeof(*live));
+    struct rotation_peer *peers =
+        arena_array(arena, members_count(members) + 1, sizeof(*peers));
     *ret_n = 0;
     *ret_is_first = true;
-    for (size_t i = 0; live && i < members_count(members); i++) {
+    for (size_t i = 0; peers && i < members_count(members); i++) {
         const struct member *m = members_at(members, i);
-        if (!is_live(m) || node_id_equal(m->id, self))
+        if (node_id_equal(m->id, self) || !is_awaited(k, m, now_ms))
             continue;
         *ret_is_first = *ret_is_first && node_id_compare(self, m->id) < 0;
-        live[(*ret_n)++] = peer_of(g, m->id, arena);
+        peers[(*ret_n)++] = peer_of(g, m->id, arena);
     }
-    return live;
+    return peers;
+}
+
+/* Something has begun, or goes on after a restart, or is over. */
+static void note_begin(struct keys *k, uint64_t now_ms)
+{
+    if (rotation_phase(&k->rotation) == ROTATION_ONE_KEY)
+        k->begun_ms = 0;
+    else if (k->begun_ms == 0)
+        k->begun_ms = now_ms ? now_ms : 1;
 }
 
 static void tell(const struct rotation *r, struct node_effects *out)
@@ -87,6 +101,8 @@ bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct mom
         k->next_ms = 0;
         return false;
     }
+    note_begin(k, at.now_ms);
+    k->is_forced = secret_wrapped_urgency(record) == SECRET_FORCED;
     if (has_changed)
         tell(r, out);
     if (at.now_ms < k->next_ms)
@@ -95,11 +111,13 @@ bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct mom
     struct arena arena;
     size_t n;
     arena_init(&arena, 0);
-    struct rotation_peer *live = live_peers(g, self, &arena, &n, &is_first);
-    if (live && rotation_advance(r, at.now_ms, live, n)) {
+    struct rotation_peer *peers =
+        awaited_peers(k, g, self, at.now_ms, &arena, &n, &is_first);
+    if (peers && rotation_advance(r, at.now_ms, peers, n)) {
+        note_begin(k, at.now_ms);
         tell(r, out);
         has_changed = true;
-    } else if (live && is_first && record.at && rotation_is_over(r, record, live, n)) {
+    } else if (peers && is_first && record.at && rotation_is_over(r, record, peers, n)) {
         retire(g, at, out);
     }
     arena_fini(&arena);
@@ -149,7 +167,9 @@ int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
     if (secret_epoch(&next) == secret_epoch(&keys->secrets[0]))
         return err_set(err, ERR_CONFLICT,
                        "the new secret cannot be told from the old: try again");
-    secret_wrap(&keys->secrets[0], &next, reader_take(&r, SECRET_NONCE_LEN).at, value);
+    secret_wrap(&keys->secrets[0], &next,
+                command->is_forced ? SECRET_FORCED : SECRET_PATIENT,
+                reader_take(&r, SECRET_NONCE_LEN).at, value);
     explicit_bzero(&next, sizeof(next));
     struct key key = key_secret();
     int status = gossip_publish(g, at.now_ms, at.at_unix_ms, key_bytes(&key),

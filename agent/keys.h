@@ -7,12 +7,17 @@
 #include "agent/rotation.h"
 
 enum {
-    KEYS_STEP_MS = 200
-}; /* between two looks at all rows while something is under way */
+    KEYS_STEP_MS = 200, /* between two looks at all rows while something is under way */
+    /* Who dies while we have two keys is waited for as if it lived: cut off for less than
+     * this, nobody is locked out. */
+    KEYS_PATIENCE_MS = 120 * 1000,
+};
 
 struct keys {
     struct rotation rotation;
-    uint64_t next_ms; /* when to look again; 0: nothing is under way */
+    uint64_t next_ms;  /* when to look again; 0: nothing is under way */
+    uint64_t begun_ms; /* since when there are two keys; 0: there is one */
+    bool is_forced;    /* the record says: wait for nobody who is away */
 };
 
 /* Go on with a rotation, if there is one.  True when the keys have changed: NODE_KEYS is

@@ -10,16 +10,15 @@
  *
  * At no time does a live member seal with a key that another, as far as their rows tell
  * the truth, does not open: a member begins to seal with the next only after all have
- * said that they open it, and rows are only ever late.  Who is cut off or down meanwhile
- * and believed dead is not waited for; it needs the new secret from its operator. */
+ * said that they open it, and rows are only ever late.  "Live" is the caller's word: who
+ * is not waited for and has not heard of it needs the new secret from its operator. */
 #ifndef AGENT_ROTATION_H
 #define AGENT_ROTATION_H
 
 #include "proto/seal.h"
 
 enum {
-    ROTATION_GRACE_MS =
-        5000, /* datagrams under way; a command that has just read the file */
+    ROTATION_GRACE_MS = 5000, /* datagrams under way, a command that read the file */
 };
 
 /* What a live member's row says; 0: nothing. */

@@ -6,12 +6,7 @@
 
 #include <sodium.h>
 
-enum {
-    TEXT_LEN = 44,
-    WORD_LEN = 5 /* "next ", "last " */,
-    WRAP_VERSION = 1,
-    HEAD_LEN = 3
-};
+enum { TEXT_LEN = 44, WORD_LEN = 5 /* "next ", "last " */, HEAD_LEN = 3 };
 
 _Static_assert(KEYRING_TEXT > 2 * TEXT_LEN + WORD_LEN + 2, "two lines");
 _Static_assert(SECRET_NONCE_LEN == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
@@ -87,12 +82,13 @@ int keyring_parse(const char *text, size_t len, struct keyring *ret_keys)
 /* ---- handing on ---- */
 
 void secret_wrap(const struct secret *old, const struct secret *next,
+                 enum secret_urgency urgency,
                  const uint8_t nonce[static SECRET_NONCE_LEN],
                  uint8_t out[static SECRET_WRAPPED_LEN])
 {
     uint8_t key[SUBKEY_LEN];
     secret_subkey(old, SECRET_WRAP, key);
-    out[0] = WRAP_VERSION;
+    out[0] = (uint8_t)urgency;
     out[1] = secret_epoch(old);
     out[2] = secret_epoch(next);
     memcpy(out + HEAD_LEN, nonce, SECRET_NONCE_LEN);
@@ -102,9 +98,15 @@ void secret_wrap(const struct secret *old, const struct secret *next,
     sodium_memzero(key, sizeof(key));
 }
 
+enum secret_urgency secret_wrapped_urgency(struct bytes in)
+{
+    return in.len > 0 && in.at[0] == SECRET_FORCED ? SECRET_FORCED : SECRET_PATIENT;
+}
+
 int secret_wrapped_epochs(struct bytes in, uint8_t *ret_old, uint8_t *ret_next)
 {
-    if (in.len != SECRET_WRAPPED_LEN || in.at[0] != WRAP_VERSION || in.at[1] == in.at[2])
+    if (in.len != SECRET_WRAPPED_LEN || in.at[1] == in.at[2] ||
+        (in.at[0] != SECRET_PATIENT && in.at[0] != SECRET_FORCED))
         return ERR_MALFORMED;
     *ret_old = in.at[1];
     *ret_next = in.at[2];

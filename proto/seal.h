@@ -56,13 +56,15 @@ void keyring_text(const struct keyring *keys, char out[static KEYRING_TEXT]);
 /* Takes what `stratos secret new` prints, too.  ERR_MALFORMED. */
 int keyring_parse(const char *text, size_t len, struct keyring *ret_keys);
 
-/* A new secret for those who have the old one: 1, both epochs, a nonce, the new secret under a
- * subkey of the old.  Whoever learns the old one later can open it as well. */
+/* A new secret for those who have the old one: how it is to be taken up, both epochs, a nonce, the
+ * new secret under a subkey of the old.  Whoever learns the old one later can open it as well. */
+enum secret_urgency { SECRET_PATIENT = 1, SECRET_FORCED = 2 /* wait for nobody who is away */ };
 enum { SECRET_NONCE_LEN = 24, SECRET_WRAPPED_LEN = 3 + SECRET_NONCE_LEN + SECRET_LEN + 16 };
 void secret_wrap(const struct secret *old, const struct secret *next,
-                 const uint8_t nonce[static SECRET_NONCE_LEN],
+                 enum secret_urgency urgency, const uint8_t nonce[static SECRET_NONCE_LEN],
                  uint8_t out[static SECRET_WRAPPED_LEN]);
 /* The epochs are told without any key.  ERR_MALFORMED. */
+enum secret_urgency secret_wrapped_urgency(struct bytes in); /* PATIENT for what is malformed */
 int secret_wrapped_epochs(struct bytes in, uint8_t *ret_old, uint8_t *ret_next);
 /* ERR_EPOCH when it is for another secret than `old`, ERR_FORGED. */
 int secret_unwrap(const struct secret *old, struct bytes in, struct secret *ret_next);

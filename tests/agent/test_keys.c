@@ -99,6 +99,53 @@ Test(keys, change_also_for_a_node_that_crashes_meanwhile)
     }
 }
 
+/* Cut off at any moment, believed dead, and back while the others have patience. */
+Test(keys, change_also_for_a_node_that_is_cut_off_meanwhile)
+{
+    for (uint64_t cut_ms = 0; cut_ms <= 8000; cut_ms += 500) {
+        struct hosts *all = sealed_hosts(3);
+        rotate(&all->hosts[0], 1, false);
+        hosts_run(all, cut_ms);
+        all->hosts[2].is_cut = true;
+        hosts_run(all, 60000);
+        cr_expect_eq(n_alive(&all->hosts[0]), 2);
+        all->hosts[2].is_cut = false;
+        hosts_run(all, 60000);
+        for (unsigned i = 0; i < 3; i++) {
+            cr_expect(has_next_alone(&all->hosts[i]), "n%u, cut at %llu", i + 1,
+                      (unsigned long long)cut_ms);
+            cr_expect_eq(n_alive(&all->hosts[i]), 3, "n%u, cut at %llu", i + 1,
+                         (unsigned long long)cut_ms);
+            cr_expect_not(has_record(&all->hosts[i]));
+        }
+        hosts_free(all);
+    }
+}
+
+/* It does not come back: patience ends, or somebody forgets it. */
+Test(keys, wait_only_so_long_for_who_died_meanwhile)
+{
+    struct hosts *all = sealed_hosts(3);
+    rotate(&all->hosts[0], 1, false);
+    host_stop(&all->hosts[2]);
+    hosts_run(all, 60000);
+    cr_expect_eq(node_keys(all->hosts[0].node)->n, 2);
+    hosts_run(all, KEYS_PATIENCE_MS);
+    cr_expect(has_next_alone(&all->hosts[0]));
+    cr_expect(has_next_alone(&all->hosts[1]));
+    hosts_free(all);
+
+    all = sealed_hosts(3);
+    rotate(&all->hosts[0], 1, false);
+    host_stop(&all->hosts[2]);
+    hosts_run(all, 20000);
+    (void)host_order(&all->hosts[0], COMMAND_FORGET, "n3", 0);
+    hosts_run(all, LONG_MS);
+    cr_expect(has_next_alone(&all->hosts[0]));
+    cr_expect(has_next_alone(&all->hosts[1]));
+    hosts_free(all);
+}
+
 Test(keys, are_changed_without_an_absent_member_only_by_force)
 {
     struct hosts *all = sealed_hosts(3);

@@ -19,7 +19,7 @@ static struct rotation with(const struct secret *secret)
 static struct bytes offer_of(const struct secret *from, const struct secret *to,
                              uint8_t out[static SECRET_WRAPPED_LEN])
 {
-    secret_wrap(from, to, nonce, out);
+    secret_wrap(from, to, SECRET_PATIENT, nonce, out);
     return (struct bytes){out, SECRET_WRAPPED_LEN};
 }
 

@@ -238,7 +238,7 @@ Test(secret, is_handed_on_in_these_bytes)
     struct secret one = {{1, 2, 3}}, two = {{1, 2, 4}}, opened;
     uint8_t wrapped[SECRET_WRAPPED_LEN];
     char hex[2 * SECRET_WRAPPED_LEN + 1];
-    secret_wrap(&one, &two, nonce, wrapped);
+    secret_wrap(&one, &two, SECRET_PATIENT, nonce, wrapped);
     hex_encode(wrapped, sizeof(wrapped), hex);
     cr_expect_str_eq(hex, "014736"
                           "070000000000000000000000000000000000000000000000"
@@ -247,6 +247,14 @@ Test(secret, is_handed_on_in_these_bytes)
     cr_assert_eq(secret_unwrap(&one, BYTES_OF(wrapped), &opened), 0);
     cr_expect_eq(memcmp(opened.at, two.at, SECRET_LEN), 0);
     cr_expect_eq(secret_unwrap(&two, BYTES_OF(wrapped), &opened), ERR_EPOCH);
+    cr_expect_eq(secret_wrapped_urgency(BYTES_OF(wrapped)), SECRET_PATIENT);
+    wrapped[0] = SECRET_FORCED;
+    cr_expect_eq(secret_unwrap(&one, BYTES_OF(wrapped), &opened), ERR_FORGED);
+    wrapped[0] = 3;
+    cr_expect_eq(secret_unwrap(&one, BYTES_OF(wrapped), &opened), ERR_MALFORMED);
+    secret_wrap(&one, &two, SECRET_FORCED, nonce, wrapped);
+    cr_expect_eq(secret_unwrap(&one, BYTES_OF(wrapped), &opened), 0);
+    cr_expect_eq(secret_wrapped_urgency(BYTES_OF(wrapped)), SECRET_FORCED);
 }
 
 Test(secret, has_a_byte_that_names_it)
