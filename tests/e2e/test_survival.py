@@ -39,7 +39,8 @@ class Survival(unittest.TestCase):
     def test_an_exit_while_the_agent_was_away_is_seen(self):
         cluster, agent = self.one()
         path = cluster.write("a.yaml", job("brief", "sleep 2; exit 7", 1, "restart: {delay: 1s}"))
-        self.assertEqual(agent.run("run", path).code, 0)
+        self.assertEqual(agent.run("run", path, "--detach").code, 0)
+        wait_for(lambda: agent.healthy("brief"), 5, "it runs")
         agent.kill()
         time.sleep(3)
         agent.start()
