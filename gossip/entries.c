@@ -258,7 +258,7 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         return err;
     struct node_id loser = {0};
     struct seen_number before = {0};
-    struct bytes at_stake;
+    struct bytes at_stake = {0};
     bool is_at_stake = is_ours_at_stake(g, e, &at_stake);
     int result = table_merge(&g->table, e, &loser, &before);
     if (result < 0) {
