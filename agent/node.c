@@ -125,6 +125,11 @@ int node_restore(struct node *n, enum store_space space, struct bytes key, struc
     return gossip_restore(n->gossip, space, key, value);
 }
 
+void node_set_us(struct node *n, uint64_t now_us)
+{
+    gossip_set_us(n->gossip, now_us);
+}
+
 const struct gossip *node_gossip(const struct node *n)
 {
     return n->gossip;

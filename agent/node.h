@@ -103,6 +103,8 @@ void node_away(struct node *n, struct moment at, uint64_t until_unix_ms, struct 
 /* ---- reading ---- */
 
 const struct gossip *node_gossip(const struct node *n);
+/* See gossip_set_us. */
+void node_set_us(struct node *n, uint64_t now_us);
 /* The view as of now, for reports and explanations; lives in `arena`. */
 int node_view(struct node *n, struct moment at, struct arena *arena, struct view *ret_view);
 const struct keyring *node_keys(const struct node *n);

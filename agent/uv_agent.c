@@ -30,6 +30,8 @@ struct moment agent_now(struct agent *a)
     struct timespec wall;
     (void)clock_gettime(CLOCK_REALTIME, &wall);
     uv_update_time(&a->loop);
+    if (a->node)
+        node_set_us(a->node, uv_hrtime() / 1000);
     return (struct moment){.now_ms = uv_now(&a->loop),
                            .at_unix_ms =
                                (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000};

@@ -31,6 +31,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     g->epoch = options->epoch;
     g->join.listen_ms = options->listen_ms;
     rng_init(&g->rng, options->seed);
+    coordinate_init(&g->coordinate);
     arena_init(&g->scratch, SCRATCH_MAX);
     rumor_init(&g->rumors);
     members_init(&g->members);
@@ -109,6 +110,11 @@ static void set_wall(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms)
     g->at_now_ms = now_ms;
 }
 
+void gossip_set_us(struct gossip *g, uint64_t now_us)
+{
+    g->now_us = now_us;
+}
+
 void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
                  size_t n, struct gossip_effects *out)
 {
@@ -163,9 +169,12 @@ static void hear_header(struct gossip *g, uint64_t now_ms, const struct message 
     peer->digest = m->digest;
     peer->members_digest = m->members_digest;
     peer->bytes_in += len;
-    if (machine_is_self(g, m->to) &&
-        seen_compare(m->known_epoch, m->known_number, peer->known_epoch,
-                     peer->known_number) > 0) {
+    if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
+        peer->known_epoch = g->epoch;
+        peer->known_number = g->number;
+    } else if (machine_is_self(g, m->to) &&
+               seen_compare(m->known_epoch, m->known_number, peer->known_epoch,
+                            peer->known_number) > 0) {
         peer->known_epoch = m->known_epoch;
         peer->known_number = m->known_number;
     }
@@ -249,7 +258,8 @@ void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to,
     batch_flush(&g->batch, out);
 }
 
-/* The address led to another node than the one we meant: it has moved, or was replaced. */
+/* The address led to another node than the one we meant: it has moved, or was replaced.
+ */
 static bool is_another(const struct stream *s, struct node_id peer)
 {
     return !node_id_is_zero(peer) && !node_id_equal(s->peer, peer);
@@ -477,6 +487,20 @@ const struct table *gossip_table(const struct gossip *g)
 bool gossip_is_ready(const struct gossip *g)
 {
     return g->is_ready;
+}
+
+static const struct coordinate *coordinate_of(const struct gossip *g, struct node_id id)
+{
+    const struct peer *peer = members_peer(&g->members, id);
+    if (peer == g->self)
+        return g->coordinate.n_samples ? &g->coordinate.now : NULL;
+    return peer && peer->has_coordinate ? &peer->coordinate : NULL;
+}
+
+uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id b)
+{
+    const struct coordinate *from = coordinate_of(g, a), *to = coordinate_of(g, b);
+    return from && to && from != to ? (uint32_t)coordinate_rtt_us(from, to) + 1 : 0;
 }
 
 uint64_t gossip_newest_ms(const struct gossip *g)

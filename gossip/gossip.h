@@ -109,6 +109,8 @@ void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at, struct g
 
 /* ---- the step ---- */
 
+/* A finer clock for round trips, monotonic: the host says it before each step, or never. */
+void gossip_set_us(struct gossip *g, uint64_t now_us);
 int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct endpoint from,
                    struct bytes datagram, struct gossip_effects *out);
 /* ICMP says that nobody listens there: a hint to probe indirectly at once, never a verdict. */
@@ -144,6 +146,9 @@ int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id, struct g
 const struct members *gossip_members(const struct gossip *g);
 const struct table *gossip_table(const struct gossip *g);
 bool gossip_is_ready(const struct gossip *g);
+/* What a round trip between two members should take, by their network coordinates; 0 when one of
+ * them is not known yet. */
+uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id b);
 uint64_t gossip_newest_ms(const struct gossip *g); /* when the last news from a peer came; 0 = never */
 /* Own seen vector, sorted by writer; valid until the next step. */
 size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);

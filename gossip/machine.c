@@ -59,7 +59,10 @@ struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_k
     if (to) {
         m.to = to->member.id;
         const struct seen_number *seen = seen_find(&g->seen, to->member.id);
-        if (seen) {
+        /* Equal digests say it already, and probes are most of what an idle cluster sends. */
+        bool is_probe = kind == MESSAGE_PING || kind == MESSAGE_ACK;
+        bool is_said = is_probe && to->heard_ms != 0 && to->digest == g->table.digest;
+        if (seen && !is_said) {
             m.known_epoch = seen->epoch;
             m.known_number = seen->number;
         }

@@ -43,7 +43,7 @@ struct relay {
 struct swim {
     struct node_id target; /* of the running probe; zero: none */
     uint32_t sequence, incarnation; /* incarnation: of the target when it was asked */
-    uint64_t sent_ms, timeout_ms, deadline_ms; /* timeout_ms 0: already indirect */
+    uint64_t sent_us, sent_ms, timeout_ms, deadline_ms; /* timeout_ms 0: already indirect */
     bool is_acked;
     unsigned n_asked, n_nacks;
     uint32_t next_sequence;
@@ -165,6 +165,8 @@ struct gossip {
     struct seen seen;
     uint64_t epoch, number; /* of our own writes */
     uint64_t at_unix_ms, at_now_ms;
+    uint64_t now_us; /* of the host's finer clock; 0: it has none */
+    struct coordinate_self coordinate;
 
     struct swim swim;
     struct push push;

@@ -7,6 +7,7 @@
 #define GOSSIP_MEMBER_H
 
 #include "core/rng.h"
+#include "gossip/coordinate.h"
 #include "gossip/rumor.h"
 #include "gossip/state.h"
 
@@ -36,6 +37,8 @@ struct peer {
     struct seen_number *seen;           /* malloc'ed, of the last comparison */
     size_t n_seen;
     uint64_t bytes_in, bytes_out;
+    struct coordinate coordinate;
+    bool has_coordinate;
 
     uint64_t reap_at_ms;
 };

@@ -24,6 +24,7 @@ enum {
     REPEATS_PER_TIMEOUT = 4, /* how often a suspect is asked again */
     RUMORS_PER_HASTE = 8,    /* what waits beyond this shortens the gossip period */
     HASTE_MAX = 8,
+    COORDINATE_RARELY = 3, /* one in so many acks tells it: 13 bytes */
     DEAF_MS = 1000,
     DEAF_MEMBERS = 3,
     DEAF_PERIODS = 20, /* so long a suspicion lasts at most in silence */
@@ -138,6 +139,7 @@ static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects
     s->incarnation = to->member.incarnation;
     s->sequence = s->next_sequence = s->next_sequence % (UINT32_MAX - 1) + 1;
     s->sent_ms = now_ms;
+    s->sent_us = g->now_us;
     s->timeout_ms = now_ms + g->profile.probe_timeout_ms * patience(g);
     s->deadline_ms = s->next_ms;
     s->is_acked = false;
@@ -200,7 +202,26 @@ void swim_hear_ping(struct gossip *g, uint64_t now_ms, struct endpoint from,
     struct peer *peer = members_peer(&g->members, m->sender.id);
     struct message ack = machine_message(g, now_ms, MESSAGE_ACK, peer);
     ack.sequence = m->sequence;
+    uint8_t coordinate[COORDINATE_WIRE];
+    if (m->sequence != 0 && rng_below(&g->rng, COORDINATE_RARELY) == 0) {
+        coordinate_encode(&g->coordinate.now, coordinate);
+        ack.coordinate = (struct bytes){coordinate, sizeof(coordinate)};
+    }
     machine_send(g, from, peer, &ack, true, fx);
+}
+
+/* Of a direct answer alone: what came late or by stream took another way. */
+static void learn_rtt(struct gossip *g, uint64_t now_ms, struct peer *peer,
+                      const struct message *m)
+{
+    const struct swim *s = &g->swim;
+    uint64_t rtt_us = s->sent_us && g->now_us >= s->sent_us ? g->now_us - s->sent_us
+                                                            : (now_ms - s->sent_ms) * 1000;
+    peer->member.rtt_us = rtt_us < UINT32_MAX ? (uint32_t)rtt_us + 1 : UINT32_MAX;
+    if (!m->coordinate.at || coordinate_decode(m->coordinate, &peer->coordinate) < 0)
+        return;
+    peer->has_coordinate = true;
+    coordinate_learn(&g->coordinate, &peer->coordinate, peer->member.rtt_us, &g->rng);
 }
 
 void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
@@ -213,8 +234,8 @@ void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
     if (!node_id_is_zero(s->target) && m->sequence == s->sequence &&
         node_id_equal(who, s->target)) {
         struct peer *peer = members_peer(&g->members, who);
-        if (peer && !m->has_target)
-            peer->member.rtt_us = (uint32_t)(now_ms - s->sent_ms) * 1000 + 1;
+        if (peer && !m->has_target && s->timeout_ms != 0)
+            learn_rtt(g, now_ms, peer, m);
         if (!s->is_acked)
             health_add(g, -1);
         s->is_acked = true;

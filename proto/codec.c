@@ -145,6 +145,7 @@ int message_encode(const struct message *m, struct arena *arena, struct bytes *r
     out.buckets = m->buckets;
     out.n_listed = m->n_listed;
     out.listed = m->listed;
+    out.coordinate = data_of(m->coordinate);
     out.n_items = m->n_items;
     out.items = m->items;
     if (lists_wire(m, arena, &out) < 0)
@@ -274,6 +275,10 @@ static int lists_of(const Stratos__Message *in, struct arena *a, struct message 
         if (in->listed[i] >= MESSAGE_BUCKETS)
             err = ERR_MALFORMED;
     }
+    if (in->coordinate.len != 0 && in->coordinate.len != MESSAGE_COORDINATE)
+        err = ERR_MALFORMED;
+    if (in->coordinate.len != 0)
+        m->coordinate = (struct bytes){in->coordinate.data, in->coordinate.len};
     if (in->n_buckets != 0 && in->n_buckets != MESSAGE_BUCKETS)
         err = ERR_MALFORMED;
     m->buckets = in->buckets;

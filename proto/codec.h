@@ -12,6 +12,7 @@
 
 enum {
     MESSAGE_BUCKETS = 128,
+    MESSAGE_COORDINATE = 11,
     /* A message that travels as a datagram has to leave room for its seal. */
     MESSAGE_DATAGRAM_MAX = DATAGRAM_MAX - SEAL_OVERHEAD,
 };
@@ -87,6 +88,7 @@ struct message {
     size_t n_buckets;
     uint32_t *listed; /* each below MESSAGE_BUCKETS */
     size_t n_listed;
+    struct bytes coordinate; /* of the sender, MESSAGE_COORDINATE bytes; .at NULL: not told */
     uint64_t *items;
     size_t n_items;
 };

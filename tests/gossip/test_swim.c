@@ -340,3 +340,45 @@ Test(swim, who_hears_nobody_doubts_itself_before_it_believes_in_deaths)
         world_free(w);
     }
 }
+
+Test(swim, round_trips_are_measured_in_microseconds_where_the_host_can)
+{
+    static const struct {
+        uint64_t sent_us, heard_us;
+        uint32_t rtt_us;
+    } rows[] = {{5000000, 5000180, 181}, {0, 0, 3001}};
+    for (size_t r = 0; r < 2; r++) {
+        struct bench b;
+        struct bytes out;
+        bench_init(&b, 8, 0);
+        gossip_set_us(b.g, rows[r].sent_us);
+        gossip_tick(b.g, b.g->swim.next_ms, 1, &b.fx);
+        struct peer *target = members_peer(&b.g->members, b.g->swim.target);
+        cr_assert_not_null(target);
+        struct message ack = {.kind = MESSAGE_ACK,
+                              .sender = machine_member(target),
+                              .sequence = b.g->swim.sequence};
+        cr_assert_eq(message_encode(&ack, &b.arena, &out), 0);
+        gossip_set_us(b.g, rows[r].heard_us);
+        cr_assert_eq(gossip_receive(b.g, b.g->swim.sent_ms + 3, 1, target->member.endpoint,
+                                    out, &b.fx),
+                     0);
+        cr_expect_eq(target->member.rtt_us, rows[r].rtt_us, "%u", target->member.rtt_us);
+        bench_fini(&b);
+    }
+}
+
+Test(swim, members_that_never_met_guess_their_round_trip)
+{
+    struct gossip_profile profile;
+    struct world *w = world_of(16, 9, &profile, 0);
+    cr_expect_eq(gossip_rtt_us(w->nodes[0].gossip, w->nodes[3].id, (struct node_id){0}), 0);
+    world_run(w, 600 * 1000);
+    for (size_t i = 1; i < 16; i++) {
+        for (size_t k = 0; k < i; k++) {
+            uint32_t rtt_us = gossip_rtt_us(w->nodes[0].gossip, w->nodes[i].id, w->nodes[k].id);
+            cr_expect(rtt_us > 2000 && rtt_us < 7000, "n%zu n%zu: %u", i + 1, k + 1, rtt_us);
+        }
+    }
+    world_free(w);
+}

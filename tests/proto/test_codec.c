@@ -98,8 +98,10 @@ Test(codec, a_message_comes_back_as_it_was)
     uint32_t listed[2];
     arena_init(&arena, 0);
     fill(&m, members, entries, &range, &seen, numbers, listed);
+    m.coordinate = (struct bytes){(const uint8_t *)"0123456789a", MESSAGE_COORDINATE};
     cr_assert_eq(message_encode(&m, &arena, &out), 0);
     cr_assert_eq(message_decode(out, &arena, &back), 0);
+    cr_assert(bytes_equal(back.coordinate, m.coordinate));
     cr_assert(back.kind == m.kind && back.sequence == 77 && back.has_target);
     cr_assert(node_id_equal(back.to, m.to));
     cr_assert_str_eq(back.sender.name, "n1");
@@ -116,6 +118,23 @@ Test(codec, a_message_comes_back_as_it_was)
     cr_assert(back.n_seen == 1 && back.seen[0].number == 9);
     cr_assert(back.n_buckets == MESSAGE_BUCKETS && back.buckets[127] == 127);
     cr_assert(back.n_listed == 2 && back.listed[1] == 127 && back.n_items == 5);
+    arena_fini(&arena);
+}
+
+Test(codec, a_coordinate_has_one_length)
+{
+    static const uint8_t any[16];
+    struct arena arena;
+    struct bytes out;
+    arena_init(&arena, 0);
+    for (size_t len = 0; len <= sizeof(any); len++) {
+        struct message back, m = {.kind = MESSAGE_ACK,
+                                  .sender = {.id = {{1}}, .name = "n", .endpoint = {4, {127}, 1}},
+                                  .coordinate = {any, len}};
+        cr_assert_eq(message_encode(&m, &arena, &out), 0);
+        int expected = len == 0 || len == MESSAGE_COORDINATE ? 0 : ERR_MALFORMED;
+        cr_assert_eq(message_decode(out, &arena, &back), expected, "%zu bytes", len);
+    }
     arena_fini(&arena);
 }
 
@@ -249,7 +268,8 @@ Test(codec, sizes_are_never_underestimated)
     struct message m = {.kind = MESSAGE_PUSH, .sender = longest, .to = longest.id,
                         .sequence = UINT32_MAX, .has_target = true, .target = longest,
                         .digest = 1, .members_digest = 1, .known_epoch = UINT64_MAX,
-                        .known_number = UINT64_MAX, .at_unix_ms = UINT64_MAX};
+                        .known_number = UINT64_MAX, .at_unix_ms = UINT64_MAX,
+                        .coordinate = {value, MESSAGE_COORDINATE}};
     struct bytes bare, more;
     cr_assert_eq(message_encode(&m, &arena, &bare), 0);
     cr_assert_leq(bare.len, MESSAGE_HEADER_SIZE);
