@@ -127,48 +127,95 @@ int dir_make(const char *path, unsigned mode)
     return 0;
 }
 
-/* `fd` is a directory and is consumed. */
-static int empty_at(int fd, dev_t device, unsigned depth)
+struct emptying {
+    dev_t device;
+    int root_fd;
+    unsigned n_moved; /* directories that were too deep, now directly below the root */
+    const atomic_bool *is_stopped; /* NULL: nobody interrupts */
+};
+
+static int empty_at(struct emptying *e, int fd, unsigned depth);
+
+/* Each level holds a descriptor, and a task may nest as deep as it likes: what is too
+ * deep is moved up and met again in the next round. */
+static int move_up(struct emptying *e, int dir_fd, const char *name)
 {
-    DIR *dir = depth < DIR_DEPTH_MAX ? fdopendir(fd) : NULL;
+    char to[64];
+    (void)snprintf(to, sizeof(to), ".deep.%d.%u", (int)getpid(), e->n_moved);
+    if (renameat(dir_fd, name, e->root_fd, to) < 0)
+        return last_error();
+    e->n_moved++;
+    return 0;
+}
+
+/* Remove one entry, which is no empty directory and nothing that unlink takes. */
+static int empty_child(struct emptying *e, int dir_fd, const char *name, unsigned depth)
+{
+    struct stat info;
+    int child = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int code = 0;
+    if (child >= 0 && (fstat(child, &info) < 0 || info.st_dev != e->device)) {
+        (void)close(child);
+        return -EXDEV;
+    }
+    if (child >= 0 && depth == DIR_DEPTH_MAX) {
+        (void)close(child);
+        return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 ? 0 : move_up(e, dir_fd, name);
+    }
+    if (child >= 0)
+        code = empty_at(e, child, depth + 1);
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && code == 0)
+        code = last_error();
+    return code;
+}
+
+/* `fd` is a directory and is consumed. */
+static int empty_at(struct emptying *e, int fd, unsigned depth)
+{
+    DIR *dir = fdopendir(fd);
     if (!dir) {
+        int code = last_error();
         (void)close(fd);
-        return depth < DIR_DEPTH_MAX ? last_error() : ERR_BOUND;
+        return code;
     }
     int code = 0;
-    for (struct dirent *e; (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (unlinkat(dirfd(dir), e->d_name, 0) == 0 || errno == ENOENT)
-            continue;
-        int child = openat(dirfd(dir), e->d_name,
-                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat info;
-        if (child >= 0 && fstat(child, &info) == 0 && info.st_dev == device) {
-            int inner = empty_at(child, device, depth + 1);
-            code = code ? code : inner;
-        } else if (child >= 0) {
-            (void)close(child);
-            code = code ? code : -EXDEV;
-            continue;
+        if (e->is_stopped && atomic_load(e->is_stopped)) {
+            code = -ECANCELED;
+            break;
         }
-        if (unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0 && code == 0)
-            code = last_error();
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0 || errno == ENOENT)
+            continue;
+        int inner = empty_child(e, dirfd(dir), entry->d_name, depth);
+        code = code ? code : inner;
     }
     (void)closedir(dir);
     return code;
 }
 
-int dir_empty(const char *path)
+int dir_empty_until(const char *path, const atomic_bool *is_stopped)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct emptying e = {.root_fd = fd, .is_stopped = is_stopped};
     struct stat info;
     if (fd < 0)
         return errno == ENOENT ? 0 : last_error();
-    if (fstat(fd, &info) < 0) {
-        int code = last_error();
-        (void)close(fd);
-        return code;
-    }
-    return empty_at(fd, info.st_dev, 0);
+    int code = fstat(fd, &info) < 0 ? last_error() : 0;
+    e.device = info.st_dev;
+    unsigned before;
+    do {
+        before = e.n_moved;
+        int round = code ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (code == 0)
+            code = round < 0 ? last_error() : empty_at(&e, round, 0);
+    } while (code == 0 && e.n_moved > before);
+    (void)close(fd);
+    return code;
+}
+
+int dir_empty(const char *path)
+{
+    return dir_empty_until(path, NULL);
 }

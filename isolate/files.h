@@ -3,6 +3,8 @@
 #ifndef ISOLATE_FILES_H
 #define ISOLATE_FILES_H
 
+#include <stdatomic.h>
+
 #include "core/arena.h"
 
 /* The whole file, at most `max` bytes; files of /proc too.  -errno, ERR_BOUND, -ENOMEM.
@@ -19,5 +21,7 @@ int dir_make(const char *path, unsigned mode);
 /* Remove what is inside `path`, which may be missing; never follows links nor leaves the
  * file system.  -errno of the first failure. */
 int dir_empty(const char *path);
+/* The same in a thread: -ECANCELED soon after `*is_stopped` became true. */
+int dir_empty_until(const char *path, const atomic_bool *is_stopped);
 
 #endif

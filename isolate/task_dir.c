@@ -15,6 +15,7 @@
 
 #include "isolate/files.h"
 #include "isolate/shim.h"
+#include "isolate/uv_trash.h"
 
 static void path_of(const char *dir, const char *name, char path[static PATH_MAX])
 {
@@ -59,13 +60,30 @@ int task_dir_put_note(const char *dir, struct bytes note)
     return file_replace(path, note);
 }
 
-int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note)
+/* The task's own directory, of any size. */
+static int discard_work(const char *dir, struct uv_trash *trash)
+{
+    char path[PATH_MAX];
+    path_of(dir, SHIM_WORK_DIR, path);
+    if (uv_trash_take(trash, path) == 0)
+        return 0;
+    int code = dir_empty(path);
+    if (code == 0 && rmdir(path) < 0 && errno != ENOENT)
+        code = -errno;
+    return code;
+}
+
+int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note,
+                     struct uv_trash *trash)
 {
     char path[PATH_MAX];
     path_of(dir, SHIM_LAUNCH_FILE, path);
     int code = dir_make(dir, 0700);
-    if (code == 0 && access(path, F_OK) < 0)
-        code = dir_empty(dir);
+    if (code == 0 && access(path, F_OK) < 0) {
+        code = discard_work(dir, trash);
+        if (code == 0)
+            code = dir_empty(dir);
+    }
     if (code == 0) {
         path_of(dir, SHIM_STATE_FILE, path);
         (void)unlink(
@@ -75,7 +93,7 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes 
     return code ? code : write_launch(dir, l);
 }
 
-int task_dir_clear(const char *dir)
+int task_dir_clear(const char *dir, struct uv_trash *trash)
 {
     static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE, SHIM_STATE_FILE,
                                         SHIM_LOCK_FILE};
@@ -84,11 +102,7 @@ int task_dir_clear(const char *dir)
         path_of(dir, names[i], path);
         (void)unlink(path); /* gone is what we want */
     }
-    path_of(dir, SHIM_WORK_DIR, path);
-    int code = dir_empty(path);
-    if (code == 0 && rmdir(path) < 0 && errno != ENOENT)
-        code = -errno;
-    return code;
+    return discard_work(dir, trash);
 }
 
 static int spawn(const char *program, char *const argv[], int report_fd,

@@ -8,11 +8,14 @@
 #include "isolate/cgroup.h"
 #include "isolate/shim_file.h"
 
+struct uv_trash;
+
 enum { TASK_DIR_MAX = 480 }; /* so that a log's path fits struct log_file */
 
 /* Write launch and note.  A directory without a launch file is what a removed instance of
  * the same name left: it is emptied first.  -errno or ERR_BOUND. */
-int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note);
+int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note,
+                     struct uv_trash *trash);
 int task_dir_put_note(const char *dir, struct bytes note);
 /* Start `program shim dir`, with nothing of ours but `report_fd`.  -errno. */
 int task_dir_spawn_shim(const char *dir, const char *program, int report_fd,
@@ -23,8 +26,9 @@ bool task_dir_is_locked(const char *dir); /* a shim lives */
  * none), and its note, in `arena`.  -ENOENT when it was removed. */
 int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_groups,
                     struct bytes *ret_note);
-/* Forget the task: all but its logs go.  -errno of the first failure. */
-int task_dir_clear(const char *dir);
+/* Forget the task: all but its logs go, its own directory by way of `trash`.  -errno of
+ * the first failure. */
+int task_dir_clear(const char *dir, struct uv_trash *trash);
 /* Delete what a removed task left, once it is older than `age_s`. */
 void task_dir_expire(const char *dir, long age_s);
 

@@ -26,6 +26,7 @@
 #include "isolate/files.h"
 #include "isolate/shim.h"
 #include "isolate/task_dir.h"
+#include "isolate/uv_trash.h"
 #include "isolate/uv_watch.h"
 
 enum {
@@ -60,6 +61,7 @@ struct uv_runner {
     const char *hidden[HIDDEN_MAX];
     size_t n_hidden;
     bool tasks_die, is_closing;
+    struct uv_trash *trash; /* DATA/trash */
     struct task *tasks;
 };
 
@@ -184,7 +186,7 @@ static bool try_remove(struct task *t)
     if (t->n_tries > REMOVE_TRIES_MAX)
         log_line(LOG_WARN, "task", "key", t->key, "left", t->groups.dirs[0].path, NULL);
     cgroup_prune(&t->groups);
-    int code = task_dir_clear(t->dir);
+    int code = task_dir_clear(t->dir, t->runner->trash);
     if (code)
         log_line(LOG_WARN, "task", "key", t->key, "cannot_clear", t->dir, "error",
                  err_text(code), NULL);
@@ -291,7 +293,8 @@ static int set_paths(struct uv_runner *r, const struct uv_runner_options *o,
     cgroup_group(r->data_dir, r->group);
     for (size_t i = 0; o->hidden && o->hidden[i]; i++)
         hide(r, o->hidden[i]);
-    return 0;
+    (void)snprintf(tasks, sizeof(tasks), "%.*s/trash", (int)sizeof(tasks) - 16, r->data_dir);
+    return uv_trash_open(r->loop, tasks, &r->trash, err);
 }
 
 int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
@@ -310,6 +313,7 @@ int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
         r->timer.data = r;
     }
     if (code) {
+        uv_trash_close(r->trash);
         for (size_t i = 0; i < r->n_hidden; i++)
             free((void *)(uintptr_t)r->hidden[i]);
         free(r);
@@ -349,6 +353,7 @@ void uv_runner_close(struct uv_runner *r)
             uv_watch_close(t->watch);
         task_free(t);
     }
+    uv_trash_close(r->trash);
     uv_close((uv_handle_t *)&r->timer, on_runner_closed);
 }
 
@@ -384,7 +389,7 @@ static int prepare(struct task *t, const struct launch *launch)
         .log_max_files = spec->log_max_files,
         .agent_pid = r->tasks_die ? (uint32_t)getpid() : 0,
     };
-    return task_dir_prepare(t->dir, &l, launch->note);
+    return task_dir_prepare(t->dir, &l, launch->note, r->trash);
 }
 
 static int start_shim(struct task *t)
@@ -425,7 +430,7 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     if (t->is_removing &&
         !t->watch) { /* the old one's leftovers go now, or the shim waits for them */
         t->is_removing = false;
-        (void)task_dir_clear(t->dir); /* what stays is cleared by task_dir_prepare */
+        (void)task_dir_clear(t->dir, t->runner->trash); /* what stays is cleared by task_dir_prepare */
     }
     if (t->watch || t->is_removing) {
         notice_failed(t, "an earlier run of it has not ended yet");

@@ -301,6 +301,28 @@ Test(runner, a_secret_that_is_replaced_while_a_task_runs_stays_hidden)
     world_close(&w);
 }
 
+Test(runner, a_removed_tasks_directory_is_deleted_beside_the_loop)
+{
+    struct world w;
+    char path[128];
+    world_open(&w);
+    run_script(&w, "i=0; while [ $i -lt 300 ]; do mkdir -p d$i/e/f; i=$((i+1)); done; "
+                   "i=0; while [ $i -lt 200 ]; do mkdir d; cd d; i=$((i+1)); done", 0);
+    uv_runner_remove(w.runner, "d.t.0");
+    (void)snprintf(path, sizeof(path), "%s/tasks/d.t.0/work", w.dir);
+    for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
+        pause_ms(&w, 10);
+    cr_assert(access(path, F_OK) < 0, "out of the way at once");
+    (void)snprintf(path, sizeof(path), "%s/trash", w.dir);
+    int code = -1;
+    for (int i = 0; i < 200 && code != 0; i++) {
+        pause_ms(&w, 10);
+        code = rmdir(path); /* empty at last */
+    }
+    cr_assert(code == 0);
+    world_close(&w);
+}
+
 Test(runner, what_cannot_start_says_why)
 {
     static const char *const missing[] = {"./web", NULL};
