@@ -33,6 +33,7 @@ VERSION  := $(shell cat VERSION)
 CPPFLAGS := -I. -I$(OUT)/gen -D_GNU_SOURCE -DSTRATOS_VERSION='"$(VERSION)"'
 CFLAGS   := -std=gnu17 -g -pipe -fno-omit-frame-pointer
 
+comma := ,
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -ffunction-sections -fdata-sections
 FLAGS_debug   := -O0
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -40,7 +41,7 @@ FLAGS_tsan    := -O1 -fsanitize=thread
 FLAGS_cov     := -O0 --coverage
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
-LDFLAGS_release := -static -Wl,--gc-sections
+LDFLAGS_release := -static -Wl,--gc-sections $(if $(WERROR),-Wl$(comma)--fatal-warnings)
 LDFLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD))
 
 LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lseccomp -lcap \
@@ -60,10 +61,11 @@ BIN    := $(OUT)/stratos
 .PHONY: all
 all: $(BIN)
 
-$(BIN): $(OUT)/cli/main.o $(LIB)
+# The static binary brings its own, empty, user and service databases; its symbols stay beside it.
+$(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o) $(LIB)
 	@echo "LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
-	$(if $(filter release,$(BUILD)),@strip -s -o $@.stripped $@ && mv $@.stripped $@)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(if $(filter release,$(BUILD)),@mv $@ $@.symbols && strip -s -o $@ $@.symbols)
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
 	@rm -f $@ && ar qcs $@ $^
@@ -163,11 +165,14 @@ DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/rando
             agent/home agent/options agent/settings agent/shim_entry
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
-.PHONY: floors purity
+.PHONY: floors purity static
 floors:                              # which folder includes which; fails on a wrong include
 	@tests/floors.sh
 purity: $(DECIDING:%.c=$(OUT)/%.o) $(GEN).o # deciding code calls no socket, clock, file or thread
 	@tests/purity.sh tests/purity.allow $^
+static:                              # the release binary is static, loads nothing at run time and is small
+	@$(MAKE) --no-print-directory BUILD=release
+	@tests/static.sh build/release/stratos build/release/stratos.symbols
 
 # ---------------------------------------------------------------- everything
 # On a fresh machine the lists above were made before the packages were there, so both of these

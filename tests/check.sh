@@ -111,7 +111,7 @@ if [ "$binary_kind" != "$kind" ]; then
     run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all
     tell "build $binary_kind" 0 $((status != 0)) 0
 fi
-[ "$binary_kind" != release ] || step "static binary" 10 sh -c '! ldd build/release/stratos 2>&1 | tee /dev/stderr | grep -q "=>"'
+[ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/stratos{,.symbols}
 
 for dir in tests/*/; do
     name=$(basename "$dir")

@@ -1,0 +1,29 @@
+#!/bin/bash
+# The binary that people copy to their hosts: static, small, and with no code in it that would load
+# the host's own libraries at run time (glibc's name service switch: users, groups, hosts, services).
+#
+#   tests/static.sh BINARY SYMBOLS      SYMBOLS is the same binary before it was stripped
+set -euo pipefail
+binary=$1 symbols=$2
+bytes_max=$((16 << 20))
+failed=0
+complain() {
+    echo "$binary: $1"
+    failed=1
+}
+
+if readelf --wide --program-headers "$binary" | grep -E 'INTERP|DYNAMIC'; then
+    complain "is a dynamic executable"
+fi
+bytes=$(stat -c %s "$binary")
+[ "$bytes" -le $bytes_max ] || complain "has $bytes bytes, and at most $bytes_max are wanted"
+
+# What looks a name up goes through one of these, whoever calls it.
+lookups='^(__|_)?nss_|^__nscd_|^(getaddrinfo|getnameinfo|gethostby(name2?|addr)(_r)?|getgr(nam|gid)_r|getpwnam_r|initgroups)$'
+names=$(nm --defined-only --format=posix "$symbols" | awk '{print $1}')
+[ "$(wc -l <<<"$names")" -gt 1000 ] || complain "has no symbols to look at in $symbols"
+if grep -E "$lookups" <<<"$names"; then
+    complain "holds the look-ups above, which need the host's shared libraries"
+fi
+[ $failed -eq 0 ] && echo "static: $bytes bytes"
+exit $failed
