@@ -146,12 +146,18 @@ $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB_OBJ) $(L
 $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB_OBJ) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
 
-.PHONY: sim simulator swim-stats bench
+.PHONY: sim simulator swim-stats bench benches tsan
 simulator: $(SIM)
 sim: $(SIM)                          # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
+	$(if $(SEED)$(SEEDS)$(NODES),,@echo "1,000 nodes, which takes some minutes" && $(SIM) --seed 1 --nodes 1000 $(SIM_ARGS))
 swim-stats: $(OUT)/tests/bench_swim  # what membership costs and how fast it is, to 10,000 members
 	@$<
+tsan:                                # the simulator and the benches, looked at for races
+	@$(MAKE) --no-print-directory BUILD=tsan simulator benches
+	@TSAN_OPTIONS=halt_on_error=1 build/tsan/sim --seeds 1-4 --nodes 10
+	@for b in $(BENCH:$(OUT)/%=build/tsan/%); do echo "== $$b"; TSAN_OPTIONS=halt_on_error=1 $$b 1000 || exit 1; done
+benches: $(BENCH)
 bench: $(BENCH)                      # all benches
 	@for b in $(BENCH); do echo "== $$b"; $$b || exit 1; done
 

@@ -108,7 +108,7 @@ has_sim=$(compgen -G 'tests/sim/*.c')
 run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator} "$out/tests/bench_swim"
 tell "build $kind" 0 $((status != 0)) 0
 if [ "$binary_kind" != "$kind" ]; then
-    run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all
+    run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all ${has_sim:+simulator}
     tell "build $binary_kind" 0 $((status != 0)) 0
 fi
 [ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/stratos{,.symbols}
@@ -122,12 +122,17 @@ for target in tests/fuzz/fuzz_*.c; do
     name=${name#fuzz_}
     step "replay $name" 120 "$out/tests/replay_$name" "tests/fuzz/corpus/$name"
 done
-# Every seed twice: a run must be its seed's, whatever the machine does meanwhile.
-few=1-200 many=1-8
-[ "$kind" != asan ] || few=1-40 many=1-2
+# Small clusters unoptimised and every seed twice: a run must be its seed's, whatever the machine does
+# meanwhile.  Large ones with the code as it ships.
 if [ -n "$has_sim" ]; then
-    program "simulator, 5 nodes" 600 "$out/sim" --seeds $few --nodes 5 --workers "$jobs" --twice
-    program "simulator, 40 nodes" 600 "$out/sim" --seeds $many --nodes 40 --workers "$jobs"
+    small=1-200 large=1-100 again=101-105
+    [ "$kind" != asan ] || small=1-40 large=1-4 again=5
+    sim=build/$binary_kind/sim
+    program "simulator, 5 nodes" 600 "$out/sim" --seeds $small --nodes 5 --workers "$jobs" --twice
+    program "simulator, 50 nodes" 900 "$sim" --seeds $large --nodes 50 --workers "$jobs"
+    program "simulator, 50 nodes twice" 600 "$sim" --seeds $again --nodes 50 --workers "$jobs" --twice
+    [ "$sim" = "$out/sim" ] ||
+        step "one trace, -O0 and -O2" 300 tests/same_trace.sh "$out/sim" "$sim" --seeds 1-4 --nodes 50
 fi
 program "membership statistics" 300 "$out/tests/bench_swim" --quick
 for script in tests/e2e/test_*.py; do

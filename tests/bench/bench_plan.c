@@ -1,7 +1,9 @@
 /* How long planning takes: from three nodes to the sizes everything is laid out for.
  *
  * Four moments of each cluster: nothing is placed yet, all is placed, a node has died, and
- * nothing fits anywhere, so that every search is in vain. */
+ * nothing fits anywhere, so that every search is in vain.
+ *
+ *     bench_plan [NODES]     no cluster of more nodes */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -75,14 +77,14 @@ static void bench(uint32_t n_nodes, uint32_t n_jobs, uint32_t count)
     fake_fini(&f);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    static const uint32_t sizes[][3] = {{3, 5, 3},          {50, 50, 10},      {1000, 1000, 10},
+                                        {10000, 10000, 10}, {10000, 10, 10000}, {10000, 100000, 1}};
+    size_t nodes_max = argc > 1 ? strtoul(argv[1], NULL, 10) : SIZE_MAX;
     printf(" NODES    JOBS  INSTANCES   FIRST ms    KEEP ms   DEATH ms    VAIN ms\n");
-    bench(3, 5, 3);
-    bench(50, 50, 10);
-    bench(1000, 1000, 10);
-    bench(10000, 10000, 10);
-    bench(10000, 10, 10000);
-    bench(10000, 100000, 1);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (sizes[i][0] <= nodes_max)
+            bench(sizes[i][0], sizes[i][1], sizes[i][2]);
     return 0;
 }

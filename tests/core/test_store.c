@@ -419,7 +419,7 @@ Test(store_rocks, a_full_disk_refuses_writes_and_takes_them_again_later)
     close(fd);
     struct store_change change = put(STORE_TABLE, "refused", "1");
     cr_assert_eq(store_write(f.store, &change, 1, true, &f.err), -ENOSPC);
-    cr_assert(strstr(f.err.text, "No space left"), "%s", f.err.text);
+    cr_assert(strstr(f.err.text, "no space left"), "%s", f.err.text);
     expect(&f, STORE_TABLE, "before", "1");
     cr_assert_eq(unlink(filler), 0);
     write_one(&f, STORE_TABLE, "after", "1");
