@@ -155,8 +155,10 @@ swim-stats: $(OUT)/tests/bench_swim  # what membership costs and how fast it is,
 	@$<
 tsan:                                # the simulator and the benches, looked at for races
 	@$(MAKE) --no-print-directory BUILD=tsan simulator benches
-	@TSAN_OPTIONS=halt_on_error=1 build/tsan/sim --seeds 1-4 --nodes 10
-	@for b in $(BENCH:$(OUT)/%=build/tsan/%); do echo "== $$b"; TSAN_OPTIONS=halt_on_error=1 $$b 1000 || exit 1; done
+	@for x in "sim --seeds 1-4 --nodes 10" tests/bench_dns "tests/bench_plan 200" "tests/bench_spread 200" \
+	    "tests/bench_swim --quick" "tests/bench_table 1000"; do \
+	    echo "== $$x"; TSAN_OPTIONS=halt_on_error=1 build/tsan/$$x || exit 1; \
+	done
 benches: $(BENCH)
 bench: $(BENCH)                      # all benches
 	@for b in $(BENCH); do echo "== $$b"; $$b || exit 1; done

@@ -1,5 +1,6 @@
 /* --join as text: addresses at once, names through the loop. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/uv_seeds.h"
@@ -50,12 +51,26 @@ Test(uv_seeds, no_seeds_are_an_answer_too)
     cr_expect(a.n_done == 1 && a.n == 0);
 }
 
+static bool is_localhost_listed(void)
+{
+    char line[256];
+    bool is_listed = false;
+    FILE *hosts = fopen("/etc/hosts", "re");
+    while (hosts && !is_listed && fgets(line, sizeof(line), hosts))
+        is_listed = strncmp(line, "127.0.0.1", 9) == 0 && strstr(line, "localhost");
+    if (hosts)
+        fclose(hosts);
+    return is_listed;
+}
+
 Test(uv_seeds, a_name_is_looked_up_in_the_hosts_file)
 {
     static const char *const texts[] = {"localhost:99", "127.0.0.2"};
     struct answer a;
     struct err err = {0};
     bool is_found = false;
+    if (!is_localhost_listed())
+        cr_skip_test("a bare image without /etc/hosts");
     cr_assert_eq(resolve(texts, 2, &a, &err), 0);
     cr_assert_eq(a.n_done, 1);
     cr_assert_geq(a.n, 2);

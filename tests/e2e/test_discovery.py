@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from cluster import STRATOS, Cluster, needs_root, wait_for
 from test_partition import ip
@@ -168,6 +169,9 @@ class Discovery(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def test_join_takes_a_host_name(self):
+        hosts = Path("/etc/hosts")  # bare images have none, and no name server is asked in tests
+        if not hosts.exists() or "localhost" not in hosts.read_text():
+            self.skipTest("no name is known without a name server here")
         cluster = Cluster(2)
         self.addCleanup(cluster.__exit__, None, None, None)
         n1, n2 = cluster
@@ -176,6 +180,7 @@ class Names(unittest.TestCase):
         wait_for(n1.is_up, 5, "n1 is up")
         n2.start(join=f"localhost:{port}")
         wait_for(lambda: n1.alive() == n2.alive() == ["n1", "n2"], 8, lambda: n2.logged())
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
