@@ -92,7 +92,10 @@ $(OUT)/agent/assets.o: $(wildcard agent/assets/*)
 # ---------------------------------------------------------------- unit tests: one Criterion binary per folder
 UNIT := $(patsubst tests/%,$(OUT)/tests/unit_%,$(filter $(addprefix tests/,$(FLOORS)),$(patsubst %/,%,$(wildcard tests/*/))))
 TEST_CFLAGS := $(filter-out -Wconversion -Wsign-conversion -Wpedantic -Wshadow,$(WARN)) -Wno-missing-prototypes
-TEST_LIB_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/lib/*.c))
+# An archive, so that a test that plays a part of ours itself is not given the real one as well.
+TEST_LIB := $(OUT)/tests/libtests.a
+$(TEST_LIB): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/lib/*.c))
+	@rm -f $@ && ar rcs $@ $^
 
 $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 	@mkdir -p $(@D)
@@ -101,7 +104,7 @@ $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 
 .SECONDARY:                          # keep objects that only a chain of rules asked for
 .SECONDEXPANSION:
-$(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c)))) $(TEST_LIB_OBJ) $(LIB)
+$(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c)))) $(TEST_LIB) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic) -lcriterion
 
@@ -120,9 +123,9 @@ TARGET  ?= $(FUZZ)
 SECONDS ?= 60
 REPLAY  := $(FUZZ:%=$(OUT)/tests/replay_%)
 
-$(OUT)/tests/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(TEST_LIB_OBJ) $(LIB)
+$(OUT)/tests/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(TEST_LIB) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
-$(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJ) $(LIB)
+$(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(TEST_LIB) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -fsanitize=fuzzer -o $@ $^ $(LIBS_dynamic)
 
 .PHONY: fuzz replay replays
@@ -140,10 +143,10 @@ fuzz: $(TARGET:%=$(OUT)/tests/fuzz_%) # make deps fuzz TARGET=doc SECONDS=60; fi
 SIM   := $(OUT)/sim
 BENCH := $(patsubst tests/bench/%.c,$(OUT)/tests/%,$(wildcard tests/bench/bench_*.c))
 
-$(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB_OBJ) $(LIB)
+$(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
-$(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB_OBJ) $(LIB)
+$(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
 
 .PHONY: sim simulator swim-stats bench benches tsan

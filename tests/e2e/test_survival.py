@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -38,11 +39,13 @@ class Survival(unittest.TestCase):
 
     def test_an_exit_while_the_agent_was_away_is_seen(self):
         cluster, agent = self.one()
-        path = cluster.write("a.yaml", job("brief", "sleep 2; exit 7", 1, "restart: {delay: 1s}"))
-        self.assertEqual(agent.run("run", path, "--detach").code, 0)
-        wait_for(lambda: agent.healthy("brief"), 5, "it runs")
+        path = cluster.write("a.yaml", job("brief", "trap 'exit 7' TERM; while :; do sleep 0.1; done", 1,
+                                           "restart: {delay: 1s}"))
+        self.assertEqual(agent.run("run", path).code, 0)
+        pid = agent.instances("brief")[0]["pid"]
         agent.kill()
-        time.sleep(3)
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the task has ended")
         agent.start()
         wait_for(agent.is_up, 10, "the agent is back")
         wait_for(lambda: agent.instances("brief") and agent.instances("brief")[0]["last_exit"] == 7, 10,
