@@ -154,3 +154,14 @@ Test(membership, an_idle_pair_compares_nothing_while_nothing_differs)
     cr_expect_leq(w->n_streams - before, 20, "%u", (unsigned)(w->n_streams - before));
     world_free(w);
 }
+
+Test(membership, an_idle_node_wakes_once_per_period_besides_its_mail)
+{
+    struct world *w = small_world(8, 8, &gossip_profile_lan);
+    world_run(w, 60000);
+    uint64_t before = w->n_ticks;
+    world_run(w, 600 * 1000);
+    uint64_t n = w->n_ticks - before;
+    cr_expect_leq(n, 8 * 600 * 11 / 10, "%u", (unsigned)n);
+    world_free(w);
+}

@@ -551,6 +551,7 @@ static bool step(struct world *w, uint64_t end_ms)
     if (due_ms > end_ms)
         return false;
     w->now_ms = due_ms > w->now_ms ? due_ms : w->now_ms;
+    w->n_ticks++;
     gossip_tick(w->nodes[i].gossip, w->now_ms, wall(w, &w->nodes[i]), &w->nodes[i].fx);
     world_perform(w, i);
     if (w->nodes[i].deadline_ms <= w->now_ms)

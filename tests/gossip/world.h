@@ -65,7 +65,7 @@ struct world {
     uint64_t n_events;
     struct world_link *links;
     size_t n_links, links_cap;
-    uint64_t n_datagrams, n_streams, n_bytes;
+    uint64_t n_datagrams, n_streams, n_bytes, n_ticks;
     uint64_t n_to[WORLD_NODES_MAX]; /* datagrams sent to that node */
     size_t longest;                 /* datagram */
     char *lines[WORLD_LINES_MAX]; /* "n1: suspect n2 incarnation=1" */
