@@ -19,7 +19,7 @@ enum {
     MEMBERS_PERIODS = 3,   /* probe periods between comparisons for the members' sake */
     INCOMING_MAX = 4,      /* comparisons that others run with us at one time */
     BULK_FRAMES = 4,       /* of entries received: what comes may be the whole table */
-    SAME_RARELY = 20,      /* one in so many periodic comparisons is made although all is the same */
+    SAME_RARELY = 100,     /* one in so many periodic comparisons is made although all is the same */
     WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
     SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
