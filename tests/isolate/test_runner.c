@@ -315,7 +315,7 @@ Test(runner, a_removed_tasks_directory_is_deleted_beside_the_loop)
     cr_assert(access(path, F_OK) < 0, "out of the way at once");
     (void)snprintf(path, sizeof(path), "%s/trash", w.dir);
     int code = -1;
-    for (int i = 0; i < 200 && code != 0; i++) {
+    for (int i = 0; i < WAIT_MS / 10 && code != 0; i++) {
         pause_ms(&w, 10);
         code = rmdir(path); /* empty at last */
     }
