@@ -8,6 +8,7 @@
 #include "agent/api.h"
 #include "agent/assets.h"
 #include "agent/guard.h"
+#include "agent/params.h"
 #include "core/log.h"
 #include "netsvc/metrics_text.h"
 
@@ -133,6 +134,11 @@ void api_done(struct agent *a, uint64_t token, const struct node_result *result)
 
 static void order(struct agent *a, struct uv_http_exchange *x, struct command *command, json_t *jobs)
 {
+    if (param_ack(uv_http_query(x, "ack"), &command->ack) < 0) {
+        json_decref(jobs);
+        api_error(a, x, ERR_INVALID, "ack wants a number of members, 'majority' or 'all'");
+        return;
+    }
     struct exchange_wait *wait = wait_new(a, x);
     if (!wait) {
         json_decref(jobs);
@@ -141,13 +147,6 @@ static void order(struct agent *a, struct uv_http_exchange *x, struct command *c
     }
     wait->jobs = jobs;
     command->token = wait->token;
-    const char *ack = uv_http_query(x, "ack");
-    if (ack)
-        command->ack = strcmp(ack, "all") == 0        ? ACK_ALL
-                       : strcmp(ack, "majority") == 0 ? ACK_MAJORITY
-                                                      : (int)strtol(ack, NULL, 10);
-    if (command->ack > MEMBERS_MAX || (ack && command->ack == 0))
-        command->ack = ACK_DEFAULT;
     node_command(a->node, agent_now(a), command, &a->fx);
     agent_perform(a);
 }
@@ -202,8 +201,10 @@ static void submit(struct agent *a, struct uv_http_exchange *x, const char *ns, 
     struct jobfile file;
     struct complaints complaints = {.arena = &arena};
     arena_init(&arena, 64 << 20);
-    const char *version = uv_http_query(x, "if_version");
-    if (jobfile_read(uv_http_body(x), &arena, &complaints, &file) < 0) {
+    uint32_t version;
+    if (param_version(uv_http_query(x, "if_version"), &version) < 0) {
+        api_error(a, x, ERR_INVALID, "if_version wants a version, for example v3");
+    } else if (jobfile_read(uv_http_body(x), &arena, &complaints, &file) < 0) {
         answer_complaints(a, x, &complaints);
     } else if (name && (file.n_jobs != 1 || strcmp(file.jobs[0].name, name) != 0 ||
                         strcmp(file.jobs[0].ns, ns) != 0)) {
@@ -213,7 +214,7 @@ static void submit(struct agent *a, struct uv_http_exchange *x, const char *ns, 
             .kind = COMMAND_SUBMIT,
             .jobs = file.jobs,
             .n_jobs = file.n_jobs,
-            .if_version = version ? (uint32_t)strtoul(version + (*version == 'v'), NULL, 10) : 0,
+            .if_version = version,
             .note = uv_http_query(x, "note"),
         };
         order(a, x, &command, announce_jobs(a, &file, &arena));
@@ -255,8 +256,11 @@ static void order_job(struct agent *a, struct uv_http_exchange *x, const char *n
 /* Only the current version has a number to trace: older ones were written over. */
 static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report *r, uint32_t job)
 {
-    const char *version = uv_http_query(x, "version");
-    uint32_t wanted = version ? (uint32_t)strtoul(version + (*version == 'v'), NULL, 10) : 0;
+    uint32_t wanted;
+    if (param_version(uv_http_query(x, "version"), &wanted) < 0) {
+        api_error(a, x, ERR_INVALID, "version wants a version, for example v3");
+        return;
+    }
     uint32_t current = r->view.jobs[job].doc.version;
     char text[160];
     json_t *data = wanted == 0 || wanted == current ? report_trace(r, job) : NULL;
@@ -275,7 +279,11 @@ static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
     struct report r;
     char text[256];
     json_t *data = NULL;
-    const char *index = uv_http_query(x, "index");
+    uint32_t index;
+    if (param_index(uv_http_query(x, "index"), &index) < 0) {
+        api_error(a, x, ERR_INVALID, "index wants the number of an instance");
+        return;
+    }
     if (report_open(&r, a->node, a->name, agent_now(a)) < 0) {
         api_error(a, x, -ENOMEM, "out of memory");
         return;
@@ -293,7 +301,7 @@ static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
         if (!what)
             data = report_status(&r, job);
         else if (strcmp(what, "why") == 0)
-            data = report_why(&r, job, index ? (uint32_t)strtoul(index, NULL, 10) : 0);
+            data = report_why(&r, job, index);
         else if (strcmp(what, "spec") == 0)
             data = report_spec(&r, job);
         else if (strcmp(what, "history") == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/api.h"
+#include "agent/params.h"
 #include "isolate/logs.h"
 
 enum {
@@ -251,24 +252,24 @@ static struct logs *logs_new(struct agent *a, struct uv_http_exchange *x)
 
 /* Those who hold it now, and those who tried and gave up: what a task wrote before it failed for the
  * last time is what its owner wants to read most. */
-static void add_sources(struct logs *l, const struct report *r, uint32_t job, const char *wanted,
+static void add_sources(struct logs *l, const struct report *r, uint32_t job, const uint32_t *wanted,
                         bool is_local_only)
 {
     const struct view_job *j = &r->view.jobs[job];
-    unsigned long index = wanted ? strtoul(wanted, NULL, 10) : 0;
     for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++) {
         const struct view_claim *claim = &r->view.claims[c];
-        if (!wanted || index == claim->index)
+        if (!wanted || *wanted == claim->index)
             (void)add_source(l, r, job, claim->node, claim->index, is_local_only);
     }
     for (size_t i = 0; i < r->view.n_refusals; i++) {
         const struct view_refuse *refuse = &r->view.refusals[i];
         bool is_held = false;
+        if (refuse->job != job || refuse->node == VIEW_NONE || (wanted && *wanted != refuse->index))
+            continue;
         for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++)
             is_held = is_held || (r->view.claims[c].node == refuse->node &&
                                   r->view.claims[c].index == refuse->index);
-        if (refuse->job == job && refuse->node != VIEW_NONE && !is_held &&
-            (!wanted || index == refuse->index))
+        if (!is_held)
             (void)add_source(l, r, job, refuse->node, refuse->index, is_local_only);
     }
 }
@@ -277,7 +278,12 @@ void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const
 {
     struct report r;
     const char *index = uv_http_query(x, "index");
+    uint32_t wanted;
     bool is_local_only = uv_http_query(x, "local") != NULL;
+    if (param_index(index, &wanted) < 0) {
+        api_error(a, x, ERR_INVALID, "index wants the number of an instance");
+        return;
+    }
     if (report_open(&r, a->node, a->name, agent_now(a)) < 0) {
         api_error(a, x, ERR_BOUND, "out of memory");
         return;
@@ -292,7 +298,7 @@ void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const
         report_close(&r);
         return;
     }
-    add_sources(l, &r, found, index, is_local_only);
+    add_sources(l, &r, found, index ? &wanted : NULL, is_local_only);
     l->has_labels = !index;
     if (l->n == 0) {
         api_error(a, x, ERR_NOT_FOUND, index ? "no node within reach has run this instance: `stratos status` shows which there are"
