@@ -9,47 +9,10 @@
 
 #include "core/err.h"
 #include "core/hash.h"
+#include "tests/sim/task.h"
+#include "tests/sim/wire.h"
 
-enum { UNIX_BASE_S = 1700000000, STREAM_ACCEPTED = 1u << 31, GOSSIP_PORT = 7780, FLAP_PERIOD_MS = 700 };
-
-enum event_kind {
-    EVENT_DATAGRAM,
-    EVENT_REFUSED,
-    EVENT_STREAM_OPENED,
-    EVENT_STREAM_FRAME,
-    EVENT_STREAM_CLOSED,
-    EVENT_TASK_STARTED,
-    EVENT_TASK_EXITED,
-    EVENT_PROBED,
-    EVENT_TICK,
-};
-
-struct sim_event {
-    uint64_t at_ms, order; /* ties: first made, first delivered */
-    enum event_kind kind;
-    unsigned node;
-    uint64_t boot; /* of the receiver: void when it has changed */
-    unsigned peer; /* sender */
-    uint32_t stream;
-    uint64_t task_boot;
-    unsigned check;
-    int32_t status;
-    char key[160];
-    size_t len;
-    uint8_t bytes[];
-};
-
-/* One stream, seen by both of its ends. */
-struct sim_stream {
-    struct sim_stream *next;
-    struct end {
-        unsigned node;
-        uint64_t boot;
-        uint32_t id;
-        uint64_t last_ms; /* frames arrive in order */
-        bool is_closed;
-    } ends[2];
-};
+enum { UNIX_BASE_S = 1700000000 };
 
 struct moment sim_moment(const struct sim *s, const struct sim_node *n)
 {
@@ -65,293 +28,6 @@ void sim_fail(struct sim *s, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(s->failure, sizeof(s->failure), format, args);
     va_end(args);
-}
-
-/* ---- the event heap ---- */
-
-static bool is_before(const struct sim_event *a, const struct sim_event *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
-}
-
-static void heap_push(struct sim *s, struct sim_event *e)
-{
-    if (s->n_events == s->events_cap) {
-        s->events_cap = s->events_cap ? 2 * s->events_cap : 1024;
-        s->heap = realloc(s->heap, s->events_cap * sizeof(*s->heap));
-        assert(s->heap);
-    }
-    size_t i = s->n_events++;
-    for (; i > 0 && is_before(e, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        s->heap[i] = s->heap[(i - 1) / 2];
-    s->heap[i] = e;
-}
-
-static struct sim_event *heap_pop(struct sim *s)
-{
-    struct sim_event *top = s->heap[0], *last = s->heap[--s->n_events];
-    size_t i = 0;
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= s->n_events)
-            break;
-        if (child + 1 < s->n_events && is_before(s->heap[child + 1], s->heap[child]))
-            child++;
-        if (!is_before(s->heap[child], last))
-            break;
-        s->heap[i] = s->heap[child];
-        i = child;
-    }
-    if (s->n_events)
-        s->heap[i] = last;
-    return top;
-}
-
-static struct sim_event *event_new(struct sim *s, enum event_kind kind, unsigned node, uint64_t delay_ms,
-                                   struct bytes payload)
-{
-    struct sim_event *e = calloc(1, sizeof(*e) + payload.len);
-    assert(e);
-    e->at_ms = s->now_ms + delay_ms;
-    e->order = s->next_event++;
-    e->kind = kind;
-    e->node = node;
-    e->boot = s->nodes[node].boot;
-    e->len = payload.len;
-    if (payload.len)
-        memcpy(e->bytes, payload.at, payload.len);
-    return e;
-}
-
-/* ---- the network ---- */
-
-static uint64_t delay(struct sim *s)
-{
-    uint32_t span = s->options.delay_max_ms - s->options.delay_min_ms + 1;
-    return s->options.delay_min_ms + rng_below(&s->rng, span);
-}
-
-static bool is_cut(const struct sim *s, unsigned from, unsigned to)
-{
-    bool is_flapping = (from == s->flap[0] && to == s->flap[1]) || (from == s->flap[1] && to == s->flap[0]);
-    if (is_flapping && s->now_ms < s->flap_until_ms && s->now_ms / FLAP_PERIOD_MS % 2)
-        return true;
-    if (!s->is_partitioned || s->nodes[from].side == s->nodes[to].side)
-        return false;
-    return !s->options.is_asymmetric || s->nodes[from].side < s->nodes[to].side;
-}
-
-static int node_at(const struct sim *s, const struct endpoint *e)
-{
-    unsigned i = (unsigned)e->address[2] << 8 | e->address[3];
-    return e->family == 4 && i < s->options.nodes && e->port == GOSSIP_PORT ? (int)i : -1;
-}
-
-static void send_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
-{
-    int to = node_at(s, &e->endpoint);
-    s->n_datagrams++;
-    if (to < 0 || is_cut(s, from, (unsigned)to) || rng_chance(&s->rng, s->loss_now)) {
-        s->n_dropped++;
-        return;
-    }
-    if (!s->nodes[to].node) { /* the host is there, the agent is not */
-        struct sim_event *refused = event_new(s, EVENT_REFUSED, from, 2 * delay(s), (struct bytes){0});
-        refused->peer = (unsigned)to;
-        heap_push(s, refused);
-        return;
-    }
-    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0; copies--) {
-        struct sim_event *arrival = event_new(s, EVENT_DATAGRAM, (unsigned)to, delay(s), e->bytes);
-        arrival->peer = from;
-        heap_push(s, arrival);
-    }
-}
-
-/* ---- streams ---- */
-
-static struct sim_stream *stream_find(struct sim *s, unsigned node, uint32_t id, int *ret_end)
-{
-    for (struct sim_stream *at = s->streams; at; at = at->next) {
-        for (int i = 0; i < 2; i++) {
-            struct end *end = &at->ends[i];
-            if (end->node == node && end->id == id && end->boot == s->nodes[node].boot &&
-                !end->is_closed) {
-                *ret_end = i;
-                return at;
-            }
-        }
-    }
-    return NULL;
-}
-
-static void stream_event(struct sim *s, struct sim_stream *stream, int to, enum event_kind kind,
-                         struct bytes payload)
-{
-    struct end *end = &stream->ends[to];
-    uint64_t at = s->now_ms + delay(s);
-    if (at < end->last_ms)
-        at = end->last_ms;
-    end->last_ms = at;
-    struct sim_event *e = event_new(s, kind, end->node, at - s->now_ms, payload);
-    e->boot = end->boot;
-    e->stream = end->id;
-    heap_push(s, e);
-}
-
-/* Who the handshake has proven the other end to be; zero when it has gone meanwhile. */
-static struct node_id stream_peer(struct sim *s, const struct sim_event *e)
-{
-    int end;
-    struct sim_stream *stream = stream_find(s, e->node, e->stream, &end);
-    return stream ? s->nodes[stream->ends[!end].node].id : (struct node_id){0};
-}
-
-static void stream_open(struct sim *s, unsigned from, const struct gossip_effect *e)
-{
-    int to = node_at(s, &e->endpoint);
-    bool is_dead = to < 0 || !s->nodes[to].node || is_cut(s, from, (unsigned)to) ||
-                   is_cut(s, (unsigned)to, from);
-    if (is_dead) {
-        struct sim_event *closed =
-            event_new(s, EVENT_STREAM_CLOSED, from, 3 * delay(s) + 10, (struct bytes){0});
-        closed->stream = e->stream;
-        heap_push(s, closed);
-        return;
-    }
-    struct sim_stream *stream = calloc(1, sizeof(*stream));
-    assert(stream);
-    struct sim_node *peer = &s->nodes[to];
-    stream->ends[0] = (struct end){from, s->nodes[from].boot, e->stream, 0, false};
-    stream->ends[1] =
-        (struct end){(unsigned)to, peer->boot, STREAM_ACCEPTED | peer->next_accepted++, 0, false};
-    stream->next = s->streams;
-    s->streams = stream;
-    stream_event(s, stream, 1, EVENT_STREAM_OPENED, (struct bytes){0});
-    stream_event(s, stream, 0, EVENT_STREAM_OPENED, (struct bytes){0});
-}
-
-static void stream_close(struct sim *s, unsigned node, uint32_t id)
-{
-    int end;
-    struct sim_stream *stream = stream_find(s, node, id, &end);
-    if (!stream)
-        return;
-    stream->ends[end].is_closed = true;
-    stream_event(s, stream, end, EVENT_STREAM_CLOSED, (struct bytes){0});
-    if (!stream->ends[!end].is_closed)
-        stream_event(s, stream, !end, EVENT_STREAM_CLOSED, (struct bytes){0});
-}
-
-/* A cut or a crash breaks streams as soon as somebody uses them. */
-static void stream_send(struct sim *s, unsigned node, const struct gossip_effect *e)
-{
-    int end;
-    struct sim_stream *stream = stream_find(s, node, e->stream, &end);
-    if (!stream)
-        return;
-    const struct end *other = &stream->ends[!end];
-    bool is_broken = other->is_closed || s->nodes[other->node].boot != other->boot ||
-                     is_cut(s, node, other->node) || is_cut(s, other->node, node);
-    if (is_broken)
-        stream_close(s, node, e->stream);
-    else
-        stream_event(s, stream, !end, EVENT_STREAM_FRAME, e->bytes);
-}
-
-static void streams_sweep(struct sim *s)
-{
-    for (struct sim_stream **at = &s->streams; *at;) {
-        struct sim_stream *stream = *at;
-        bool is_over = true;
-        for (int i = 0; i < 2; i++)
-            is_over &= stream->ends[i].is_closed ||
-                       s->nodes[stream->ends[i].node].boot != stream->ends[i].boot;
-        if (!is_over) {
-            at = &stream->next;
-            continue;
-        }
-        *at = stream->next;
-        free(stream);
-    }
-}
-
-/* ---- tasks ---- */
-
-static struct sim_task *task_find(struct sim_node *n, const char *key)
-{
-    for (struct sim_task *t = n->tasks; t; t = t->next)
-        if (strcmp(t->key, key) == 0)
-            return t;
-    return NULL;
-}
-
-static void task_note(struct sim_task *t, struct bytes note)
-{
-    uint8_t *copy = note.len ? malloc(note.len) : NULL;
-    if (note.len)
-        memcpy(copy, note.at, note.len);
-    free((void *)(uintptr_t)t->note.at);
-    t->note = (struct bytes){copy, note.len};
-}
-
-static void task_remove(struct sim_node *n, const char *key)
-{
-    for (struct sim_task **at = &n->tasks; *at; at = &(*at)->next) {
-        struct sim_task *t = *at;
-        if (strcmp(t->key, key) != 0)
-            continue;
-        *at = t->next;
-        task_note(t, (struct bytes){0});
-        free(t);
-        return;
-    }
-}
-
-static void task_event(struct sim *s, unsigned node, const struct sim_task *t, enum event_kind kind,
-                       uint64_t delay_ms, int32_t status)
-{
-    struct sim_event *e = event_new(s, kind, node, delay_ms, (struct bytes){0});
-    e->task_boot = t->boot;
-    e->status = status;
-    memcpy(e->key, t->key, sizeof(e->key));
-    heap_push(s, e);
-}
-
-static void task_launch(struct sim *s, unsigned node, const struct node_effect *e)
-{
-    struct sim_node *n = &s->nodes[node];
-    if (task_find(n, e->key) && task_find(n, e->key)->is_running)
-        sim_fail(s, "%s launches %s twice", n->name, e->key);
-    task_remove(n, e->key);
-    struct sim_task *t = calloc(1, sizeof(*t));
-    assert(t);
-    (void)snprintf(t->key, sizeof(t->key), "%s", e->key);
-    t->boot = s->next_event;
-    t->pid = (uint32_t)(s->next_event & 0xffff) + 2;
-    t->is_healthy = true;
-    t->started_unix_ms = sim_moment(s, n).at_unix_ms;
-    task_note(t, e->note);
-    t->next = n->tasks;
-    n->tasks = t;
-    task_event(s, node, t, EVENT_TASK_STARTED, 5 + rng_below(&s->rng, 50), 0);
-}
-
-static void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms, int32_t status)
-{
-    struct sim_task *t = task_find(&s->nodes[node], key);
-    if (t)
-        task_event(s, node, t, EVENT_TASK_EXITED, delay_ms, status);
-}
-
-static void probe(struct sim *s, unsigned node, const struct node_effect *e)
-{
-    struct sim_task *t = task_find(&s->nodes[node], e->key);
-    struct sim_event *done = event_new(s, EVENT_PROBED, node, 1 + rng_below(&s->rng, 5), (struct bytes){0});
-    done->check = e->check;
-    done->status = t && t->is_running && t->is_healthy;
-    (void)snprintf(done->key, sizeof(done->key), "%s", e->key);
-    heap_push(s, done);
 }
 
 /* ---- performing ---- */
@@ -370,13 +46,13 @@ static void perform_gossip(struct sim *s, unsigned node, const struct gossip_eff
 {
     struct sim_node *n = &s->nodes[node];
     if (e->kind == GOSSIP_SEND)
-        send_datagram(s, node, e);
+        wire_datagram(s, node, e);
     else if (e->kind == GOSSIP_STREAM_OPEN)
-        stream_open(s, node, e);
+        wire_stream_open(s, node, e);
     else if (e->kind == GOSSIP_STREAM_SEND)
-        stream_send(s, node, e);
+        wire_stream_send(s, node, e);
     else if (e->kind == GOSSIP_STREAM_CLOSE)
-        stream_close(s, node, e->stream);
+        wire_stream_close(s, node, e->stream);
     else if (store_write(n->store, e->changes, e->n_changes, e->is_synced, NULL) < 0)
         sim_fail(s, "%s: the store in memory refused a write", n->name);
 }
@@ -405,7 +81,7 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
         task_remove(n, e->key);
         break;
     case NODE_PROBE:
-        probe(s, node, e);
+        task_probe(s, node, e);
         break;
     case NODE_EVENT:
         if (s->is_verbose)
@@ -434,7 +110,7 @@ static void arm(struct sim *s, unsigned node)
     if (n->tick_ms == s->now_ms && at == s->now_ms)
         at = s->now_ms + 1; /* a deadline that stays in the past must not stop time */
     n->tick_ms = at;
-    heap_push(s, event_new(s, EVENT_TICK, node, at - s->now_ms, (struct bytes){0}));
+    event_push(s, event_new(s, EVENT_TICK, node, at - s->now_ms, (struct bytes){0}));
 }
 
 static void perform(struct sim *s, unsigned node)
@@ -488,7 +164,7 @@ static void deliver(struct sim *s, const struct sim_event *e)
         node_refused(n->node, at, s->nodes[e->peer].endpoint, &n->fx);
         break;
     case EVENT_STREAM_OPENED:
-        node_stream_opened(n->node, at, e->stream, stream_peer(s, e), &n->fx);
+        node_stream_opened(n->node, at, e->stream, wire_stream_peer(s, e), &n->fx);
         break;
     case EVENT_STREAM_FRAME:
         node_stream_frame(n->node, at, e->stream, payload, &n->fx);
@@ -525,7 +201,7 @@ static void end_orphan(struct sim *s, const struct sim_event *e)
 void sim_run(struct sim *s, uint64_t until_ms)
 {
     while (s->n_events && s->heap[0]->at_ms <= until_ms && !s->failure[0]) {
-        struct sim_event *e = heap_pop(s);
+        struct sim_event *e = event_pop(s);
         struct sim_node *n = &s->nodes[e->node];
         s->now_ms = e->at_ms;
         if (n->node && n->boot == e->boot) {
@@ -538,7 +214,7 @@ void sim_run(struct sim *s, uint64_t until_ms)
             end_orphan(s, e);
         }
         if ((s->n_steps & 1023) == 0)
-            streams_sweep(s);
+            wire_sweep(s);
         free(e);
     }
     if (s->now_ms < until_ms)
@@ -677,7 +353,7 @@ void sim_init(struct sim *s, const struct sim_options *options)
     for (unsigned i = 0; i < options->nodes; i++) {
         struct sim_node *n = &s->nodes[i];
         (void)snprintf(n->name, sizeof(n->name), "n%u", i + 1);
-        n->endpoint = (struct endpoint){.family = 4, .port = GOSSIP_PORT};
+        n->endpoint = (struct endpoint){.family = 4, .port = SIM_PORT};
         n->endpoint.address[0] = 10;
         n->endpoint.address[2] = (uint8_t)(i >> 8);
         n->endpoint.address[3] = (uint8_t)i;
@@ -701,9 +377,5 @@ void sim_fini(struct sim *s)
     for (size_t i = 0; i < s->n_events; i++)
         free(s->heap[i]);
     free(s->heap);
-    while (s->streams) {
-        struct sim_stream *next = s->streams->next;
-        free(s->streams);
-        s->streams = next;
-    }
+    wire_fini(s);
 }

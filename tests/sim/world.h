@@ -9,7 +9,7 @@
 #include "agent/node.h"
 #include "core/rng.h"
 
-enum { SIM_NODES_MAX = 1024, SIM_JOBS_MAX = 64, SIM_START_UNIX_MS = 0 };
+enum { SIM_NODES_MAX = 1024, SIM_JOBS_MAX = 64, SIM_PORT = 7780 };
 
 struct sim_options {
     uint64_t seed;
