@@ -18,6 +18,7 @@ class Partition(unittest.TestCase):
 
     def setUp(self):
         self.tag = f"st{os.getpid() % 100000}"
+        self.nap = str(1000000 + os.getpid())  # tells our tasks from everybody else's
         if ip("netns", "add", f"{self.tag}-0", check=False).returncode != 0:
             self.skipTest("cannot make network namespaces")
         self.addCleanup(ip, "netns", "del", f"{self.tag}-0", check=False)
@@ -41,14 +42,14 @@ class Partition(unittest.TestCase):
 
     def test_both_sides_submit_and_meet_again(self):
         n1, n2, n3 = self.cluster
-        path = self.cluster.write("base.yaml", job("base", ["sleep", "1000"], 3))
+        path = self.cluster.write("base.yaml", job("base", ["sleep", self.nap], 3))
         answer = n1.run("run", path)
         self.assertEqual(answer.code, 0, (answer, n1.run("status", "base"), n1.logged()))
         ip(*self.hub, "link", "set", "p3", "nomaster")
         wait_for(lambda: n1.alive() == ["n1", "n2"] and n3.alive() == ["n3"], 30,
                  lambda: (n1.alive(), n3.alive()))
-        left = self.cluster.write("left.yaml", job("left", ["sleep", "1000"], 2))
-        right = self.cluster.write("right.yaml", job("right", ["sleep", "1000"], 1))
+        left = self.cluster.write("left.yaml", job("left", ["sleep", self.nap], 2))
+        right = self.cluster.write("right.yaml", job("right", ["sleep", self.nap], 1))
         self.assertEqual(n1.run("run", left, "--detach").code, 0)
         self.assertEqual(n3.run("run", right, "--detach").code, 0)
         wait_for(lambda: len(n1.healthy("left")) == 2 and len(n3.healthy("right")) == 1, 15, "each side runs its own")
@@ -67,8 +68,11 @@ class Partition(unittest.TestCase):
             a.name + a.run("status", j).out for a in self.cluster for j in ("base", "left", "right")))
         print(f"whole again {time.monotonic() - start:.1f} s after the heal")
         # One holder each means one process each, counted over all namespaces.
-        running = subprocess.run(["pgrep", "-cxf", "sleep 1000"], capture_output=True, text=True).stdout.strip()
-        self.assertEqual(int(running), 6)
+        wait_for(lambda: self.running() == 6, 10, lambda: f"{self.running()} processes run, not 6")
+
+    def running(self):
+        done = subprocess.run(["pgrep", "-cxf", f"sleep {self.nap}"], capture_output=True, text=True)
+        return int(done.stdout)
 
 
 if __name__ == "__main__":
