@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/api.h"
+#include "agent/pace.h"
 
 enum {
     DASHBOARD_PERIOD_MS = 250, /* at most this often */
@@ -155,11 +156,22 @@ static void send_state(struct watcher *w)
     report_close(&r);
 }
 
+/* `least_ms`, or longer where there are many dashboards or much to show. */
+static uint64_t dashboard_pause_ms(const struct agent *a, uint64_t least_ms)
+{
+    uint64_t n = 0;
+    for (const struct watcher *w = a->watchers; w; w = w->next)
+        n += w->is_dashboard;
+    return pace_ms(least_ms, a->dashboard_cost_ms, n);
+}
+
 static void on_dashboard_timer(uv_timer_t *timer)
 {
     struct watcher *w = timer->data;
+    uint64_t start_ns = uv_hrtime();
     send_state(w);
-    (void)uv_timer_start(timer, on_dashboard_timer, DASHBOARD_IDLE_MS, 0);
+    w->agent->dashboard_cost_ms = (uv_hrtime() - start_ns) / 1000000;
+    (void)uv_timer_start(timer, on_dashboard_timer, dashboard_pause_ms(w->agent, DASHBOARD_IDLE_MS), 0);
 }
 
 void api_dashboard(struct agent *a, struct uv_http_exchange *x)
@@ -174,9 +186,10 @@ void api_dashboard(struct agent *a, struct uv_http_exchange *x)
 
 void api_changed(struct agent *a)
 {
+    uint64_t pause_ms = a->watchers ? dashboard_pause_ms(a, DASHBOARD_PERIOD_MS) : 0;
     for (struct watcher *w = a->watchers; w; w = w->next)
-        if (w->is_dashboard && uv_timer_get_due_in(&w->timer) > DASHBOARD_PERIOD_MS)
-            (void)uv_timer_start(&w->timer, on_dashboard_timer, DASHBOARD_PERIOD_MS, 0);
+        if (w->is_dashboard && uv_timer_get_due_in(&w->timer) > pause_ms)
+            (void)uv_timer_start(&w->timer, on_dashboard_timer, pause_ms, 0);
 }
 
 void api_watchers_close(struct agent *a)

@@ -45,6 +45,7 @@ struct agent {
     struct uv_http *http_driver;
     struct catalog *catalog;
     uint32_t catalog_serial;
+    uint64_t catalog_cost_ms, dashboard_cost_ms; /* what the last one took */
     struct feed feed;
     struct watcher *watchers;
     struct exchange_wait *waits; /* HTTP exchanges waiting for NODE_DONE */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/backlog.h"
+#include "agent/pace.h"
 #include "core/log.h"
 #include "isolate/uv_probe.h"
 
@@ -145,12 +146,14 @@ static void on_catalog_timer(uv_timer_t *timer)
     struct agent *a = timer->data;
     struct arena arena;
     size_t n;
+    uint64_t start_ns = uv_hrtime();
     arena_init(&arena, 0);
     const struct catalog_rule *rules = catalog_rules(a, &arena, &n);
     struct catalog *catalog =
         catalog_build(gossip_members(node_gossip(a->node)), gossip_table(node_gossip(a->node)), rules, n,
                       gossip_is_ready(node_gossip(a->node)), ++a->catalog_serial);
     arena_fini(&arena);
+    a->catalog_cost_ms = (uv_hrtime() - start_ns) / 1000000;
     if (!catalog)
         return;
     catalog_unref(a->catalog);
@@ -162,7 +165,8 @@ static void on_catalog_timer(uv_timer_t *timer)
 static void refresh_catalog(struct agent *a)
 {
     if (!uv_is_active((uv_handle_t *)&a->catalog_timer))
-        (void)uv_timer_start(&a->catalog_timer, on_catalog_timer, CATALOG_DELAY_MS, 0);
+        (void)uv_timer_start(&a->catalog_timer, on_catalog_timer,
+                             pace_ms(CATALOG_DELAY_MS, a->catalog_cost_ms, 1), 0);
     api_changed(a);
 }
 
