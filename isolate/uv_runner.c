@@ -503,8 +503,8 @@ static bool adopt(struct task *t, const struct shim_state *state)
         (void)close(shim_fd);
         return false;
     }
-    return uv_watch_adopt(t->runner->loop, shim_fd, (pid_t)state->init_pid, &watch_events,
-                          t, &t->watch) == 0;
+    return uv_watch_adopt(t->runner->loop, shim_fd, (pid_t)state->shim_pid,
+                          (pid_t)state->init_pid, &watch_events, t, &t->watch) == 0;
 }
 
 /* A shim between two states, starting or about to end, is waited for: it is a matter of

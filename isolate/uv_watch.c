@@ -74,6 +74,33 @@ static bool read_report(struct uv_watch *w)
     return len == 0 || strchr(w->report, '\n');
 }
 
+/* The parent of `pid`, 0 when there is none to be known.  /proc/PID/stat: the name in its
+ * parentheses may hold anything. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], line[512], state;
+    int parent = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    const char *end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+    if (!end || sscanf(end + 1, " %c %d", &state, &parent) != 2)
+        parent = 0;
+    (void)fclose(file);
+    return parent;
+}
+
+/* A pidfd of the shim's child, or -1.  It may have ended and been reaped since its PID was
+ * written down: a stranger who has that PID now must not get its signals. */
+static int open_init(pid_t init_pid, pid_t shim_pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, init_pid, 0);
+    if (fd >= 0 && parent_of(init_pid) != shim_pid)
+        close_fd(&fd);
+    return fd;
+}
+
 /* True when the report says that the task runs. */
 static bool take_started(struct uv_watch *w)
 {
@@ -82,7 +109,7 @@ static bool take_started(struct uv_watch *w)
         sscanf(w->report, "started %lu %lu", &pid, &init_pid) != 2)
         return false;
     w->is_started = true;
-    w->init_fd = (int)syscall(SYS_pidfd_open, (pid_t)init_pid, 0);
+    w->init_fd = open_init((pid_t)init_pid, w->shim_pid);
     close_report(w);
     w->events.started(w->ctx, (uint32_t)pid);
     return true;
@@ -162,7 +189,7 @@ int uv_watch_open(uv_loop_t *loop, pid_t shim_pid, int shim_fd, int report_fd,
     return 0;
 }
 
-int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t init_pid,
+int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t shim_pid, pid_t init_pid,
                    const struct uv_watch_events *events, void *ctx,
                    struct uv_watch **ret_watch)
 {
@@ -170,7 +197,7 @@ int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t init_pid,
     if (code)
         return code;
     (*ret_watch)->is_started = true;
-    (*ret_watch)->init_fd = (int)syscall(SYS_pidfd_open, init_pid, 0);
+    (*ret_watch)->init_fd = open_init(init_pid, shim_pid);
     return 0;
 }
 

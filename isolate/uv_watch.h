@@ -20,7 +20,7 @@ int uv_watch_open(uv_loop_t *loop, pid_t shim_pid, int shim_fd, int report_fd,
                   const struct uv_watch_events *events, void *ctx,
                   struct uv_watch **ret_watch);
 /* Watch one that an earlier agent spawned and whose task runs. */
-int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t init_pid,
+int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t shim_pid, pid_t init_pid,
                    const struct uv_watch_events *events, void *ctx,
                    struct uv_watch **ret_watch);
 /* Stop watching; no more events. */
