@@ -1,5 +1,6 @@
 """Hostile input: strangers, garbage, floods, oversized files."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -64,6 +65,28 @@ class Hostile(unittest.TestCase):
             for s in held:
                 s.close()
         wait_for(lambda: agent.metrics()["stratos_drop_forged_total"] > 0, 5, "garbage is counted")
+
+    def test_pages_of_other_sites_neither_read_nor_order(self):
+        agent = self.start(1)[0]
+        self.assertEqual(agent.run("var", "set", "color", "blue").code, 0)
+
+        def ask(method, path, **headers):
+            link = http.client.HTTPConnection(agent.http, 7781, timeout=5)
+            link.request(method, path, headers=headers)
+            answer = link.getresponse()
+            said = answer.status, "" if answer.getheader("Transfer-Encoding") else answer.read().decode()
+            link.close()
+            return said
+        own = f"{agent.http}:7781"
+        self.assertEqual(ask("GET", "/v1/vars/color")[0], 200)
+        self.assertEqual(ask("GET", "/v1/vars/color", Host="localhost:9999")[0], 200)
+        for host in ("evil.example:7781", "evil.example", "127.0.0.1.evil.example"):
+            for path in ("/", "/v1/vars/color", "/metrics", "/v1/dashboard"):
+                status, text = ask("GET", path, Host=host)
+                self.assertEqual((status, "blue" in text), (421, False), (host, path))
+        for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost:8000", 403),
+                               (f"http://{own}", 200)):
+            self.assertEqual(ask("DELETE", "/v1/vars/color", Origin=origin)[0], status, origin)
 
     def test_oversized_and_broken_job_files_are_refused_clearly(self):
         cluster = self.start(1)
