@@ -11,7 +11,8 @@ enum { JOIN_MAX = 64, ATTRS_MAX = 128 };
 
 /* Flags over stratos.yaml over defaults; NULL or 0 = not given. */
 struct agent_options {
-    const char *name, *data_dir, *secret_file, *bind, *http, *dns, *socket, *profile, *ports, *memory, *cpu;
+    const char *name, *data_dir, *secret_file, *bind, *http, *dns, *socket, *profile,
+        *ports, *memory, *cpu;
     const char *join[JOIN_MAX]; /* addresses, or host names (resolved with c-ares) */
     size_t n_join;
     const char *attrs[ATTRS_MAX]; /* "k=v" */
@@ -36,9 +37,9 @@ int agent_run(const struct agent_options *o);
 int agent_shim(int argc, char **argv);
 
 struct dev_options {
-    unsigned nodes;        /* node i on 127.77.0.i; at most 250 */
-    const char *dir;       /* NULL: a new one under /tmp, removed at the end */
-    bool detach;           /* leave at once; `stratos dev --dir DIR --stop` ends it */
+    unsigned nodes;  /* node i on 127.77.0.i; at most 250 */
+    const char *dir; /* NULL: a new one under /tmp, removed at the end */
+    bool detach;     /* leave at once; `stratos dev --dir DIR --stop` ends it */
     bool is_stop;
     bool tasks_survive;
     const char *profile;

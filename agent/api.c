@@ -23,7 +23,8 @@ void api_answer(struct agent *a, struct uv_http_exchange *x, int status, json_t 
                    (unsigned long long)table_digest(gossip_table(node_gossip(a->node))));
     uv_http_set_header(x, "X-Stratos-Node", a->name);
     uv_http_set_header(x, "X-Stratos-View", view);
-    uv_http_answer(x, text ? status : 500, "application/json", bytes_of_text(text ? text : ""));
+    uv_http_answer(x, text ? status : 500, "application/json",
+                   bytes_of_text(text ? text : ""));
     free(text);
 }
 
@@ -37,10 +38,10 @@ static const struct {
     int code, status;
     const char *name;
 } errors[] = {
-    {ERR_NOT_FOUND, 404, "not_found"},   {ERR_CONFLICT, 409, "conflict"},
-    {ERR_INVALID, 422, "invalid"},       {ERR_MALFORMED, 422, "invalid"},
-    {ERR_BOUND, 413, "too_large"},       {ERR_NOT_READY, 503, "not_ready"},
-    {ERR_TIMEOUT, 504, "timeout"},       {ERR_STORE, 507, "store"},
+    {ERR_NOT_FOUND, 404, "not_found"},     {ERR_CONFLICT, 409, "conflict"},
+    {ERR_INVALID, 422, "invalid"},         {ERR_MALFORMED, 422, "invalid"},
+    {ERR_BOUND, 413, "too_large"},         {ERR_NOT_READY, 503, "not_ready"},
+    {ERR_TIMEOUT, 504, "timeout"},         {ERR_STORE, 507, "store"},
     {ERR_UNSUPPORTED, 422, "unsupported"},
 };
 
@@ -101,10 +102,12 @@ void api_close(struct agent *a)
     }
 }
 
-static json_t *done_json(const struct exchange_wait *wait, const struct node_result *result)
+static json_t *done_json(const struct exchange_wait *wait,
+                         const struct node_result *result)
 {
-    json_t *data = json_pack("{s:I,s:I,s:I}", "known_by", (json_int_t)result->known_by, "members",
-                             (json_int_t)result->members, "took_ms", (json_int_t)result->took_ms);
+    json_t *data =
+        json_pack("{s:I,s:I,s:I}", "known_by", (json_int_t)result->known_by, "members",
+                  (json_int_t)result->members, "took_ms", (json_int_t)result->took_ms);
     if (wait->jobs)
         (void)json_object_set(data, "jobs", wait->jobs);
     if (result->text && *result->text)
@@ -132,11 +135,13 @@ void api_done(struct agent *a, uint64_t token, const struct node_result *result)
     }
 }
 
-static void order(struct agent *a, struct uv_http_exchange *x, struct command *command, json_t *jobs)
+static void order(struct agent *a, struct uv_http_exchange *x, struct command *command,
+                  json_t *jobs)
 {
     if (param_ack(uv_http_query(x, "ack"), &command->ack) < 0) {
         json_decref(jobs);
-        api_error(a, x, ERR_INVALID, "ack wants a number of members, 'majority' or 'all'");
+        api_error(a, x, ERR_INVALID,
+                  "ack wants a number of members, 'majority' or 'all'");
         return;
     }
     struct exchange_wait *wait = wait_new(a, x);
@@ -152,7 +157,8 @@ static void order(struct agent *a, struct uv_http_exchange *x, struct command *c
 }
 
 /* What each job of a submission will be, said before it is: create, update or none. */
-static json_t *announce_jobs(struct agent *a, const struct jobfile *file, struct arena *arena)
+static json_t *announce_jobs(struct agent *a, const struct jobfile *file,
+                             struct arena *arena)
 {
     struct report r;
     json_t *list = json_array();
@@ -163,13 +169,17 @@ static json_t *announce_jobs(struct agent *a, const struct jobfile *file, struct
         uint32_t job = view_find_job(&r.view, spec->ns, spec->name);
         uint32_t version = job == VIEW_NONE ? 0 : r.view.jobs[job].doc.version;
         bool is_same = job != VIEW_NONE &&
-                       spec_hash_equal(r.view.jobs[job].doc.spec, spec_hash_of(spec_canonical(spec, arena)));
+                       spec_hash_equal(r.view.jobs[job].doc.spec,
+                                       spec_hash_of(spec_canonical(spec, arena)));
         char text[16];
         (void)snprintf(text, sizeof(text), "v%u", is_same ? version : version + 1);
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:s,s:I}", "namespace", spec->ns, "job", spec->name, "version",
-                            text, "action", is_same ? "none" : version ? "update" : "create", "count",
-                            (json_int_t)spec->count));
+        (void)json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I}", "namespace",
+                                                    spec->ns, "job", spec->name,
+                                                    "version", text, "action",
+                                                    is_same   ? "none"
+                                                    : version ? "update"
+                                                              : "create",
+                                                    "count", (json_int_t)spec->count));
     }
     report_close(&r);
     return list;
@@ -180,22 +190,23 @@ static void answer_complaints(struct agent *a, struct uv_http_exchange *x,
 {
     json_t *list = json_array();
     for (size_t i = 0; i < complaints->n; i++)
-        (void)json_array_append_new(list, json_pack("{s:i,s:i,s:s}", "line",
-                                                    (int)complaints->list[i].line, "column",
-                                                    (int)complaints->list[i].column, "text",
-                                                    complaints->list[i].text));
+        (void)json_array_append_new(
+            list,
+            json_pack("{s:i,s:i,s:s}", "line", (int)complaints->list[i].line, "column",
+                      (int)complaints->list[i].column, "text", complaints->list[i].text));
     const struct complaint *first = &complaints->list[0];
-    json_t *body = complaints->n
-                       ? json_pack("{s:{s:s,s:s,s:i,s:i,s:o}}", "error", "code", "invalid", "message",
-                                   first->text, "line", (int)first->line, "column", (int)first->column,
-                                   "complaints", list)
-                       : report_error("invalid", "not a job file");
+    json_t *body =
+        complaints->n ? json_pack("{s:{s:s,s:s,s:i,s:i,s:o}}", "error", "code", "invalid",
+                                  "message", first->text, "line", (int)first->line,
+                                  "column", (int)first->column, "complaints", list)
+                      : report_error("invalid", "not a job file");
     if (!complaints->n)
         json_decref(list);
     api_answer(a, x, 422, body);
 }
 
-static void submit(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *name)
+static void submit(struct agent *a, struct uv_http_exchange *x, const char *ns,
+                   const char *name)
 {
     struct arena arena;
     struct jobfile file;
@@ -222,8 +233,8 @@ static void submit(struct agent *a, struct uv_http_exchange *x, const char *ns, 
     arena_fini(&arena);
 }
 
-static void order_job(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *name,
-                      const char *verb)
+static void order_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
+                      const char *name, const char *verb)
 {
     static const struct {
         const char *verb;
@@ -254,7 +265,8 @@ static void order_job(struct agent *a, struct uv_http_exchange *x, const char *n
 /* ---- routes ---- */
 
 /* Only the current version has a number to trace: older ones were written over. */
-static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report *r, uint32_t job)
+static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report *r,
+                      uint32_t job)
 {
     uint32_t wanted;
     if (param_version(uv_http_query(x, "version"), &wanted) < 0) {
@@ -268,13 +280,14 @@ static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report
         api_data(a, x, data);
         return;
     }
-    (void)snprintf(text, sizeof(text), "%.63s is at v%u here: v%u %s", r->view.jobs[job].name, current,
-                   wanted, wanted < current ? "was written over" : "has not arrived");
+    (void)snprintf(text, sizeof(text), "%.63s is at v%u here: v%u %s",
+                   r->view.jobs[job].name, current, wanted,
+                   wanted < current ? "was written over" : "has not arrived");
     api_error(a, x, ERR_NOT_FOUND, text);
 }
 
-static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *name,
-                    const char *what)
+static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
+                    const char *name, const char *what)
 {
     struct report r;
     char text[256];
@@ -290,7 +303,8 @@ static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
     }
     uint32_t job = view_find_job(&r.view, ns, name);
     if (job == VIEW_NONE) {
-        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", name, ns);
+        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", name,
+                       ns);
         api_error(a, x, ERR_NOT_FOUND, text);
     } else {
         if (what && strcmp(what, "trace") == 0) {
@@ -349,7 +363,8 @@ static void get_resolve(struct agent *a, struct uv_http_exchange *x)
         api_data(a, x, data);
         return;
     }
-    (void)snprintf(text, sizeof(text), status == ERR_NOT_FOUND ? "no name '%.300s'" : "%s",
+    (void)snprintf(text, sizeof(text),
+                   status == ERR_NOT_FOUND ? "no name '%.300s'" : "%s",
                    status == ERR_NOT_FOUND ? name
                    : status == ERR_INVALID ? "resolve wants ?name="
                                            : err_text(status));
@@ -375,15 +390,26 @@ static void get_metrics(struct agent *a, struct uv_http_exchange *x)
     const struct gossip *g = node_gossip(a->node);
     const struct members *m = gossip_members(g);
     const struct metrics_gauge gauges[] = {
-        {.name = "members_alive", .help = "members believed alive", .value = (double)members_count_state(m, MEMBER_ALIVE)},
-        {.name = "members_suspect", .help = "members under suspicion", .value = (double)members_count_state(m, MEMBER_SUSPECT)},
-        {.name = "members_dead", .help = "members believed dead", .value = (double)members_count_state(m, MEMBER_DEAD)},
-        {.name = "table_entries", .help = "live entries of the table", .value = (double)table_count(gossip_table(g))},
-        {.name = "ready", .help = "1 after the first sync", .value = gossip_is_ready(g) ? 1 : 0},
+        {.name = "members_alive",
+         .help = "members believed alive",
+         .value = (double)members_count_state(m, MEMBER_ALIVE)},
+        {.name = "members_suspect",
+         .help = "members under suspicion",
+         .value = (double)members_count_state(m, MEMBER_SUSPECT)},
+        {.name = "members_dead",
+         .help = "members believed dead",
+         .value = (double)members_count_state(m, MEMBER_DEAD)},
+        {.name = "table_entries",
+         .help = "live entries of the table",
+         .value = (double)table_count(gossip_table(g))},
+        {.name = "ready",
+         .help = "1 after the first sync",
+         .value = gossip_is_ready(g) ? 1 : 0},
     };
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    char *text = metrics_text(&a->metrics, gauges, sizeof(gauges) / sizeof(gauges[0]), &arena);
+    char *text =
+        metrics_text(&a->metrics, gauges, sizeof(gauges) / sizeof(gauges[0]), &arena);
     uv_http_answer(x, text ? 200 : 500, METRICS_TEXT_TYPE, bytes_of_text(text));
     arena_fini(&arena);
 }
@@ -391,8 +417,9 @@ static void get_metrics(struct agent *a, struct uv_http_exchange *x)
 static void get_health(struct agent *a, struct uv_http_exchange *x)
 {
     bool is_ready = gossip_is_ready(node_gossip(a->node));
-    uv_http_answer(x, is_ready ? 200 : 503, "text/plain",
-                   bytes_of_text(is_ready ? "ok\n" : "not ready: no sync with a peer yet\n"));
+    uv_http_answer(
+        x, is_ready ? 200 : 503, "text/plain",
+        bytes_of_text(is_ready ? "ok\n" : "not ready: no sync with a peer yet\n"));
 }
 
 /* The path's words; `rest` of a variable's name may hold slashes. */
@@ -474,7 +501,8 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
     } else if (is_jobs && is_post && r->n == 5) {
         order_job(a, x, r->word[2], r->word[3], r->word[4]);
     } else if (is_jobs && !is_post && !is_put && r->n == 4) {
-        command = (struct command){.kind = COMMAND_REMOVE, .ns = r->word[2], .name = r->word[3]};
+        command = (struct command){
+            .kind = COMMAND_REMOVE, .ns = r->word[2], .name = r->word[3]};
         order(a, x, &command, NULL);
     } else if (is_var && !is_post) {
         command = (struct command){.kind = is_put ? COMMAND_VAR_SET : COMMAND_VAR_REMOVE,
@@ -493,7 +521,8 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
         if (address && endpoint_parse(address, 7780, &command.endpoint) == 0)
             order(a, x, &command, NULL);
         else
-            api_error(a, x, ERR_INVALID, "join wants an address, as 10.0.0.7 or 10.0.0.7:7780");
+            api_error(a, x, ERR_INVALID,
+                      "join wants an address, as 10.0.0.7 or 10.0.0.7:7780");
     } else if (is_post && r->n == 4 && strcmp(r->word[1], "nodes") == 0 &&
                strcmp(r->word[3], "forget") == 0) {
         command = (struct command){.kind = COMMAND_FORGET, .name = r->word[2]};
@@ -512,9 +541,12 @@ static bool is_foreign(struct agent *a, struct uv_http_exchange *x, bool is_get)
     bool is_host = guard_host_is_own(host);
     if (is_host && (is_get || guard_origin_is_own(uv_http_header(x, "Origin"), host)))
         return false;
-    api_answer(a, x, is_host ? 403 : 421,
-               report_error("denied", is_host ? "orders from another site's page are not taken"
-                                              : "this API is served as localhost and by loopback addresses"));
+    api_answer(
+        a, x, is_host ? 403 : 421,
+        report_error("denied",
+                     is_host
+                         ? "orders from another site's page are not taken"
+                         : "this API is served as localhost and by loopback addresses"));
     return true;
 }
 
@@ -523,7 +555,8 @@ void api_handle(void *ctx, struct uv_http_exchange *x)
     struct agent *a = ctx;
     struct route route;
     const char *path = uv_http_path(x);
-    bool is_get = strcmp(uv_http_method(x), "GET") == 0 || strcmp(uv_http_method(x), "HEAD") == 0;
+    bool is_get =
+        strcmp(uv_http_method(x), "GET") == 0 || strcmp(uv_http_method(x), "HEAD") == 0;
     const struct asset *asset = is_get ? asset_find(path) : NULL;
     if (is_foreign(a, x, is_get))
         return;

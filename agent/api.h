@@ -16,10 +16,12 @@ void api_data(struct agent *a, struct uv_http_exchange *x, json_t *data);
 void api_error(struct agent *a, struct uv_http_exchange *x, int code, const char *text);
 
 /* ---- api_stream.c ---- */
-void api_events(struct agent *a, struct uv_http_exchange *x);    /* ?follow=1: SSE; else the newest ?limit= */
+void api_events(struct agent *a,
+                struct uv_http_exchange *x); /* ?follow=1: SSE; else the newest ?limit= */
 void api_dashboard(struct agent *a, struct uv_http_exchange *x); /* SSE of whole states */
 
 /* ---- api_logs.c ---- */
-void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *job);
+void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns,
+              const char *job);
 
 #endif

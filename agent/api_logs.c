@@ -23,11 +23,11 @@ struct source {
     char label[NAME_LEN_MAX + 16]; /* "web.0" */
     char dir[1024];                /* ours: the task's directory */
     struct log_cursor cursor;
-    char target[256];              /* another node's: what to ask its API for */
+    char target[256]; /* another node's: what to ask its API for */
     struct endpoint peer;
     struct uv_gossip_stream *stream;
     bool is_remote, is_done, is_past_head, is_paused;
-    uint8_t head[4];                 /* the last bytes of the relayed head, to find its end */
+    uint8_t head[4]; /* the last bytes of the relayed head, to find its end */
     bool is_mid_line;
 };
 
@@ -109,7 +109,8 @@ static void on_relay_opened(void *ctx)
 {
     struct source *s = ctx;
     char request[sizeof(s->target) + 64];
-    (void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: peer\r\n\r\n", s->target);
+    (void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: peer\r\n\r\n",
+                   s->target);
     uv_gossip_stream_write(s->stream, bytes_of_text(request));
 }
 
@@ -160,8 +161,10 @@ static void on_relay_closed(void *ctx)
 
 static void relay_start(struct source *s)
 {
-    const struct uv_gossip_pipe pipe = {
-        .opened = on_relay_opened, .data = on_relay_data, .closed = on_relay_closed, .ctx = s};
+    const struct uv_gossip_pipe pipe = {.opened = on_relay_opened,
+                                        .data = on_relay_data,
+                                        .closed = on_relay_closed,
+                                        .ctx = s};
     s->logs->n_open++;
     s->stream = uv_gossip_api_connect(s->logs->agent->gossip, s->peer, &pipe);
     if (s->stream)
@@ -181,7 +184,8 @@ static void on_poll(uv_timer_t *timer)
         long n = 1;
         relay_resume(s);
         while (!s->is_remote && n > 0 && uv_http_queued(l->x) < LOGS_QUEUE_MAX) {
-            n = log_read(s->dir, l->stream, l->since_unix_ms, &s->cursor, buf, LOGS_CHUNK);
+            n = log_read(s->dir, l->stream, l->since_unix_ms, &s->cursor, buf,
+                         LOGS_CHUNK);
             if (n > 0)
                 emit(s, (struct bytes){buf, (size_t)n});
         }
@@ -195,8 +199,8 @@ static void on_poll(uv_timer_t *timer)
 
 /* ---- the request ---- */
 
-static bool add_source(struct logs *l, const struct report *r, uint32_t job_index, uint32_t node,
-                       uint32_t index, bool is_local_only)
+static bool add_source(struct logs *l, const struct report *r, uint32_t job_index,
+                       uint32_t node, uint32_t index, bool is_local_only)
 {
     const struct view_node *holder = &r->view.nodes[node];
     const struct view_job *job = &r->view.jobs[job_index];
@@ -210,15 +214,15 @@ static bool add_source(struct logs *l, const struct report *r, uint32_t job_inde
     *s = (struct source){.logs = l, .is_remote = !is_ours};
     (void)snprintf(s->label, sizeof(s->label), "%.63s.%u", job->name, index);
     if (is_ours) {
-        (void)snprintf(s->dir, sizeof(s->dir), "%.800s/tasks/%.63s.%.63s.%u", l->agent->options->data_dir,
-                       job->ns, job->name, index);
+        (void)snprintf(s->dir, sizeof(s->dir), "%.800s/tasks/%.63s.%.63s.%u",
+                       l->agent->options->data_dir, job->ns, job->name, index);
         return true;
     }
     s->peer = member->endpoint;
     (void)snprintf(s->target, sizeof(s->target),
-                   "/v1/jobs/%.63s/%.63s/logs?index=%u&stream=%s&since_ms=%llu&local=1%s", job->ns,
-                   job->name, index, l->stream, (unsigned long long)l->since_unix_ms,
-                   l->is_follow ? "&follow=1" : "");
+                   "/v1/jobs/%.63s/%.63s/logs?index=%u&stream=%s&since_ms=%llu&local=1%s",
+                   job->ns, job->name, index, l->stream,
+                   (unsigned long long)l->since_unix_ms, l->is_follow ? "&follow=1" : "");
     return true;
 }
 
@@ -236,7 +240,8 @@ static void logs_start(struct logs *l)
 static struct logs *logs_new(struct agent *a, struct uv_http_exchange *x)
 {
     struct logs *l = calloc(1, sizeof(*l) + SOURCES_MAX * sizeof(struct source));
-    const char *stream = uv_http_query(x, "stream"), *since = uv_http_query(x, "since_ms");
+    const char *stream = uv_http_query(x, "stream"),
+               *since = uv_http_query(x, "since_ms");
     if (!l)
         return NULL;
     l->agent = a;
@@ -252,8 +257,8 @@ static struct logs *logs_new(struct agent *a, struct uv_http_exchange *x)
 
 /* Those who hold it now, and those who tried and gave up: what a task wrote before it failed for the
  * last time is what its owner wants to read most. */
-static void add_sources(struct logs *l, const struct report *r, uint32_t job, const uint32_t *wanted,
-                        bool is_local_only)
+static void add_sources(struct logs *l, const struct report *r, uint32_t job,
+                        const uint32_t *wanted, bool is_local_only)
 {
     const struct view_job *j = &r->view.jobs[job];
     for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++) {
@@ -264,7 +269,8 @@ static void add_sources(struct logs *l, const struct report *r, uint32_t job, co
     for (size_t i = 0; i < r->view.n_refusals; i++) {
         const struct view_refuse *refuse = &r->view.refusals[i];
         bool is_held = false;
-        if (refuse->job != job || refuse->node == VIEW_NONE || (wanted && *wanted != refuse->index))
+        if (refuse->job != job || refuse->node == VIEW_NONE ||
+            (wanted && *wanted != refuse->index))
             continue;
         for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++)
             is_held = is_held || (r->view.claims[c].node == refuse->node &&
@@ -274,7 +280,8 @@ static void add_sources(struct logs *l, const struct report *r, uint32_t job, co
     }
 }
 
-void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const char *job)
+void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns,
+              const char *job)
 {
     struct report r;
     const char *index = uv_http_query(x, "index");
@@ -292,7 +299,8 @@ void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const
     struct logs *l = found == VIEW_NONE ? NULL : logs_new(a, x);
     if (!l) {
         char text[192];
-        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", job, ns);
+        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", job,
+                       ns);
         api_error(a, x, found == VIEW_NONE ? ERR_NOT_FOUND : -ENOMEM,
                   found == VIEW_NONE ? text : "out of memory");
         report_close(&r);
@@ -301,8 +309,11 @@ void api_logs(struct agent *a, struct uv_http_exchange *x, const char *ns, const
     add_sources(l, &r, found, index ? &wanted : NULL, is_local_only);
     l->has_labels = !index;
     if (l->n == 0) {
-        api_error(a, x, ERR_NOT_FOUND, index ? "no node within reach has run this instance: `stratos status` shows which there are"
-                        : "no node within reach has run it: `stratos status` says what it waits for");
+        api_error(a, x, ERR_NOT_FOUND,
+                  index ? "no node within reach has run this instance: `stratos status` "
+                          "shows which there are"
+                        : "no node within reach has run it: `stratos status` says what "
+                          "it waits for");
         l->x = NULL;
         logs_end(l);
     } else {

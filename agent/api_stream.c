@@ -10,7 +10,8 @@
 
 enum {
     DASHBOARD_PERIOD_MS = 250, /* at most this often */
-    DASHBOARD_IDLE_MS = 2000,  /* at least this often: freshness and round-trip times move */
+    DASHBOARD_IDLE_MS =
+        2000, /* at least this often: freshness and round-trip times move */
     DASHBOARD_EVENTS = 50,
     WATCHER_QUEUE_MAX = 1 << 20,
     EVENTS_DEFAULT = 100,
@@ -32,7 +33,8 @@ static void send_sse(struct watcher *w, uint64_t id, const char *event, json_t *
     struct arena arena;
     arena_init(&arena, 0);
     if (text && id)
-        line = arena_printf(&arena, "id: %llu\ndata: %s\n\n", (unsigned long long)id, text);
+        line =
+            arena_printf(&arena, "id: %llu\ndata: %s\n\n", (unsigned long long)id, text);
     else if (text)
         line = arena_printf(&arena, "event: %s\ndata: %s\n\n", event, text);
     if (line)
@@ -62,12 +64,14 @@ static void on_watcher_gone(void *ctx)
     watcher_drop(ctx);
 }
 
-static struct watcher *watcher_new(struct agent *a, struct uv_http_exchange *x, bool is_dashboard)
+static struct watcher *watcher_new(struct agent *a, struct uv_http_exchange *x,
+                                   bool is_dashboard)
 {
     struct watcher *w = calloc(1, sizeof(*w));
     if (!w)
         return NULL;
-    *w = (struct watcher){.next = a->watchers, .agent = a, .x = x, .is_dashboard = is_dashboard};
+    *w = (struct watcher){
+        .next = a->watchers, .agent = a, .x = x, .is_dashboard = is_dashboard};
     (void)uv_timer_init(&a->loop, &w->timer);
     w->timer.data = w;
     a->watchers = w;
@@ -105,7 +109,8 @@ void api_event(struct agent *a, uint64_t id)
 
 void api_events(struct agent *a, struct uv_http_exchange *x)
 {
-    const char *last = uv_http_header(x, "Last-Event-ID"), *limit = uv_http_query(x, "limit");
+    const char *last = uv_http_header(x, "Last-Event-ID"),
+               *limit = uv_http_query(x, "limit");
     uint64_t after = 0, n = EVENTS_DEFAULT;
     if (last)
         (void)text_uint(last, UINT64_MAX, &after);
@@ -144,13 +149,14 @@ static void send_state(struct watcher *w)
     struct agent *a = w->agent;
     struct report r;
     struct moment at = agent_now(a);
-    if (uv_http_queued(w->x) > WATCHER_QUEUE_MAX || report_open(&r, a->node, a->name, at) < 0)
+    if (uv_http_queued(w->x) > WATCHER_QUEUE_MAX ||
+        report_open(&r, a->node, a->name, at) < 0)
         return;
     json_t *state = json_pack(
-        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "node", a->name, "cluster_unix_ms", (json_int_t)at.at_unix_ms,
-        "view", report_view(r.gossip, at.now_ms), "members", report_members(&r), "jobs",
-        dashboard_jobs(&r), "gossip", report_gossip(&r, true), "events",
-        feed_list(&a->feed, 0, DASHBOARD_EVENTS));
+        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "node", a->name, "cluster_unix_ms",
+        (json_int_t)at.at_unix_ms, "view", report_view(r.gossip, at.now_ms), "members",
+        report_members(&r), "jobs", dashboard_jobs(&r), "gossip", report_gossip(&r, true),
+        "events", feed_list(&a->feed, 0, DASHBOARD_EVENTS));
     send_sse(w, 0, "state", state);
     json_decref(state);
     report_close(&r);
@@ -171,7 +177,8 @@ static void on_dashboard_timer(uv_timer_t *timer)
     uint64_t start_ns = uv_hrtime();
     send_state(w);
     w->agent->dashboard_cost_ms = (uv_hrtime() - start_ns) / 1000000;
-    (void)uv_timer_start(timer, on_dashboard_timer, dashboard_pause_ms(w->agent, DASHBOARD_IDLE_MS), 0);
+    (void)uv_timer_start(timer, on_dashboard_timer,
+                         dashboard_pause_ms(w->agent, DASHBOARD_IDLE_MS), 0);
 }
 
 void api_dashboard(struct agent *a, struct uv_http_exchange *x)

@@ -23,7 +23,7 @@ const struct asset *asset_find(const char *path)
 {
     static struct asset dashboard = {
         .path = "/", .type = "text/html; charset=utf-8", .policy = POLICY};
-    dashboard.body = (struct bytes){asset_dashboard_start,
-                                    (size_t)(asset_dashboard_end - asset_dashboard_start)};
+    dashboard.body = (struct bytes){
+        asset_dashboard_start, (size_t)(asset_dashboard_end - asset_dashboard_start)};
     return strcmp(path, dashboard.path) == 0 ? &dashboard : NULL;
 }

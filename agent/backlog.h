@@ -6,7 +6,9 @@
 #include "core/arena.h"
 #include "core/store.h"
 
-enum { BACKLOG_MAX = 64 << 20 }; /* bytes; past it the oldest table state on disk is simply older */
+enum {
+    BACKLOG_MAX = 64 << 20
+}; /* bytes; past it the oldest table state on disk is simply older */
 
 struct backlog {
     struct arena arena; /* of the kept changes */
@@ -18,7 +20,8 @@ struct backlog {
 void backlog_init(struct backlog *b);
 void backlog_fini(struct backlog *b);
 /* Write what is kept and `changes`, in this order.  On error `changes` is kept too. */
-int backlog_write(struct backlog *b, struct store *store, const struct store_change *changes, size_t n,
-                  bool is_synced, struct err *err);
+int backlog_write(struct backlog *b, struct store *store,
+                  const struct store_change *changes, size_t n, bool is_synced,
+                  struct err *err);
 
 #endif

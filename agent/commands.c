@@ -12,7 +12,9 @@
 #include "proto/seal.h"
 #include "sched/spec.h"
 
-enum { NOTE_LEN_MAX = 512 }; /* a line or two about why; the job's record must fit its buffer */
+enum {
+    NOTE_LEN_MAX = 512
+}; /* a line or two about why; the job's record must fit its buffer */
 
 /* One command while it is being applied. */
 struct run {
@@ -35,10 +37,11 @@ void command_done(uint64_t token, int code, const char *text, const struct gossi
 {
     struct node_effect *effect = node_effects_add(out, NODE_DONE);
     effect->token = token;
-    effect->result = (struct node_result){.code = code,
-                                          .text = arena_text(node_effects_arena(out), text),
-                                          .members = live_members(gossip),
-                                          .took_ms = took_ms};
+    effect->result =
+        (struct node_result){.code = code,
+                             .text = arena_text(node_effects_arena(out), text),
+                             .members = live_members(gossip),
+                             .took_ms = took_ms};
 }
 
 static int publish(struct run *run, const struct key *key, struct bytes value)
@@ -47,25 +50,31 @@ static int publish(struct run *run, const struct key *key, struct bytes value)
     int status = gossip_publish(run->scope->gossip, run->at.now_ms, run->at.at_unix_ms,
                                 key_bytes(key), value, &number, &run->out->gossip);
     if (status < 0)
-        return err_set(&run->err, status, "cannot write %s: %s", key->text, err_text(status));
+        return err_set(&run->err, status, "cannot write %s: %s", key->text,
+                       err_text(status));
     run->number = number ? number : run->number;
     return 0;
 }
 
 /* ---- jobs ---- */
 
-static bool job_find(const struct run *run, const char *ns, const char *name, struct job_doc *ret_doc)
+static bool job_find(const struct run *run, const char *ns, const char *name,
+                     struct job_doc *ret_doc)
 {
     struct key key = key_job(ns, name);
-    const struct entry *entry = table_get(gossip_table(run->scope->gossip), key_bytes(&key));
-    return entry && record_decode_job(entry->value, node_effects_arena(run->out), ret_doc) == 0;
+    const struct entry *entry =
+        table_get(gossip_table(run->scope->gossip), key_bytes(&key));
+    return entry &&
+           record_decode_job(entry->value, node_effects_arena(run->out), ret_doc) == 0;
 }
 
-static struct control_doc control_find(const struct run *run, const char *ns, const char *name)
+static struct control_doc control_find(const struct run *run, const char *ns,
+                                       const char *name)
 {
     struct control_doc doc = {0};
     struct key key = key_control(ns, name);
-    const struct entry *entry = table_get(gossip_table(run->scope->gossip), key_bytes(&key));
+    const struct entry *entry =
+        table_get(gossip_table(run->scope->gossip), key_bytes(&key));
     if (entry && record_decode_control(entry->value, &doc) < 0)
         doc = (struct control_doc){0};
     return doc;
@@ -89,21 +98,24 @@ static int submit_check(struct run *run, const struct job_spec *spec, struct byt
     if (!body.at)
         return err_set(&run->err, -ENOMEM, "job '%s': out of memory", spec->name);
     if (body.len > SPEC_LEN_MAX)
-        return err_set(&run->err, ERR_BOUND, "job '%s': the spec takes %zu bytes, at most %d fit",
-                       spec->name, body.len, SPEC_LEN_MAX);
+        return err_set(&run->err, ERR_BOUND,
+                       "job '%s': the spec takes %zu bytes, at most %d fit", spec->name,
+                       body.len, SPEC_LEN_MAX);
     if (run->command->note && strlen(run->command->note) > NOTE_LEN_MAX)
         return err_set(&run->err, ERR_BOUND, "the note takes %zu bytes, at most %d fit",
                        strlen(run->command->note), NOTE_LEN_MAX);
     uint32_t wanted = run->command->if_version;
     if (wanted && (!is_known || was.version != wanted))
-        return err_set(&run->err, ERR_CONFLICT,
-                       "job '%s' is at v%u, not v%u: look at what changed and submit again", spec->name,
-                       is_known ? was.version : 0, wanted);
+        return err_set(
+            &run->err, ERR_CONFLICT,
+            "job '%s' is at v%u, not v%u: look at what changed and submit again",
+            spec->name, is_known ? was.version : 0, wanted);
     return 0;
 }
 
 /* What cannot be dropped now is dropped with the next version. */
-static void drop_old_versions(struct run *run, const struct job_spec *spec, struct spec_hash current)
+static void drop_old_versions(struct run *run, const struct job_spec *spec,
+                              struct spec_hash current)
 {
     struct key *keys;
     size_t n;
@@ -122,7 +134,8 @@ static int submit_one(struct run *run, const struct job_spec *spec, struct bytes
     struct control_doc control = control_find(run, spec->ns, spec->name);
     int status = 0;
     if (control.is_stopped || control.has_count) {
-        control.is_stopped = control.has_count = false; /* the file's word is the newest order */
+        control.is_stopped = control.has_count =
+            false; /* the file's word is the newest order */
         status = control_write(run, spec->ns, spec->name, &control);
     }
     if (status < 0 || (is_known && spec_hash_equal(was.spec, hash)))
@@ -176,7 +189,8 @@ static int order(struct run *run)
     const struct command *c = run->command;
     struct job_doc job;
     if (!job_find(run, c->ns, c->name, &job))
-        return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name, c->ns);
+        return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
+                       c->ns);
     struct control_doc doc = control_find(run, c->ns, c->name);
     bool is_so = (c->kind == COMMAND_SCALE && doc.has_count && doc.count == c->count) ||
                  (c->kind == COMMAND_STOP && doc.is_stopped) ||
@@ -220,12 +234,13 @@ static int remove_job(struct run *run)
     const struct command *c = run->command;
     struct job_doc job;
     if (!job_find(run, c->ns, c->name, &job))
-        return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name, c->ns);
+        return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
+                       c->ns);
     struct doomed doomed = {.arena = node_effects_arena(run->out)};
     char prefix[KEY_LEN_MAX];
     (void)snprintf(prefix, sizeof(prefix), "spec/%.63s/%.63s/", c->ns, c->name);
-    int status = table_each(gossip_table(run->scope->gossip), bytes_of_text(prefix), collect_key,
-                            &doomed);
+    int status = table_each(gossip_table(run->scope->gossip), bytes_of_text(prefix),
+                            collect_key, &doomed);
     struct key key = key_job(c->ns, c->name);
     if (status == 0)
         status = publish(run, &key, (struct bytes){0});
@@ -244,11 +259,13 @@ static int set_variable(struct run *run)
     const struct command *c = run->command;
     struct key key = key_var(c->name);
     if (key.len == 0)
-        return err_set(&run->err, ERR_INVALID,
-                       "'%s' is no variable name: use letters, digits, '.', '_', '-' and '/'", c->name);
+        return err_set(
+            &run->err, ERR_INVALID,
+            "'%s' is no variable name: use letters, digits, '.', '_', '-' and '/'",
+            c->name);
     if (c->value.len > ENTRY_LEN_MAX)
-        return err_set(&run->err, ERR_BOUND, "the value takes %zu bytes, at most %d fit", c->value.len,
-                       ENTRY_LEN_MAX);
+        return err_set(&run->err, ERR_BOUND, "the value takes %zu bytes, at most %d fit",
+                       c->value.len, ENTRY_LEN_MAX);
     static const uint8_t empty;
     struct bytes value = c->value.at ? c->value : (struct bytes){&empty, 0};
     return publish(run, &key, value);
@@ -263,7 +280,8 @@ static int remove_variable(struct run *run)
 }
 
 /* By id or name; of namesakes the one that is gone. */
-static const struct member *find_to_forget(const struct members *members, const char *word)
+static const struct member *find_to_forget(const struct members *members,
+                                           const char *word)
 {
     const struct member *found = members_find_name(members, word);
     struct node_id id;
@@ -271,7 +289,8 @@ static const struct member *find_to_forget(const struct members *members, const 
         return members_find(members, id);
     for (size_t i = 0; i < members_count(members); i++) {
         const struct member *m = members_at(members, i);
-        if (strcmp(m->name, word) == 0 && m->state != MEMBER_ALIVE && m->state != MEMBER_SUSPECT)
+        if (strcmp(m->name, word) == 0 && m->state != MEMBER_ALIVE &&
+            m->state != MEMBER_SUSPECT)
             return m;
     }
     return found;
@@ -286,8 +305,8 @@ static int forget(struct run *run)
         return err_set(&run->err, ERR_NOT_FOUND, "no node '%s'", name);
     if (member->state == MEMBER_ALIVE || member->state == MEMBER_SUSPECT)
         return err_set(&run->err, ERR_INVALID,
-                       "node '%s' is %s: only a dead or departed node can be forgotten", name,
-                       member_state_name(member->state));
+                       "node '%s' is %s: only a dead or departed node can be forgotten",
+                       name, member_state_name(member->state));
     int status = gossip_forget(g, run->at.now_ms, member->id, &run->out->gossip);
     run->number = status == 0 ? gossip_number(g) : 0;
     return status;
@@ -312,8 +331,8 @@ static int apply(struct run *run)
     case COMMAND_FORGET:
         return forget(run);
     case COMMAND_ROTATE:
-        return keys_rotate(run->scope->keys, run->scope->gossip, run->at, run->command, &run->number,
-                           run->out, &run->err);
+        return keys_rotate(run->scope->keys, run->scope->gossip, run->at, run->command,
+                           &run->number, run->out, &run->err);
     case COMMAND_JOIN:
     case COMMAND_LEAVE:
         break;
@@ -321,18 +340,22 @@ static int apply(struct run *run)
     return err_set(&run->err, ERR_INVALID, "this order is not a write");
 }
 
-void commands_apply(struct commands *c, const struct command_scope *scope, struct moment at,
-                    const struct command *command, struct node_effects *out)
+void commands_apply(struct commands *c, const struct command_scope *scope,
+                    struct moment at, const struct command *command,
+                    struct node_effects *out)
 {
     struct run run = {.scope = scope, .at = at, .command = command, .out = out};
     if (c->n == COMMANDS_PENDING_MAX) {
-        command_done(command->token, ERR_BOUND, "too many orders wait for an answer: try again",
-                     scope->gossip, 0, out);
+        command_done(command->token, ERR_BOUND,
+                     "too many orders wait for an answer: try again", scope->gossip, 0,
+                     out);
         return;
     }
     int status = apply(&run);
     if (status < 0 || run.number == 0) {
-        const char *text = run.err.text[0] ? run.err.text : status < 0 ? err_text(status) : "unchanged";
+        const char *text = run.err.text[0] ? run.err.text
+                           : status < 0    ? err_text(status)
+                                           : "unchanged";
         command_done(command->token, status, text, scope->gossip, 0, out);
         return;
     }
@@ -356,8 +379,8 @@ static size_t wanted_members(int ack, size_t live)
 
 /* Answer one if it is time: enough members have it and either all do or we waited a little for the
  * rest, so that `told 5/5` is the rule.  Returns whether it was answered. */
-static bool pending_check(struct pending *p, const struct gossip *gossip, struct moment at,
-                          struct node_effects *out)
+static bool pending_check(struct pending *p, const struct gossip *gossip,
+                          struct moment at, struct node_effects *out)
 {
     size_t live = live_members(gossip);
     size_t known = gossip_known_by(gossip, p->number);
@@ -365,15 +388,17 @@ static bool pending_check(struct pending *p, const struct gossip *gossip, struct
     bool is_enough = known >= wanted_members(p->ack, live);
     if (is_enough && p->enough_ms == 0)
         p->enough_ms = at.now_ms;
-    bool is_done = is_enough && (known >= live || at.now_ms >= p->enough_ms + ACK_LINGER_MS);
+    bool is_done =
+        is_enough && (known >= live || at.now_ms >= p->enough_ms + ACK_LINGER_MS);
     if (!is_done && waited_ms < ACK_TIMEOUT_MS)
         return false;
     struct arena *arena = node_effects_arena(out);
-    const char *text = is_enough ? ""
-                                 : arena_printf(arena,
-                                                "written here, but only %zu of %zu members confirmed it "
-                                                "within %d s; it spreads as they can be reached",
-                                                known, live, ACK_TIMEOUT_MS / 1000);
+    const char *text =
+        is_enough ? ""
+                  : arena_printf(arena,
+                                 "written here, but only %zu of %zu members confirmed it "
+                                 "within %d s; it spreads as they can be reached",
+                                 known, live, ACK_TIMEOUT_MS / 1000);
     struct node_effect *effect = node_effects_add(out, NODE_DONE);
     effect->token = p->token;
     effect->result = (struct node_result){.code = is_enough ? 0 : ERR_TIMEOUT,
@@ -394,20 +419,22 @@ void commands_check(struct commands *c, const struct gossip *gossip, struct mome
     c->n = kept;
 }
 
-void commands_fail(struct commands *c, const struct gossip *gossip, int code, const char *text,
-                   struct moment at, struct node_effects *out)
+void commands_fail(struct commands *c, const struct gossip *gossip, int code,
+                   const char *text, struct moment at, struct node_effects *out)
 {
     /* Those that this very step has answered, but whose write has not reached the disk either. */
     for (size_t i = 0; i < out->n; i++) {
         struct node_effect *effect = &out->list[i];
-        if (effect->kind != NODE_DONE || effect->result.code != 0 || effect->result.known_by == 0)
+        if (effect->kind != NODE_DONE || effect->result.code != 0 ||
+            effect->result.known_by == 0)
             continue;
         effect->result.code = code;
         effect->result.text = arena_text(node_effects_arena(out), text);
         effect->result.known_by = 0;
     }
     for (size_t i = 0; i < c->n; i++)
-        command_done(c->pending[i].token, code, text, gossip, at.now_ms - c->pending[i].since_ms, out);
+        command_done(c->pending[i].token, code, text, gossip,
+                     at.now_ms - c->pending[i].since_ms, out);
     c->n = 0;
 }
 
@@ -416,7 +443,8 @@ uint64_t commands_deadline_ms(const struct commands *c)
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < c->n; i++) {
         const struct pending *p = &c->pending[i];
-        uint64_t own = p->enough_ms ? p->enough_ms + ACK_LINGER_MS : p->since_ms + ACK_TIMEOUT_MS;
+        uint64_t own =
+            p->enough_ms ? p->enough_ms + ACK_LINGER_MS : p->since_ms + ACK_TIMEOUT_MS;
         deadline = own < deadline ? own : deadline;
     }
     return deadline;

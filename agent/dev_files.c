@@ -115,9 +115,11 @@ int dev_files_lock(struct dev_files *f, struct err *err)
     struct flock lock = whole_file();
     if (fcntl(fd, F_SETLK, &lock) < 0) {
         close(fd);
-        return err_set(err, ERR_CONFLICT, "a dev cluster runs in %s already (pid %d): `stratos dev --dir %s --stop` "
-                       "ends it",
-                       f->dir, (int)dev_files_holder(f->dir), f->dir);
+        return err_set(
+            err, ERR_CONFLICT,
+            "a dev cluster runs in %s already (pid %d): `stratos dev --dir %s --stop` "
+            "ends it",
+            f->dir, (int)dev_files_holder(f->dir), f->dir);
     }
     if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
         int error = -errno;

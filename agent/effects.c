@@ -28,7 +28,8 @@ struct arena *node_effects_arena(struct node_effects *fx)
 struct node_effect *node_effects_add(struct node_effects *fx, enum node_effect_kind kind)
 {
     static struct node_effect scratch;
-    if (arena_grow(&fx->gossip.arena, (void **)&fx->list, fx->n, &fx->cap, sizeof(*fx->list)) < 0) {
+    if (arena_grow(&fx->gossip.arena, (void **)&fx->list, fx->n, &fx->cap,
+                   sizeof(*fx->list)) < 0) {
         fx->gossip.n_lost++;
         return &scratch;
     }

@@ -39,7 +39,8 @@ int facts_read(struct arena *arena, struct facts *ret_facts, struct err *err)
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     struct facts facts = {
         .cpu_milli = cpus > 0 ? (uint32_t)cpus * 1000 : 1000,
-        .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 1u << 30,
+        .memory_bytes =
+            pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 1u << 30,
         .kernel = arena_text(arena, uts.release),
         .os = "linux",
     };
@@ -57,9 +58,11 @@ void facts_routable_address(struct endpoint *ret_endpoint)
     *ret_endpoint = (struct endpoint){.family = 4, .address = {127, 0, 0, 1}};
     if (getifaddrs(&list) < 0)
         return;
-    for (int pass = 0; pass < 2; pass++) { /* IPv4 first, then IPv6 that is not link-local */
+    for (int pass = 0; pass < 2;
+         pass++) { /* IPv4 first, then IPv6 that is not link-local */
         for (struct ifaddrs *at = list; at; at = at->ifa_next) {
-            if (!at->ifa_addr || !(at->ifa_flags & IFF_UP) || (at->ifa_flags & IFF_LOOPBACK))
+            if (!at->ifa_addr || !(at->ifa_flags & IFF_UP) ||
+                (at->ifa_flags & IFF_LOOPBACK))
                 continue;
             if (pass == 0 && at->ifa_addr->sa_family == AF_INET) {
                 struct sockaddr_in sin;
@@ -99,9 +102,9 @@ static void pair_set(struct pair *list, size_t *n, const char *key, const char *
     list[(*n)++] = (struct pair){key, value};
 }
 
-int facts_attributes(const struct facts *facts, const char *node_name, const char *const *attrs,
-                     size_t n_attrs, struct arena *arena, const struct pair **ret_pairs,
-                     size_t *ret_n, struct err *err)
+int facts_attributes(const struct facts *facts, const char *node_name,
+                     const char *const *attrs, size_t n_attrs, struct arena *arena,
+                     const struct pair **ret_pairs, size_t *ret_n, struct err *err)
 {
     enum { OWN = 4 };
     struct pair *list = arena_array(arena, n_attrs + OWN, sizeof(*list));
@@ -115,7 +118,8 @@ int facts_attributes(const struct facts *facts, const char *node_name, const cha
     for (size_t i = 0; i < n_attrs; i++) {
         const char *equals = strchr(attrs[i], '=');
         if (!equals || equals == attrs[i])
-            return err_set(err, ERR_INVALID, "--attr '%s': write it as name=value", attrs[i]);
+            return err_set(err, ERR_INVALID, "--attr '%s': write it as name=value",
+                           attrs[i]);
         struct bytes key = {(const uint8_t *)attrs[i], (size_t)(equals - attrs[i])};
         pair_set(list, &n, arena_text_of(arena, key), arena_text(arena, equals + 1));
     }

@@ -7,7 +7,8 @@
 #include "core/err.h"
 
 struct facts {
-    char hostname[NAME_LEN_MAX + 1]; /* as a DNS label: lower case, other bytes become '-' */
+    char hostname[NAME_LEN_MAX +
+                  1]; /* as a DNS label: lower case, other bytes become '-' */
     uint32_t cpu_milli;
     uint64_t memory_bytes;
     const char *kernel, *arch, *os; /* "6.1.0-18-amd64", "amd64", "linux" */
@@ -18,7 +19,8 @@ int facts_read(struct arena *arena, struct facts *ret_facts, struct err *err);
 void facts_routable_address(struct endpoint *ret_endpoint);
 /* Attributes for the node's row: the facts and the operator's "k=v" texts, sorted, later ones win.
  * ERR_INVALID for a text without '=' or with an empty name. */
-int facts_attributes(const struct facts *facts, const char *node_name, const char *const *attrs, size_t n_attrs,
-                     struct arena *arena, const struct pair **ret_pairs, size_t *ret_n, struct err *err);
+int facts_attributes(const struct facts *facts, const char *node_name,
+                     const char *const *attrs, size_t n_attrs, struct arena *arena,
+                     const struct pair **ret_pairs, size_t *ret_n, struct err *err);
 
 #endif

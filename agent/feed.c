@@ -21,10 +21,10 @@ uint64_t feed_add(struct feed *f, uint64_t at_unix_ms, const char *node,
     char at[32];
     json_t **slot = &f->ring[f->next_id % FEED_MAX];
     json_decref(*slot);
-    *slot = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s?}", "id", (json_int_t)f->next_id, "at",
-                      unix_ms_text(at_unix_ms, at), "node", node, "kind", event->kind, "subject",
-                      event->subject ? event->subject : "", "text", event->text ? event->text : "",
-                      "cause", event->cause);
+    *slot = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s?}", "id", (json_int_t)f->next_id,
+                      "at", unix_ms_text(at_unix_ms, at), "node", node, "kind",
+                      event->kind, "subject", event->subject ? event->subject : "",
+                      "text", event->text ? event->text : "", "cause", event->cause);
     if (*slot && event->state)
         (void)json_object_set_new(*slot, "state", json_string(event->state));
     return f->next_id++;

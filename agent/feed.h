@@ -16,7 +16,8 @@ struct feed {
 void feed_init(struct feed *f);
 void feed_fini(struct feed *f);
 /* Returns the event's id. */
-uint64_t feed_add(struct feed *f, uint64_t at_unix_ms, const char *node, const struct node_event *event);
+uint64_t feed_add(struct feed *f, uint64_t at_unix_ms, const char *node,
+                  const struct node_event *event);
 /* The newest `limit` events after `after_id`, oldest first; a new reference. */
 json_t *feed_list(const struct feed *f, uint64_t after_id, size_t limit);
 

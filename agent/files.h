@@ -10,7 +10,7 @@
 int files_validate(struct bytes text, struct arena *arena, struct complaints *complaints,
                    const char *const **ret_names, size_t *ret_n);
 /* format: "marathon".  ERR_UNSUPPORTED for others. */
-int files_import(const char *format, struct bytes text, struct arena *arena, struct complaints *notes,
-                 char **ret_yaml);
+int files_import(const char *format, struct bytes text, struct arena *arena,
+                 struct complaints *notes, char **ret_yaml);
 
 #endif

@@ -18,7 +18,8 @@ bool guard_host_is_own(const char *host)
         return strspn(host + len, ":0123456789") == strlen(host + len);
     if (endpoint_parse(host, 80, &at) < 0)
         return false;
-    return at.family == 4 ? at.address[0] == 127 : memcmp(at.address, v6, sizeof(v6)) == 0;
+    return at.family == 4 ? at.address[0] == 127
+                          : memcmp(at.address, v6, sizeof(v6)) == 0;
 }
 
 bool guard_origin_is_own(const char *origin, const char *host)

@@ -10,9 +10,10 @@
 #include "sched/act.h"
 
 enum {
-    SETTLE_CAP_MS = 1000,       /* a view that never rests is planned this often all the same */
-    REFUSE_MS = 60000,          /* an instance that kept failing here stays away this long */
-    REPLAN_MAX_MS = 60000,      /* what waits for a time of day is looked at again by then: clocks are set */
+    SETTLE_CAP_MS = 1000, /* a view that never rests is planned this often all the same */
+    REFUSE_MS = 60000,    /* an instance that kept failing here stays away this long */
+    REPLAN_MAX_MS =
+        60000, /* what waits for a time of day is looked at again by then: clocks are set */
     PLAN_ARENA_MAX = 512 << 20, /* a view of the largest cluster */
 };
 
@@ -38,11 +39,14 @@ void holder_set_dirty(struct holder *h, uint64_t now_ms)
         h->dirty_since_ms = h->dirty_last_ms;
 }
 
-void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, enum member_state was)
+void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
+                   enum member_state was)
 {
     const struct members *m = gossip_members(h->options.gossip);
-    size_t live = members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT);
-    bool is_deaf = live > 1 && now_ms - gossip_newest_ms(h->options.gossip) > h->options.silence_ms;
+    size_t live =
+        members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT);
+    bool is_deaf =
+        live > 1 && now_ms - gossip_newest_ms(h->options.gossip) > h->options.silence_ms;
     if (state == MEMBER_DEAD && was != MEMBER_DEAD)
         hold_death(&h->hold, now_ms, live, is_deaf);
     else if (state == MEMBER_ALIVE)
@@ -54,7 +58,8 @@ void holder_ready(struct holder *h, uint64_t now_ms)
 {
     const struct members *m = gossip_members(h->options.gossip);
     hold_wake(&h->hold, now_ms,
-              members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT),
+              members_count_state(m, MEMBER_ALIVE) +
+                  members_count_state(m, MEMBER_SUSPECT),
               members_count_state(m, MEMBER_DEAD));
     holder_set_dirty(h, now_ms);
 }
@@ -62,16 +67,18 @@ void holder_ready(struct holder *h, uint64_t now_ms)
 bool holder_is_idle(const struct holder *h)
 {
     /* Before the first sync nothing is decided, and nothing will be. */
-    return h->work.n_items == 0 && (h->dirty_since_ms == 0 || !gossip_is_ready(h->options.gossip));
+    return h->work.n_items == 0 &&
+           (h->dirty_since_ms == 0 || !gossip_is_ready(h->options.gossip));
 }
 
-int holder_view(struct holder *h, struct moment at, struct arena *arena, struct view *ret_view)
+int holder_view(struct holder *h, struct moment at, struct arena *arena,
+                struct view *ret_view)
 {
     struct view_options options = {.self = h->options.id,
                                    .at_unix_ms = at.at_unix_ms,
                                    .is_takeover_held = hold_is_on(&h->hold, at.now_ms)};
-    return view_build(gossip_members(h->options.gossip), gossip_table(h->options.gossip), h->specs, &options, arena,
-                      ret_view);
+    return view_build(gossip_members(h->options.gossip), gossip_table(h->options.gossip),
+                      h->specs, &options, arena, ret_view);
 }
 
 /* ---- claims and refusals ---- */
@@ -79,8 +86,8 @@ int holder_view(struct holder *h, struct moment at, struct arena *arena, struct 
 static int publish(struct holder *h, struct moment at, struct key key, struct bytes value,
                    struct node_effects *out)
 {
-    return gossip_publish(h->options.gossip, at.now_ms, at.at_unix_ms, key_bytes(&key), value, NULL,
-                          &out->gossip);
+    return gossip_publish(h->options.gossip, at.now_ms, at.at_unix_ms, key_bytes(&key),
+                          value, NULL, &out->gossip);
 }
 
 static void publish_claim(struct holder *h, struct moment at, struct work_item *item,
@@ -91,13 +98,14 @@ static void publish_claim(struct holder *h, struct moment at, struct work_item *
     struct writer w = writer_of(buf, sizeof(buf));
     if (record_encode_claim(&claim, &w) < 0)
         return;
-    struct key key = key_claim(h->options.id, item->spec->ns, item->spec->name, item->index);
+    struct key key =
+        key_claim(h->options.id, item->spec->ns, item->spec->name, item->index);
     if (publish(h, at, key, writer_done(&w), out) == 0)
         item->is_unpublished = false;
 }
 
-static void publish_refusal(struct holder *h, struct moment at, const struct work_item *item,
-                            struct node_effects *out)
+static void publish_refusal(struct holder *h, struct moment at,
+                            const struct work_item *item, struct node_effects *out)
 {
     uint8_t buf[512];
     struct refuse_doc doc = {.until_unix_ms = at.at_unix_ms + REFUSE_MS,
@@ -106,9 +114,9 @@ static void publish_refusal(struct holder *h, struct moment at, const struct wor
     struct writer w = writer_of(buf, sizeof(buf));
     if (record_encode_refuse(&doc, &w) < 0)
         return;
-    (void)publish(h, at,
-                  key_refuse(h->options.id, item->spec->ns, item->spec->name, item->index),
-                  writer_done(&w), out);
+    (void)publish(
+        h, at, key_refuse(h->options.id, item->spec->ns, item->spec->name, item->index),
+        writer_done(&w), out);
 }
 
 /* ---- specs for work ---- */
@@ -118,26 +126,29 @@ static struct bytes spec_body(const struct holder *h, const char *ns, const char
                               struct spec_hash hash)
 {
     struct key key = key_spec(ns, name, hash);
-    const struct entry *entry = table_get(gossip_table(h->options.gossip), key_bytes(&key));
+    const struct entry *entry =
+        table_get(gossip_table(h->options.gossip), key_bytes(&key));
     return entry ? entry->value : (struct bytes){0};
 }
 
-static int current_order(const struct holder *h, const struct view_job *job, uint32_t index,
-                         uint64_t generation, struct work_order *ret_order)
+static int current_order(const struct holder *h, const struct view_job *job,
+                         uint32_t index, uint64_t generation,
+                         struct work_order *ret_order)
 {
-    *ret_order = (struct work_order){.ns = job->ns,
-                                     .name = job->name,
-                                     .index = index,
-                                     .generation = generation,
-                                     .hash = job->doc.spec,
-                                     .version = job->doc.version,
-                                     .restart_at = job->control.restart_at,
-                                     .body = spec_body(h, job->ns, job->name, job->doc.spec)};
+    *ret_order =
+        (struct work_order){.ns = job->ns,
+                            .name = job->name,
+                            .index = index,
+                            .generation = generation,
+                            .hash = job->doc.spec,
+                            .version = job->doc.version,
+                            .restart_at = job->control.restart_at,
+                            .body = spec_body(h, job->ns, job->name, job->doc.spec)};
     return ret_order->body.at ? 0 : ERR_NOT_FOUND;
 }
 
 bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid,
-                uint64_t started_unix_ms, struct bytes note)
+                  uint64_t started_unix_ms, struct bytes note)
 {
     struct arena arena;
     struct claim_doc claim;
@@ -168,8 +179,8 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
 
 /* ---- deciding and acting ---- */
 
-static void act_start(struct holder *h, struct moment at, const struct view *v, const struct act *act,
-                      struct node_effects *out)
+static void act_start(struct holder *h, struct moment at, const struct view *v,
+                      const struct act *act, struct node_effects *out)
 {
     struct work_order order;
     if (current_order(h, &v->jobs[act->job], act->index, act->generation, &order) == 0)
@@ -232,7 +243,8 @@ static int sweep_claim(void *ctx, const struct entry *e)
     char key[WORK_KEY_MAX];
     if (key_parse(e->key, &parts) < 0)
         return 0;
-    char *ns = arena_text_of(s->arena, parts.ns), *name = arena_text_of(s->arena, parts.name);
+    char *ns = arena_text_of(s->arena, parts.ns),
+         *name = arena_text_of(s->arena, parts.name);
     if (ns && name && !work_find(&s->holder->work, work_key(ns, name, parts.index, key)))
         sweep_add(s, e->key);
     return 0;
@@ -255,12 +267,14 @@ static void sweep_own_rows(struct holder *h, struct moment at, struct arena *are
     char id[NODE_ID_TEXT], prefix[KEY_LEN_MAX] = "refuse/";
     struct sweep s = {.holder = h, .arena = arena, .at = at};
     strcat(prefix, node_id_text(h->options.id, id));
-    (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix), sweep_refusal, &s);
+    (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix),
+                     sweep_refusal, &s);
     if (!h->is_cleaned) {
         h->is_cleaned = true;
         strcpy(prefix, "claim/");
         strcat(prefix, id);
-        (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix), sweep_claim, &s);
+        (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix),
+                         sweep_claim, &s);
     }
     for (size_t i = 0; i < s.n; i++)
         (void)publish(h, at, s.keys[i], (struct bytes){0}, out);
@@ -320,7 +334,8 @@ bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 uint64_t holder_deadline_ms(const struct holder *h)
 {
     uint64_t deadlines[] = {work_deadline_ms(&h->work), decide_deadline_ms(h),
-                            hold_deadline_ms(&h->hold), h->replan_ms ? h->replan_ms : UINT64_MAX};
+                            hold_deadline_ms(&h->hold),
+                            h->replan_ms ? h->replan_ms : UINT64_MAX};
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
         deadline = deadlines[i] < deadline ? deadlines[i] : deadline;
@@ -329,15 +344,18 @@ uint64_t holder_deadline_ms(const struct holder *h)
 
 /* ---- claims follow the work ---- */
 
-static bool renew(struct holder *h, struct moment at, struct work_item *item, struct node_effects *out)
+static bool renew(struct holder *h, struct moment at, struct work_item *item,
+                  struct node_effects *out)
 {
     const char *ns = item->spec->ns, *name = item->spec->name;
     struct arena *arena = node_effects_arena(out);
     struct key key = key_job(ns, name), control_key = key_control(ns, name);
-    const struct entry *entry = table_get(gossip_table(h->options.gossip), key_bytes(&key));
+    const struct entry *entry =
+        table_get(gossip_table(h->options.gossip), key_bytes(&key));
     struct view_job job = {.ns = arena_text(arena, ns), .name = arena_text(arena, name)};
     struct work_order order;
-    if (!entry || !job.ns || !job.name || record_decode_job(entry->value, arena, &job.doc) < 0)
+    if (!entry || !job.ns || !job.name ||
+        record_decode_job(entry->value, arena, &job.doc) < 0)
         return false;
     entry = table_get(gossip_table(h->options.gossip), key_bytes(&control_key));
     if (entry)

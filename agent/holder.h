@@ -14,7 +14,8 @@ struct holder_options {
     struct gossip *gossip; /* the node's; outlives the holder */
     struct work_options work;
     uint32_t settle_ms, hold_ms;
-    uint32_t silence_ms; /* who hears nobody for so long doubts itself before it believes a death */
+    uint32_t
+        silence_ms; /* who hears nobody for so long doubts itself before it believes a death */
     uint64_t seed;
 };
 
@@ -24,8 +25,8 @@ struct holder {
     struct spec_cache *specs;
     struct hold hold;
     uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
-    uint64_t replan_ms;     /* 0 = none: when a refusal or an absence ends, at the latest */
-    bool is_cleaned;                        /* claims of earlier lives without a task are gone */
+    uint64_t replan_ms; /* 0 = none: when a refusal or an absence ends, at the latest */
+    bool is_cleaned;    /* claims of earlier lives without a task are gone */
 };
 
 int holder_init(struct holder *h, const struct holder_options *options); /* -ENOMEM */
@@ -34,15 +35,17 @@ void holder_fini(struct holder *h);
 /* What the plan is made of has changed: plan again when it has settled. */
 void holder_set_dirty(struct holder *h, uint64_t now_ms);
 /* A member's state changed to `state`: a death may begin the mass-failure hold, a return end it. */
-void holder_member(struct holder *h, uint64_t now_ms, enum member_state state, enum member_state was);
+void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
+                   enum member_state was);
 /* Gossip is ready: from now on we decide. */
 void holder_ready(struct holder *h, uint64_t now_ms);
 bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to decide */
 
 /* See node_adopt. */
-bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid, uint64_t started_unix_ms,
-                  struct bytes note);
-int holder_view(struct holder *h, struct moment at, struct arena *arena, struct view *ret_view);
+bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid,
+                  uint64_t started_unix_ms, struct bytes note);
+int holder_view(struct holder *h, struct moment at, struct arena *arena,
+                struct view *ret_view);
 
 /* Decide if it is time to.  Returns whether it did. */
 bool holder_step(struct holder *h, struct moment at, struct node_effects *out);

@@ -16,7 +16,8 @@ static int make_directories(const char *path, struct err *err)
     char at[PATH_TEXT];
     size_t len = strlen(path);
     if (len == 0 || len >= sizeof(at))
-        return err_set(err, -ENAMETOOLONG, "data directory '%s': the path is too long", path);
+        return err_set(err, -ENAMETOOLONG, "data directory '%s': the path is too long",
+                       path);
     memcpy(at, path, len + 1);
     for (char *slash = at + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
@@ -24,8 +25,10 @@ static int make_directories(const char *path, struct err *err)
         *slash = '/';
     }
     if (mkdir(at, 0700) < 0 && errno != EEXIST)
-        return err_set(err, -errno, "cannot make the data directory %s: %s (choose another with --data)",
-                       path, strerror(errno));
+        return err_set(
+            err, -errno,
+            "cannot make the data directory %s: %s (choose another with --data)", path,
+            strerror(errno));
     return 0;
 }
 
@@ -41,7 +44,8 @@ static int write_file(const char *path, const void *data, size_t len, struct err
     int cause = errno;
     (void)close(fd);
     if (!is_ok || rename(temporary, path) < 0)
-        return err_set(err, -EIO, "cannot write %s: %s", path, strerror(is_ok ? errno : cause));
+        return err_set(err, -EIO, "cannot write %s: %s", path,
+                       strerror(is_ok ? errno : cause));
     return 0;
 }
 
@@ -53,10 +57,12 @@ static int read_file(const char *path, void *out, size_t cap, struct err *err)
     ssize_t n = read(fd, out, cap);
     int cause = errno;
     (void)close(fd);
-    return n < 0 ? err_set(err, -cause, "cannot read %s: %s", path, strerror(cause)) : (int)n;
+    return n < 0 ? err_set(err, -cause, "cannot read %s: %s", path, strerror(cause))
+                 : (int)n;
 }
 
-static int identity_open(const char *data_dir, struct identity *ret_identity, struct err *err)
+static int identity_open(const char *data_dir, struct identity *ret_identity,
+                         struct err *err)
 {
     char path[PATH_TEXT];
     (void)snprintf(path, sizeof(path), "%s/identity", data_dir);
@@ -67,7 +73,8 @@ static int identity_open(const char *data_dir, struct identity *ret_identity, st
     }
     if (n >= 0 && n != (int)sizeof(*ret_identity))
         return err_set(err, ERR_DAMAGED,
-                       "%s is damaged (%d bytes, want %zu): restore it, or remove it to start as a new node",
+                       "%s is damaged (%d bytes, want %zu): restore it, or remove it to "
+                       "start as a new node",
                        path, n, sizeof(*ret_identity));
     return n < 0 ? n : 0;
 }
@@ -90,11 +97,13 @@ static int epoch_open(struct home *home, uint64_t at_unix_ms, struct err *err)
     home->epoch = at_unix_ms;
     struct writer w = writer_of(buf, sizeof(buf));
     writer_u64(&w, home->epoch);
-    struct store_change change = {.space = STORE_LOCAL, .key = key, .value = writer_done(&w)};
+    struct store_change change = {
+        .space = STORE_LOCAL, .key = key, .value = writer_done(&w)};
     return store_write(home->store, &change, 1, true, err);
 }
 
-static int store_open(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err)
+static int store_open(struct home *home, const char *data_dir, uint64_t at_unix_ms,
+                      struct err *err)
 {
     char path[PATH_TEXT];
     bool was_damaged = false;
@@ -104,7 +113,8 @@ static int store_open(struct home *home, const char *data_dir, uint64_t at_unix_
     return status < 0 ? status : epoch_open(home, at_unix_ms, err);
 }
 
-int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err)
+int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms,
+              struct err *err)
 {
     *home = (struct home){0};
     int status = make_directories(data_dir, err);
@@ -112,7 +122,9 @@ int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms, stru
         status = identity_open(data_dir, &home->identity, err);
     if (status == 0)
         status = store_open(home, data_dir, at_unix_ms, err);
-    return status == ERR_DAMAGED && home->store ? home_set_aside(home, data_dir, at_unix_ms, err) : status;
+    return status == ERR_DAMAGED && home->store
+               ? home_set_aside(home, data_dir, at_unix_ms, err)
+               : status;
 }
 
 struct restore {
@@ -131,15 +143,17 @@ int home_restore(struct home *home, struct node *node, struct err *err)
     static const enum store_space order[] = {STORE_LOCAL, STORE_TABLE, STORE_ORDER};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         struct restore restore = {node, order[i]};
-        int status =
-            store_each(home->store, order[i], (struct bytes){0}, restore_entry, &restore, err);
+        int status = store_each(home->store, order[i], (struct bytes){0}, restore_entry,
+                                &restore, err);
         if (status < 0)
-            return err_set(err, status, "the store cannot be read back: %s", err_text(status));
+            return err_set(err, status, "the store cannot be read back: %s",
+                           err_text(status));
     }
     return 0;
 }
 
-int home_set_aside(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err)
+int home_set_aside(struct home *home, const char *data_dir, uint64_t at_unix_ms,
+                   struct err *err)
 {
     char path[PATH_TEXT], aside[PATH_TEXT + 32];
     (void)snprintf(path, sizeof(path), "%s/store", data_dir);
@@ -173,12 +187,14 @@ int home_read_secret(const char *path, struct keyring *ret_keys, struct err *err
     if (n < 0)
         return n;
     if (stat(path, &st) == 0 && (st.st_mode & 077))
-        return err_set(err, ERR_DENIED, "%s can be read by others: `chmod 600 %s`", path, path);
+        return err_set(err, ERR_DENIED, "%s can be read by others: `chmod 600 %s`", path,
+                       path);
     int status = keyring_parse(text, (size_t)n, ret_keys);
     explicit_bzero(text, sizeof(text));
     if (status < 0)
-        return err_set(err, status, "%s holds no secret: want the one line `stratos secret new` prints",
-                       path);
+        return err_set(
+            err, status,
+            "%s holds no secret: want the one line `stratos secret new` prints", path);
     return 0;
 }
 

@@ -13,16 +13,18 @@
 struct home {
     struct store *store;
     struct identity identity;
-    uint64_t epoch;       /* when the store was made: older numbers are not ours to continue */
-    bool was_damaged;     /* a damaged store was set aside; the peers fill the new one */
+    uint64_t epoch; /* when the store was made: older numbers are not ours to continue */
+    bool was_damaged; /* a damaged store was set aside; the peers fill the new one */
 };
 
 /* Make what is missing, read what is there.  Texts name the file and the remedy. */
-int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err);
+int home_open(struct home *home, const char *data_dir, uint64_t at_unix_ms,
+              struct err *err);
 /* Feed everything stored to the node.  ERR_DAMAGED: home_set_aside, then start anew. */
 int home_restore(struct home *home, struct node *node, struct err *err);
 /* Close the store, rename it to store.damaged-<time>, open an empty one. */
-int home_set_aside(struct home *home, const char *data_dir, uint64_t at_unix_ms, struct err *err);
+int home_set_aside(struct home *home, const char *data_dir, uint64_t at_unix_ms,
+                   struct err *err);
 void home_close(struct home *home);
 
 /* The cluster's secret, or two while it is changed, from a file that only its owner may read. */

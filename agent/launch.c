@@ -35,7 +35,8 @@ void launch_ports(struct work *w, struct work_item *item)
 {
     memset(item->ports, 0, sizeof(item->ports));
     for (size_t i = 0; i < item->spec->n_ports; i++)
-        item->ports[i] = (struct claim_port){item->spec->ports[i].name, item->spec->ports[i].host_port};
+        item->ports[i] = (struct claim_port){item->spec->ports[i].name,
+                                             item->spec->ports[i].host_port};
     for (size_t i = 0; i < item->spec->n_ports; i++) /* the fixed ones are taken by now */
         if (item->ports[i].port == 0)
             item->ports[i].port = dynamic_port(w);
@@ -50,7 +51,8 @@ struct env {
 static void put(struct env *env, const char *key, const char *value)
 {
     if (!key || !value ||
-        arena_grow(env->arena, (void **)&env->list, env->n, &env->cap, sizeof(*env->list)) < 0)
+        arena_grow(env->arena, (void **)&env->list, env->n, &env->cap,
+                   sizeof(*env->list)) < 0)
         return;
     env->list[env->n++] = (struct pair){key, value};
 }

@@ -9,7 +9,7 @@
 void launch_ports(struct work *w, struct work_item *item);
 
 /* STRATOS_*, PORT_<NAME>, PORT0.., PORT and ADDR_<NAME>, in `arena`; NULL when out of memory. */
-const struct pair *launch_env(const struct work *w, const struct work_item *item, struct arena *arena,
-                              size_t *ret_n);
+const struct pair *launch_env(const struct work *w, const struct work_item *item,
+                              struct arena *arena, size_t *ret_n);
 
 #endif

@@ -28,8 +28,8 @@ void news_free(struct news *n)
     free(n);
 }
 
-static struct node_event *add(struct node_effects *out, const char *kind, const char *subject,
-                              const char *state)
+static struct node_event *add(struct node_effects *out, const char *kind,
+                              const char *subject, const char *state)
 {
     struct arena *arena = node_effects_arena(out);
     struct node_event *event = &node_effects_add(out, NODE_EVENT)->event;
@@ -42,7 +42,8 @@ static struct node_event *add(struct node_effects *out, const char *kind, const 
 void news_member(const struct member *member, enum member_state was, bool is_self,
                  struct node_effects *out)
 {
-    struct node_event *event = add(out, "member", member->name, member_state_name(member->state));
+    struct node_event *event =
+        add(out, "member", member->name, member_state_name(member->state));
     const char *what = "has joined";
     if (member->state == MEMBER_SUSPECT)
         what = "does not answer: suspected";
@@ -56,19 +57,22 @@ void news_member(const struct member *member, enum member_state was, bool is_sel
         what = "is back";
     event->is_own = true; /* every node logs what it believes of the members */
     if (is_self && member->state == MEMBER_ALIVE)
-        what = was == MEMBER_ALIVE ? "(this node) is up" : "(this node) was suspected and has said that it lives";
+        what = was == MEMBER_ALIVE
+                   ? "(this node) is up"
+                   : "(this node) was suspected and has said that it lives";
     event->text = arena_printf(node_effects_arena(out), "%s %s", member->name, what);
 }
 
-static void news_job(const struct table *table, struct bytes key, const struct key_parts *parts,
-                     struct node_effects *out)
+static void news_job(const struct table *table, struct bytes key,
+                     const struct key_parts *parts, struct node_effects *out)
 {
     struct arena *arena = node_effects_arena(out);
     const struct entry *entry = table_get(table, key);
     char *name = arena_text_of(arena, parts->name);
     struct job_doc doc;
     if (!entry) {
-        add(out, "job", name, "removed")->text = arena_printf(arena, "%s was removed", name);
+        add(out, "job", name, "removed")->text =
+            arena_printf(arena, "%s was removed", name);
         return;
     }
     if (record_decode_job(entry->value, arena, &doc) < 0)
@@ -76,14 +80,16 @@ static void news_job(const struct table *table, struct bytes key, const struct k
     struct node_event *event = add(out, "job", name, NULL);
     event->is_own = true;
     event->state = arena_printf(arena, "v%u", doc.version);
-    event->text = arena_printf(arena, "%s v%u was submitted at %s", name, doc.version, doc.by);
+    event->text =
+        arena_printf(arena, "%s v%u was submitted at %s", name, doc.version, doc.by);
     event->cause = doc.note && *doc.note ? doc.note : NULL;
 }
 
 enum { STATE_GONE = -1 };
 
 /* Was exactly this said last of `key`?  *ret_is_same_state: at least the state was the same. */
-static bool is_told(struct news *n, struct bytes key, uint64_t said, int state, bool *ret_is_same_state)
+static bool is_told(struct news *n, struct bytes key, uint64_t said, int state,
+                    bool *ret_is_same_state)
 {
     uint64_t hash = hash64(key, 0);
     struct told *slot = &n->told[hash % TOLD_SLOTS];
@@ -99,11 +105,13 @@ static const char *restarts_text(struct arena *arena, uint32_t restarts)
 {
     if (restarts == 0)
         return "";
-    return restarts == 1 ? ", restarted once" : arena_printf(arena, ", restarted %u times", restarts);
+    return restarts == 1 ? ", restarted once"
+                         : arena_printf(arena, ", restarted %u times", restarts);
 }
 
-static void news_claim(struct news *n, const struct members *members, const struct table *table,
-                       struct bytes key, const struct key_parts *parts, bool is_own,
+static void news_claim(struct news *n, const struct members *members,
+                       const struct table *table, struct bytes key,
+                       const struct key_parts *parts, bool is_own,
                        struct node_effects *out)
 {
     struct arena *arena = node_effects_arena(out);
@@ -124,24 +132,29 @@ static void news_claim(struct news *n, const struct members *members, const stru
     }
     if (record_decode_claim(entry->value, arena, &doc) < 0)
         return;
-    uint64_t said = hash_mix(doc.generation << 8 | (uint64_t)doc.state << 4 | (uint64_t)doc.health,
-                             doc.restarts + 1u);
+    uint64_t said =
+        hash_mix(doc.generation << 8 | (uint64_t)doc.state << 4 | (uint64_t)doc.health,
+                 doc.restarts + 1u);
     if (is_told(n, key, said, (int)doc.state, &is_same_state))
         return;
     struct node_event *event = add(out, "instance", name, instance_state_name(doc.state));
-    event->is_own = is_own && !is_same_state; /* the log follows states, the feed health too */
+    event->is_own =
+        is_own && !is_same_state; /* the log follows states, the feed health too */
     bool is_running = doc.state == INSTANCE_RUNNING;
-    bool has_health = is_running && doc.health != HEALTH_NONE && doc.health != HEALTH_UNKNOWN;
-    event->text = arena_printf(arena, "%s is %s%s%s on %s%s", name, event->state,
-                               has_health ? " and " : "", has_health ? health_name(doc.health) : "",
-                               node, restarts_text(arena, doc.restarts));
+    bool has_health =
+        is_running && doc.health != HEALTH_NONE && doc.health != HEALTH_UNKNOWN;
+    event->text =
+        arena_printf(arena, "%s is %s%s%s on %s%s", name, event->state,
+                     has_health ? " and " : "", has_health ? health_name(doc.health) : "",
+                     node, restarts_text(arena, doc.restarts));
     /* What made it fall explains nothing any more once it is up again. */
     bool is_explained = !is_running || doc.health == HEALTH_FAILING;
     event->cause = is_explained && doc.reason && *doc.reason ? doc.reason : NULL;
 }
 
-static void news_refusal(const struct members *members, const struct table *table, struct bytes key,
-                         const struct key_parts *parts, bool is_own, struct node_effects *out)
+static void news_refusal(const struct members *members, const struct table *table,
+                         struct bytes key, const struct key_parts *parts, bool is_own,
+                         struct node_effects *out)
 {
     struct arena *arena = node_effects_arena(out);
     const struct entry *entry = table_get(table, key);
@@ -158,8 +171,8 @@ static void news_refusal(const struct members *members, const struct table *tabl
     event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
 }
 
-static void news_control(const struct table *table, struct bytes key, const struct key_parts *parts,
-                         struct node_effects *out)
+static void news_control(const struct table *table, struct bytes key,
+                         const struct key_parts *parts, struct node_effects *out)
 {
     struct arena *arena = node_effects_arena(out);
     const struct entry *entry = table_get(table, key);
@@ -167,9 +180,11 @@ static void news_control(const struct table *table, struct bytes key, const stru
     struct control_doc doc = {0};
     if (!entry || record_decode_control(entry->value, &doc) < 0)
         return;
-    struct node_event *event = add(out, "job", name, doc.is_stopped ? "stopped" : "ordered");
+    struct node_event *event =
+        add(out, "job", name, doc.is_stopped ? "stopped" : "ordered");
     /* A request to restart bears the time of its writing, as the entry's stamp does. */
-    bool is_restart = doc.restart_at && doc.restart_at + STAMP_PULL_MAX_MS >= stamp_unix_ms(entry->stamp);
+    bool is_restart = doc.restart_at &&
+                      doc.restart_at + STAMP_PULL_MAX_MS >= stamp_unix_ms(entry->stamp);
     if (doc.is_stopped)
         event->text = arena_printf(arena, "%s was stopped", name);
     else if (is_restart)
@@ -209,7 +224,8 @@ void news_conflict(const struct table *table, struct bytes key, struct node_effe
     struct arena *arena = node_effects_arena(out);
     struct node_event *event = add(out, "conflict", arena_text_of(arena, key), NULL);
     event->is_own = true;
-    event->text = arena_printf(arena, "two nodes wrote %.*s at the same time; the later one stands",
-                               (int)key.len, (const char *)key.at);
+    event->text =
+        arena_printf(arena, "two nodes wrote %.*s at the same time; the later one stands",
+                     (int)key.len, (const char *)key.at);
     event->cause = table_get(table, key) ? "concurrent writes" : "a write met a removal";
 }

@@ -10,10 +10,11 @@ struct news;
 struct news *news_new(void); /* NULL when out of memory */
 void news_free(struct news *n);
 
-void news_member(const struct member *member, enum member_state was, bool is_self, struct node_effects *out);
+void news_member(const struct member *member, enum member_state was, bool is_self,
+                 struct node_effects *out);
 /* The entry under `key` is new or changed. */
-void news_entry(struct news *n, const struct members *members, const struct table *table, struct bytes key,
-                struct node_id self, struct node_effects *out);
+void news_entry(struct news *n, const struct members *members, const struct table *table,
+                struct bytes key, struct node_id self, struct node_effects *out);
 void news_conflict(const struct table *table, struct bytes key, struct node_effects *out);
 
 #endif

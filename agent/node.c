@@ -18,7 +18,8 @@
 enum {
     SETTLE_DEFAULT_MS = 100,
     SILENCE_PERIODS = 3, /* of probing: in each of them somebody should have been heard */
-    LEAVE_TIMEOUT_MS = 120000, /* and the longest stop timeout: then what is left is killed */
+    LEAVE_TIMEOUT_MS =
+        120000, /* and the longest stop timeout: then what is left is killed */
 };
 
 enum leaving { STAYING, HANDING_OVER, DEPARTING };
@@ -47,8 +48,8 @@ static void publish_self(struct node *n, struct moment at, struct node_effects *
     n->self.key_epoch = sealing.seals;
     n->self.other_key_epoch = sealing.opens;
     if (record_encode_node(&n->self, &w) == 0)
-        (void)gossip_publish(n->gossip, at.now_ms, at.at_unix_ms, key_bytes(&key), writer_done(&w), NULL,
-                             &out->gossip);
+        (void)gossip_publish(n->gossip, at.now_ms, at.at_unix_ms, key_bytes(&key),
+                             writer_done(&w), NULL, &out->gossip);
 }
 
 /* ---- new and free ---- */
@@ -89,18 +90,19 @@ struct node *node_new(const struct node_options *options, struct moment at)
     struct endpoint address = options->gossip.endpoint;
     (void)endpoint_parse(n->self.address, 0, &address);
     address.port = 0;
-    struct holder_options holder = {.id = options->gossip.id,
-                                    .gossip = n->gossip,
-                                    .work = {.node = n->self.name,
-                                             .binary = n->options.binary,
-                                             .address = address,
-                                             .port_min = options->port_min,
-                                             .port_max = options->port_max,
-                                             .metrics = options->gossip.metrics},
-                                    .settle_ms = n->options.settle_ms,
-                                    .hold_ms = options->hold_ms ? options->hold_ms : HOLD_DEFAULT_MS,
-                                    .silence_ms = SILENCE_PERIODS * options->gossip.profile->probe_period_ms,
-                                    .seed = options->gossip.seed};
+    struct holder_options holder = {
+        .id = options->gossip.id,
+        .gossip = n->gossip,
+        .work = {.node = n->self.name,
+                 .binary = n->options.binary,
+                 .address = address,
+                 .port_min = options->port_min,
+                 .port_max = options->port_max,
+                 .metrics = options->gossip.metrics},
+        .settle_ms = n->options.settle_ms,
+        .hold_ms = options->hold_ms ? options->hold_ms : HOLD_DEFAULT_MS,
+        .silence_ms = SILENCE_PERIODS * options->gossip.profile->probe_period_ms,
+        .seed = options->gossip.seed};
     if (holder_init(&n->holder, &holder) == 0)
         return n;
 fail:
@@ -120,7 +122,8 @@ void node_free(struct node *n)
     free(n);
 }
 
-int node_restore(struct node *n, enum store_space space, struct bytes key, struct bytes value)
+int node_restore(struct node *n, enum store_space space, struct bytes key,
+                 struct bytes value)
 {
     return gossip_restore(n->gossip, space, key, value);
 }
@@ -145,7 +148,8 @@ bool node_is_takeover_held(const struct node *n, uint64_t now_ms)
     return hold_is_on(&n->holder.hold, now_ms);
 }
 
-int node_view(struct node *n, struct moment at, struct arena *arena, struct view *ret_view)
+int node_view(struct node *n, struct moment at, struct arena *arena,
+              struct view *ret_view)
 {
     return holder_view(&n->holder, at, arena, ret_view);
 }
@@ -168,14 +172,16 @@ static void route_member(struct node *n, struct moment at, const struct gossip_e
 }
 
 /* Our own row must say what we are: peers may still hold one of an earlier life of this node. */
-static void check_own_row(struct node *n, struct moment at, struct bytes key, struct node_effects *out)
+static void check_own_row(struct node *n, struct moment at, struct bytes key,
+                          struct node_effects *out)
 {
     struct key own = key_node(n->options.gossip.id);
     if (bytes_equal(key, key_bytes(&own)))
         publish_self(n, at, out);
 }
 
-static void route_entry(struct node *n, struct moment at, struct bytes key, struct node_effects *out)
+static void route_entry(struct node *n, struct moment at, struct bytes key,
+                        struct node_effects *out)
 {
     check_own_row(n, at, key, out);
     news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
@@ -252,8 +258,8 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
 
 /* ---- the step ---- */
 
-void node_join(struct node *n, struct moment at, const struct endpoint *seeds, size_t n_seeds,
-               struct node_effects *out)
+void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
+               size_t n_seeds, struct node_effects *out)
 {
     publish_self(n, at, out);
     gossip_join(n->gossip, at.now_ms, seeds, n_seeds, &out->gossip);
@@ -261,41 +267,45 @@ void node_join(struct node *n, struct moment at, const struct endpoint *seeds, s
     settle(n, at, out);
 }
 
-void node_meet(struct node *n, struct moment at, struct endpoint endpoint, struct node_effects *out)
+void node_meet(struct node *n, struct moment at, struct endpoint endpoint,
+               struct node_effects *out)
 {
     gossip_meet(n->gossip, at.now_ms, endpoint, &out->gossip);
     settle(n, at, out);
 }
 
-void node_datagram(struct node *n, struct moment at, struct endpoint from, struct bytes in,
-                   struct node_effects *out)
+void node_datagram(struct node *n, struct moment at, struct endpoint from,
+                   struct bytes in, struct node_effects *out)
 {
     /* What cannot be used was dropped and counted by gossip itself. */
     (void)gossip_receive(n->gossip, at.now_ms, at.at_unix_ms, from, in, &out->gossip);
     settle(n, at, out);
 }
 
-void node_refused(struct node *n, struct moment at, struct endpoint to, struct node_effects *out)
+void node_refused(struct node *n, struct moment at, struct endpoint to,
+                  struct node_effects *out)
 {
     gossip_refused(n->gossip, at.now_ms, to, &out->gossip);
     settle(n, at, out);
 }
 
-void node_stream_opened(struct node *n, struct moment at, uint32_t stream, struct node_id peer,
-                        struct node_effects *out)
+void node_stream_opened(struct node *n, struct moment at, uint32_t stream,
+                        struct node_id peer, struct node_effects *out)
 {
     gossip_stream_opened(n->gossip, at.now_ms, stream, peer, &out->gossip);
     settle(n, at, out);
 }
 
-void node_stream_frame(struct node *n, struct moment at, uint32_t stream, struct bytes frame,
-                       struct node_effects *out)
+void node_stream_frame(struct node *n, struct moment at, uint32_t stream,
+                       struct bytes frame, struct node_effects *out)
 {
-    (void)gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame, &out->gossip);
+    (void)gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame,
+                              &out->gossip);
     settle(n, at, out);
 }
 
-void node_stream_closed(struct node *n, struct moment at, uint32_t stream, struct node_effects *out)
+void node_stream_closed(struct node *n, struct moment at, uint32_t stream,
+                        struct node_effects *out)
 {
     gossip_stream_closed(n->gossip, at.now_ms, stream, &out->gossip);
     settle(n, at, out);
@@ -315,23 +325,25 @@ void node_task_failed(struct node *n, struct moment at, const char *key, const c
     settle(n, at, out);
 }
 
-void node_task_exited(struct node *n, struct moment at, const char *key, int32_t status, bool is_oom,
-                      struct node_effects *out)
+void node_task_exited(struct node *n, struct moment at, const char *key, int32_t status,
+                      bool is_oom, struct node_effects *out)
 {
     work_exited(&n->holder.work, at, key, status, is_oom, out);
     settle(n, at, out);
 }
 
-void node_probed(struct node *n, struct moment at, const char *key, unsigned check, bool is_ok,
-                 const char *detail, struct node_effects *out)
+void node_probed(struct node *n, struct moment at, const char *key, unsigned check,
+                 bool is_ok, const char *detail, struct node_effects *out)
 {
     work_probed(&n->holder.work, at, key, check, is_ok, detail, out);
     settle(n, at, out);
 }
 
-void node_store_failed(struct node *n, struct moment at, const char *why, struct node_effects *out)
+void node_store_failed(struct node *n, struct moment at, const char *why,
+                       struct node_effects *out)
 {
-    (void)snprintf(n->store_error, sizeof(n->store_error), "the local store does not take writes: %.200s", why);
+    (void)snprintf(n->store_error, sizeof(n->store_error),
+                   "the local store does not take writes: %.200s", why);
     commands_fail(&n->commands, n->gossip, ERR_STORE, n->store_error, at, out);
 }
 
@@ -384,14 +396,16 @@ void node_command(struct node *n, struct moment at, const struct command *comman
                                   .metrics = n->options.gossip.metrics};
     if (command->kind == COMMAND_LEAVE) {
         leave(n, at, out);
-        command_done(command->token, 0, "handing over, then departing", n->gossip, 0, out);
+        command_done(command->token, 0, "handing over, then departing", n->gossip, 0,
+                     out);
     } else if (command->kind == COMMAND_JOIN) {
         gossip_join(n->gossip, at.now_ms, &command->endpoint, 1, &out->gossip);
         command_done(command->token, 0, "joining", n->gossip, 0, out);
     } else if (!gossip_is_ready(n->gossip)) {
-        command_done(command->token, ERR_NOT_READY,
-                     "this node has not heard from the cluster yet: wait, or ask another node",
-                     n->gossip, 0, out);
+        command_done(
+            command->token, ERR_NOT_READY,
+            "this node has not heard from the cluster yet: wait, or ask another node",
+            n->gossip, 0, out);
     } else if (n->store_error[0]) {
         command_done(command->token, ERR_STORE, n->store_error, n->gossip, 0, out);
     } else {
@@ -400,7 +414,8 @@ void node_command(struct node *n, struct moment at, const struct command *comman
     settle(n, at, out);
 }
 
-void node_away(struct node *n, struct moment at, uint64_t until_unix_ms, struct node_effects *out)
+void node_away(struct node *n, struct moment at, uint64_t until_unix_ms,
+               struct node_effects *out)
 {
     n->self.state = AGENT_AWAY;
     n->self.away_until_unix_ms = until_unix_ms;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Each takes NULL for a parameter that was not given; 0 or ERR_INVALID. */
-int param_ack(const char *text, int *ret_ack);              /* "2", "majority", "all"; ACK_DEFAULT */
+int param_ack(const char *text, int *ret_ack); /* "2", "majority", "all"; ACK_DEFAULT */
 int param_version(const char *text, uint32_t *ret_version); /* "v3" or "3"; 0 */
 int param_index(const char *text, uint32_t *ret_index);     /* of an instance; 0 */
 

@@ -14,7 +14,8 @@ enum { REPORT_ARENA_MAX = 512 << 20 };
 
 int report_open(struct report *r, struct node *node, const char *self, struct moment at)
 {
-    *r = (struct report){.at = at, .node = node, .gossip = node_gossip(node), .self = self};
+    *r = (struct report){
+        .at = at, .node = node, .gossip = node_gossip(node), .self = self};
     arena_init(&r->arena, REPORT_ARENA_MAX);
     int status = node_view(node, at, &r->arena, &r->view);
     if (status == 0)
@@ -54,13 +55,14 @@ static void set_version(json_t *object, uint32_t version)
 
 static json_t *resources(uint32_t cpu_milli, uint64_t memory_bytes)
 {
-    return json_pack("{s:f,s:I}", "cpu", cpu_milli / 1000.0, "memory", (json_int_t)memory_bytes);
+    return json_pack("{s:f,s:I}", "cpu", cpu_milli / 1000.0, "memory",
+                     (json_int_t)memory_bytes);
 }
 
 /* ---- members ---- */
 
-static void member_details(const struct report *r, json_t *out, const struct view_node *node,
-                           const struct reserved *reserved)
+static void member_details(const struct report *r, json_t *out,
+                           const struct view_node *node, const struct reserved *reserved)
 {
     json_t *attributes = json_object();
     for (size_t i = 0; i < node->doc.n_attributes; i++)
@@ -69,13 +71,15 @@ static void member_details(const struct report *r, json_t *out, const struct vie
     (void)json_object_set_new(out, "attributes", attributes);
     (void)json_object_set_new(out, "capacity",
                               resources(node->doc.cpu_milli, node->doc.memory_bytes));
-    (void)json_object_set_new(
-        out, "reserved",
-        resources(reserved ? reserved->cpu_milli : 0, reserved ? reserved->memory_bytes : 0));
-    (void)json_object_set_new(out, "draining", json_boolean(node->doc.state == AGENT_LEAVING));
+    (void)json_object_set_new(out, "reserved",
+                              resources(reserved ? reserved->cpu_milli : 0,
+                                        reserved ? reserved->memory_bytes : 0));
+    (void)json_object_set_new(out, "draining",
+                              json_boolean(node->doc.state == AGENT_LEAVING));
     set_int(out, "key_epoch", node->doc.key_epoch);
     set_int(out, "other_key_epoch", node->doc.other_key_epoch);
-    bool is_away = node->doc.state == AGENT_AWAY && node->doc.away_until_unix_ms > r->at.at_unix_ms;
+    bool is_away =
+        node->doc.state == AGENT_AWAY && node->doc.away_until_unix_ms > r->at.at_unix_ms;
     if (is_away)
         set_time(out, "away_until", node->doc.away_until_unix_ms);
 }
@@ -92,13 +96,15 @@ static json_t *member_json(const struct report *r, const struct member *m,
     set_text(out, "gossip", endpoint_text(&m->endpoint, address));
     set_text(out, "state", member_state_name(m->state));
     set_int(out, "incarnation", m->incarnation);
-    (void)json_object_set_new(out, "rtt_ms", m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
+    (void)json_object_set_new(out, "rtt_ms",
+                              m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
     if (node != VIEW_NONE)
         member_details(r, out, &r->view.nodes[node], reserved ? &reserved[node] : NULL);
     else
-        (void)json_object_update_new(out, json_pack("{s:s,s:{},s:o,s:o,s:b}", "version", "",
-                                                    "attributes", "capacity", resources(0, 0),
-                                                    "reserved", resources(0, 0), "draining", 0));
+        (void)json_object_update_new(out, json_pack("{s:s,s:{},s:o,s:o,s:b}", "version",
+                                                    "", "attributes", "capacity",
+                                                    resources(0, 0), "reserved",
+                                                    resources(0, 0), "draining", 0));
     return out;
 }
 
@@ -144,7 +150,8 @@ struct tally {
 };
 
 /* The job's slice of the plan, which is in the order of the view's jobs. */
-static const struct placement *placements_of(const struct report *r, uint32_t job, size_t *ret_n)
+static const struct placement *placements_of(const struct report *r, uint32_t job,
+                                             size_t *ret_n)
 {
     size_t low = 0, high = r->plan.n;
     while (low < high) {
@@ -220,7 +227,8 @@ json_t *report_jobs(const struct report *r)
 /* ---- instances ---- */
 
 static json_t *instance_json(const struct report *r, uint32_t job, uint32_t index,
-                             const struct view_claim *claim, uint32_t node, const char *reason)
+                             const struct view_claim *claim, uint32_t node,
+                             const char *reason)
 {
     static const struct claim_doc none = {.state = INSTANCE_PENDING, .reason = ""};
     const struct claim_doc *doc = claim ? &claim->doc : &none;
@@ -237,7 +245,8 @@ static json_t *instance_json(const struct report *r, uint32_t job, uint32_t inde
     for (size_t i = 0; i < doc->n_ports; i++)
         set_int(ports, doc->ports[i].name, doc->ports[i].port);
     (void)json_object_set_new(out, "ports", ports);
-    (void)json_object_set_new(out, "pid", doc->pid ? json_integer(doc->pid) : json_null());
+    (void)json_object_set_new(out, "pid",
+                              doc->pid ? json_integer(doc->pid) : json_null());
     set_time(out, "started_at", doc->started_unix_ms);
     set_int(out, "restarts", doc->restarts);
     (void)json_object_set_new(out, "last_exit",
@@ -265,11 +274,13 @@ static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
         const struct view_claim *claim = &r->view.claims[c];
         size_t n;
         const struct placement *placements = placements_of(r, job, &n);
-        bool is_counted = claim->index < n && placements[claim->index].action == PLACEMENT_KEEP &&
+        bool is_counted = claim->index < n &&
+                          placements[claim->index].action == PLACEMENT_KEEP &&
                           placements[claim->index].claim == c;
         if (!is_counted && r->view.nodes[claim->node].is_live)
-            (void)json_array_append_new(list, instance_json(r, job, claim->index, claim, claim->node,
-                                                            "to be stopped"));
+            (void)json_array_append_new(
+                list,
+                instance_json(r, job, claim->index, claim, claim->node, "to be stopped"));
     }
 }
 
@@ -306,17 +317,20 @@ json_t *report_why(struct report *r, uint32_t job, uint32_t index)
     const struct placement *placements = placements_of(r, job, &n_placements);
     if (index < n_placements) {
         const struct placement *p = &placements[index];
-        set_text(out, "node", p->node == VIEW_NONE ? NULL : r->view.nodes[p->node].doc.name);
+        set_text(out, "node",
+                 p->node == VIEW_NONE ? NULL : r->view.nodes[p->node].doc.name);
         set_text(out, "reason", p->reason);
         set_time(out, "since",
-                 p->action == PLACEMENT_KEEP ? r->view.claims[p->claim].doc.claimed_unix_ms : 0);
+                 p->action == PLACEMENT_KEEP
+                     ? r->view.claims[p->claim].doc.claimed_unix_ms
+                     : 0);
     }
     for (size_t i = 0; i < n; i++)
         (void)json_array_append_new(
             list, json_pack("{s:s,s:s,s:s,s:f}", "node",
                             r->view.nodes[candidates[i].node].doc.name, "verdict",
-                            verdicts[candidates[i].verdict], "reason", candidates[i].reason, "score",
-                            candidates[i].score));
+                            verdicts[candidates[i].verdict], "reason",
+                            candidates[i].reason, "score", candidates[i].score));
     (void)json_object_set_new(out, "candidates", list);
     return out;
 }
@@ -332,7 +346,8 @@ json_t *report_spec(const struct report *r, uint32_t job)
     set_version(out, j->doc.version);
     (void)json_object_set_new(
         out, "spec",
-        entry ? json_loadb((const char *)entry->value.at, entry->value.len, 0, NULL) : json_null());
+        entry ? json_loadb((const char *)entry->value.at, entry->value.len, 0, NULL)
+              : json_null());
     return out;
 }
 

@@ -30,14 +30,16 @@ const struct member **report_sorted(struct report *r);
 
 json_t *report_members(struct report *r);
 json_t *report_jobs(const struct report *r);
-json_t *report_status(const struct report *r, uint32_t job); /* a job with its instances */
+json_t *report_status(const struct report *r,
+                      uint32_t job); /* a job with its instances */
 json_t *report_why(struct report *r, uint32_t job, uint32_t index);
 /* Who has the current version of a job: its writer's number held against what every member has seen. */
 json_t *report_trace(struct report *r, uint32_t job);
-json_t *report_gossip(struct report *r, bool has_map); /* has_map: observer x writer as well */
+json_t *report_gossip(struct report *r,
+                      bool has_map); /* has_map: observer x writer as well */
 json_t *report_variables(const struct report *r);
 json_t *report_variable(const struct entry *entry);
-json_t *report_spec(const struct report *r, uint32_t job);    /* version and body */
+json_t *report_spec(const struct report *r, uint32_t job); /* version and body */
 json_t *report_history(const struct report *r, uint32_t job);
 
 json_t *report_services(const struct catalog *c, const char *name); /* NULL name: all */
@@ -47,7 +49,8 @@ int report_resolve(const struct catalog *c, const char *name, json_t **ret_data)
 /* {"alive","suspect","dead","digest","newest_ms","reachable"} */
 json_t *report_view(const struct gossip *g, uint64_t now_ms);
 /* {"api":1,"node","view","data"}; takes over `data`. */
-json_t *report_envelope(const struct gossip *g, const char *self, uint64_t now_ms, json_t *data);
+json_t *report_envelope(const struct gossip *g, const char *self, uint64_t now_ms,
+                        json_t *data);
 /* {"error":{"code","message"}}; `code` as in the contract ("not_found", "invalid" ...). */
 json_t *report_error(const char *code, const char *message);
 

@@ -28,10 +28,11 @@ json_t *report_view(const struct gossip *g, uint64_t now_ms)
                      (json_int_t)alive);
 }
 
-json_t *report_envelope(const struct gossip *g, const char *self, uint64_t now_ms, json_t *data)
+json_t *report_envelope(const struct gossip *g, const char *self, uint64_t now_ms,
+                        json_t *data)
 {
-    return json_pack("{s:i,s:s,s:o,s:o}", "api", 1, "node", self, "view", report_view(g, now_ms),
-                     "data", data ? data : json_null());
+    return json_pack("{s:i,s:s,s:o,s:o}", "api", 1, "node", self, "view",
+                     report_view(g, now_ms), "data", data ? data : json_null());
 }
 
 json_t *report_error(const char *code, const char *message)
@@ -41,7 +42,8 @@ json_t *report_error(const char *code, const char *message)
 
 /* ---- gossip ---- */
 
-static const char *name_of(const struct gossip *g, struct node_id id, char out[static NODE_ID_TEXT])
+static const char *name_of(const struct gossip *g, struct node_id id,
+                           char out[static NODE_ID_TEXT])
 {
     const struct member *m = members_find(gossip_members(g), id);
     return m ? m->name : node_id_text(id, out);
@@ -54,8 +56,8 @@ static bool is_self(const struct report *r, struct node_id id)
 }
 
 /* How many of `truth`'s numbers `seen` lacks, over all writers; both sorted by writer. */
-static uint64_t behind(const struct seen_number *truth, size_t n_truth, const struct seen_number *seen,
-                       size_t n_seen)
+static uint64_t behind(const struct seen_number *truth, size_t n_truth,
+                       const struct seen_number *seen, size_t n_seen)
 {
     uint64_t missing = 0;
     for (size_t i = 0, k = 0; i < n_truth; i++) {
@@ -69,28 +71,30 @@ static uint64_t behind(const struct seen_number *truth, size_t n_truth, const st
     return missing;
 }
 
-static json_t *peer_json(const struct report *r, const struct member *m, const struct seen_number *own,
-                         size_t n_own)
+static json_t *peer_json(const struct report *r, const struct member *m,
+                         const struct seen_number *own, size_t n_own)
 {
     struct peer_view peer;
     json_t *out = json_pack("{s:s}", "node", m->name);
     if (!gossip_peer(r->gossip, m->id, &peer)) {
-        (void)json_object_update_new(out, json_pack("{s:n,s:n,s:n,s:n,s:i,s:i}", "digest", "behind",
-                                                    "heard_ms", "rtt_ms", "bytes_in", 0, "bytes_out",
-                                                    0));
+        (void)json_object_update_new(out, json_pack("{s:n,s:n,s:n,s:n,s:i,s:i}", "digest",
+                                                    "behind", "heard_ms", "rtt_ms",
+                                                    "bytes_in", 0, "bytes_out", 0));
         return out;
     }
     (void)json_object_set_new(out, "digest", hex_text(peer.digest));
     bool is_equal = peer.digest == table_digest(gossip_table(r->gossip));
     (void)json_object_set_new(out, "behind",
                               is_equal      ? json_integer(0)
-                              : peer.n_seen ? json_integer((json_int_t)behind(own, n_own, peer.seen,
-                                                                              peer.n_seen))
+                              : peer.n_seen ? json_integer((json_int_t)behind(
+                                                  own, n_own, peer.seen, peer.n_seen))
                                             : json_null());
     (void)json_object_set_new(
         out, "heard_ms",
-        peer.heard_ms ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms)) : json_null());
-    (void)json_object_set_new(out, "rtt_ms", m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
+        peer.heard_ms ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms))
+                      : json_null());
+    (void)json_object_set_new(out, "rtt_ms",
+                              m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
     (void)json_object_set_new(out, "bytes_in", json_integer((json_int_t)peer.bytes_in));
     (void)json_object_set_new(out, "bytes_out", json_integer((json_int_t)peer.bytes_out));
     return out;
@@ -98,13 +102,15 @@ static json_t *peer_json(const struct report *r, const struct member *m, const s
 
 /* One row of the who-knows-what map: what `observer` has not heard of each writer. */
 static json_t *map_row(const struct report *r, const struct member *observer,
-                       const struct member *const *writers, const struct seen_number *own, size_t n_own)
+                       const struct member *const *writers, const struct seen_number *own,
+                       size_t n_own)
 {
     const struct members *members = gossip_members(r->gossip);
     struct peer_view peer = {0};
     bool is_own = is_self(r, observer->id);
     bool is_heard = is_own || gossip_peer(r->gossip, observer->id, &peer);
-    bool is_equal = is_own || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
+    bool is_equal =
+        is_own || (is_heard && peer.digest == table_digest(gossip_table(r->gossip)));
     json_t *row = json_array();
     for (size_t i = 0; i < members_count(members); i++) {
         struct node_id writer = writers[i]->id;
@@ -129,12 +135,13 @@ json_t *report_gossip(struct report *r, bool has_map)
     const struct member **sorted = report_sorted(r);
     const struct seen_number *own;
     size_t n_own = gossip_seen(r->gossip, &own);
-    json_t *seen = json_array(), *peers = json_array(), *nodes = json_array(), *cells = json_array();
+    json_t *seen = json_array(), *peers = json_array(), *nodes = json_array(),
+           *cells = json_array();
     char id[NODE_ID_TEXT];
     for (size_t i = 0; i < n_own; i++)
         (void)json_array_append_new(seen, json_pack("{s:s,s:I}", "node",
-                                                    name_of(r->gossip, own[i].writer, id), "number",
-                                                    (json_int_t)own[i].number));
+                                                    name_of(r->gossip, own[i].writer, id),
+                                                    "number", (json_int_t)own[i].number));
     for (size_t i = 0; sorted && i < members_count(members); i++) {
         const struct member *m = sorted[i];
         if (!is_self(r, m->id))
@@ -144,10 +151,11 @@ json_t *report_gossip(struct report *r, bool has_map)
             (void)json_array_append_new(cells, map_row(r, m, sorted, own, n_own));
         }
     }
-    json_t *out = json_pack("{s:o,s:I,s:o,s:o,s:I}", "digest",
-                            hex_text(table_digest(gossip_table(r->gossip))), "entries",
-                            (json_int_t)table_count(gossip_table(r->gossip)), "seen", seen, "peers",
-                            peers, "rumors", (json_int_t)gossip_rumors(r->gossip));
+    json_t *out =
+        json_pack("{s:o,s:I,s:o,s:o,s:I}", "digest",
+                  hex_text(table_digest(gossip_table(r->gossip))), "entries",
+                  (json_int_t)table_count(gossip_table(r->gossip)), "seen", seen, "peers",
+                  peers, "rumors", (json_int_t)gossip_rumors(r->gossip));
     json_t *map = json_pack("{s:o,s:o}", "nodes", nodes, "cells", cells);
     if (has_map)
         (void)json_object_set(out, "map", map);
@@ -158,7 +166,8 @@ json_t *report_gossip(struct report *r, bool has_map)
 /* ---- who has a job's version ---- */
 
 /* true, false, or NULL when nothing is known of that member. */
-static json_t *has_entry(const struct report *r, const struct member *m, const struct entry *e)
+static json_t *has_entry(const struct report *r, const struct member *m,
+                         const struct entry *e)
 {
     struct peer_view peer = {0};
     bool is_self = strcmp(m->name, r->self) == 0;
@@ -168,13 +177,14 @@ static json_t *has_entry(const struct report *r, const struct member *m, const s
         return json_null();
     const struct member *writer = members_find(gossip_members(r->gossip), e->writer);
     bool is_ours = writer && strcmp(writer->name, r->self) == 0;
-    if (peer.digest == table_digest(gossip_table(r->gossip)) || node_id_equal(m->id, e->writer) ||
-        (is_ours && peer.has_ours >= e->number))
+    if (peer.digest == table_digest(gossip_table(r->gossip)) ||
+        node_id_equal(m->id, e->writer) || (is_ours && peer.has_ours >= e->number))
         return json_true();
     for (size_t i = 0; i < peer.n_seen; i++)
         if (node_id_equal(peer.seen[i].writer, e->writer))
-            return json_boolean(peer.seen[i].epoch > e->epoch ||
-                                (peer.seen[i].epoch == e->epoch && peer.seen[i].number >= e->number));
+            return json_boolean(
+                peer.seen[i].epoch > e->epoch ||
+                (peer.seen[i].epoch == e->epoch && peer.seen[i].number >= e->number));
     return peer.n_seen ? json_false() : json_null();
 }
 
@@ -192,21 +202,24 @@ json_t *report_trace(struct report *r, uint32_t job)
     json_t *nodes = json_array();
     for (size_t i = 0; i < members_count(members); i++) {
         struct peer_view peer = {0};
-        bool is_live = sorted[i]->state == MEMBER_ALIVE || sorted[i]->state == MEMBER_SUSPECT;
+        bool is_live =
+            sorted[i]->state == MEMBER_ALIVE || sorted[i]->state == MEMBER_SUSPECT;
         bool is_heard = gossip_peer(r->gossip, sorted[i]->id, &peer) && peer.heard_ms;
         json_t *has = has_entry(r, sorted[i], e);
         live += is_live;
         known += is_live && json_is_true(has);
         (void)json_array_append_new(
-            nodes, json_pack("{s:s,s:s,s:o,s:o}", "node", sorted[i]->name, "state",
-                             member_state_name(sorted[i]->state), "has", has, "heard_ms",
-                             is_heard ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms))
-                                      : json_null()));
+            nodes,
+            json_pack("{s:s,s:s,s:o,s:o}", "node", sorted[i]->name, "state",
+                      member_state_name(sorted[i]->state), "has", has, "heard_ms",
+                      is_heard ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms))
+                               : json_null()));
     }
     (void)snprintf(version, sizeof(version), "v%u", j->doc.version);
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "job", j->name, "namespace", j->ns, "version",
-                     version, "writer", name_of(r->gossip, e->writer, writer), "number",
-                     (json_int_t)e->number, "known_by", known, "members", live, "nodes", nodes);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "job", j->name, "namespace", j->ns,
+        "version", version, "writer", name_of(r->gossip, e->writer, writer), "number",
+        (json_int_t)e->number, "known_by", known, "members", live, "nodes", nodes);
 }
 
 /* ---- variables ---- */
@@ -218,8 +231,8 @@ json_t *report_variable(const struct entry *entry)
     char id[NODE_ID_TEXT];
     if (key_parse(entry->key, &parts) < 0)
         return NULL;
-    json_t *out = json_pack("{s:s%,s:s}", "name", (const char *)parts.name.at, parts.name.len, "writer",
-                            node_id_text(entry->writer, id));
+    json_t *out = json_pack("{s:s%,s:s}", "name", (const char *)parts.name.at,
+                            parts.name.len, "writer", node_id_text(entry->writer, id));
     json_t *value = json_stringn((const char *)entry->value.at, entry->value.len);
     if (value)
         (void)json_object_set_new(out, "value", value);
@@ -241,7 +254,8 @@ static int variable_visit(void *ctx, const struct entry *entry)
 json_t *report_variables(const struct report *r)
 {
     json_t *list = json_array();
-    (void)table_each(gossip_table(r->gossip), bytes_of_text("var/"), variable_visit, list);
+    (void)table_each(gossip_table(r->gossip), bytes_of_text("var/"), variable_visit,
+                     list);
     return list;
 }
 
@@ -250,9 +264,10 @@ json_t *report_variables(const struct report *r)
 static json_t *endpoint_json(const struct catalog_endpoint *e)
 {
     char address[ADDRESS_TEXT_MAX];
-    json_t *out = json_pack("{s:s,s:s,s:s,s:i,s:s,s:b}", "instance", e->instance, "node", e->node,
-                            "address", endpoint_host_text(&e->at, address), "port", e->at.port, "health",
-                            health_name(e->health), "served", e->is_served);
+    json_t *out =
+        json_pack("{s:s,s:s,s:s,s:i,s:s,s:b}", "instance", e->instance, "node", e->node,
+                  "address", endpoint_host_text(&e->at, address), "port", e->at.port,
+                  "health", health_name(e->health), "served", e->is_served);
     if (!e->is_served && e->reason)
         (void)json_object_set_new(out, "reason", json_string(e->reason));
     return out;
@@ -268,10 +283,10 @@ json_t *report_services(const struct catalog *c, const char *name)
         json_t *endpoints = json_array();
         for (size_t k = 0; k < s->n_endpoints; k++)
             (void)json_array_append_new(endpoints, endpoint_json(&s->endpoints[k]));
-        (void)json_array_append_new(list,
-                                    json_pack("{s:s,s:s,s:s?,s:s?,s:o}", "name", s->name, "namespace",
-                                              s->ns, "port", s->port_name, "protocol", s->protocol,
-                                              "endpoints", endpoints));
+        (void)json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s?,s:o}", "name",
+                                                    s->name, "namespace", s->ns, "port",
+                                                    s->port_name, "protocol", s->protocol,
+                                                    "endpoints", endpoints));
     }
     return list;
 }
@@ -287,14 +302,15 @@ int report_resolve(const struct catalog *c, const char *name, json_t **ret_data)
     if (status == 0) {
         json_t *answers = json_array(), *left_out = json_array();
         for (size_t i = 0; i < n; i++)
-            (void)json_array_append_new(answers,
-                                        json_pack("{s:s,s:s,s:I}", "type", records[i].type, "value",
-                                                  records[i].value, "ttl", (json_int_t)records[i].ttl));
+            (void)json_array_append_new(
+                answers, json_pack("{s:s,s:s,s:I}", "type", records[i].type, "value",
+                                   records[i].value, "ttl", (json_int_t)records[i].ttl));
         for (size_t i = 0; i < n_omitted; i++)
-            (void)json_array_append_new(left_out,
-                                        json_pack("{s:s,s:s}", "instance", omitted[i].instance,
-                                                  "reason", omitted[i].reason));
-        *ret_data = json_pack("{s:s,s:o,s:o}", "name", name, "answers", answers, "left_out", left_out);
+            (void)json_array_append_new(left_out, json_pack("{s:s,s:s}", "instance",
+                                                            omitted[i].instance, "reason",
+                                                            omitted[i].reason));
+        *ret_data = json_pack("{s:s,s:o,s:o}", "name", name, "answers", answers,
+                              "left_out", left_out);
     }
     arena_fini(&arena);
     return status;

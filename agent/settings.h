@@ -5,11 +5,12 @@
 #include "agent/uv_agent.h"
 
 struct settings {
-    struct endpoint advertise; /* what peers are told: bind, with a routable address for `any` */
+    struct endpoint
+        advertise; /* what peers are told: bind, with a routable address for `any` */
     const struct gossip_profile *profile;
-    struct node_doc self;      /* strings in the agent's arena */
+    struct node_doc self; /* strings in the agent's arena */
     uint16_t port_min, port_max;
-    const char *binary;        /* of this very program */
+    const char *binary; /* of this very program */
 };
 
 /* Fills a->name, a->bind, a->http, a->dns too.  ERR_INVALID names the flag and what it wants. */

@@ -20,9 +20,9 @@
 #include "gossip/discovery.h"
 
 enum {
-    AWAY_MS = 120000,     /* tasks of an agent that was stopped are left alone this long */
-    JOIN_LATE_MS = 5000,  /* a peer that is there answers within one */
-    LAST_WORDS_MS = 300,  /* between the last datagram and the end of the process */
+    AWAY_MS = 120000,    /* tasks of an agent that was stopped are left alone this long */
+    JOIN_LATE_MS = 5000, /* a peer that is there answers within one */
+    LAST_WORDS_MS = 300, /* between the last datagram and the end of the process */
 };
 
 struct moment agent_now(struct agent *a)
@@ -33,8 +33,8 @@ struct moment agent_now(struct agent *a)
     if (a->node)
         node_set_us(a->node, uv_hrtime() / 1000);
     return (struct moment){.now_ms = uv_now(&a->loop),
-                           .at_unix_ms =
-                               (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000};
+                           .at_unix_ms = (uint64_t)wall.tv_sec * 1000 +
+                                         (uint64_t)wall.tv_nsec / 1000000};
 }
 
 /* ---- events of the drivers ---- */
@@ -96,8 +96,8 @@ static void on_task_exited(void *ctx, const char *key, int32_t status, bool is_o
     agent_perform(a);
 }
 
-static void on_task_found(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms,
-                          struct bytes note)
+static void on_task_found(void *ctx, const char *key, uint32_t pid,
+                          uint64_t started_unix_ms, struct bytes note)
 {
     struct agent *a = ctx;
     if (node_adopt(a->node, agent_now(a), key, pid, started_unix_ms, note)) {
@@ -130,10 +130,12 @@ static void on_signal(uv_signal_t *handle, int number)
     struct moment at = agent_now(a);
     if (a->is_ending)
         return;
-    log_line(LOG_INFO, "agent", "state", "stopping", "signal", number == SIGINT ? "INT" : "TERM",
-             "tasks", a->options->tasks_die ? "stop" : "stay", NULL);
+    log_line(LOG_INFO, "agent", "state", "stopping", "signal",
+             number == SIGINT ? "INT" : "TERM", "tasks",
+             a->options->tasks_die ? "stop" : "stay", NULL);
     settings_notify("STOPPING=1");
-    node_away(a->node, at, a->options->tasks_die ? at.at_unix_ms : at.at_unix_ms + AWAY_MS, &a->fx);
+    node_away(a->node, at,
+              a->options->tasks_die ? at.at_unix_ms : at.at_unix_ms + AWAY_MS, &a->fx);
     agent_perform(a);
     agent_end(a);
 }
@@ -151,8 +153,8 @@ static int open_home(struct agent *a, struct keyring *keys, struct err *err)
     return status;
 }
 
-static int open_node(struct agent *a, const struct settings *s, const struct keyring *keys,
-                     struct err *err)
+static int open_node(struct agent *a, const struct settings *s,
+                     const struct keyring *keys, struct err *err)
 {
     struct moment at = agent_now(a);
     struct node_options options = {
@@ -186,7 +188,8 @@ static int open_node(struct agent *a, const struct settings *s, const struct key
             return status;
         options.gossip.epoch = a->home.epoch;
     }
-    return err_set(err, ERR_DAMAGED, "the store is damaged again right after it was made anew");
+    return err_set(err, ERR_DAMAGED,
+                   "the store is damaged again right after it was made anew");
 }
 
 static void on_api_stream(void *ctx, struct uv_gossip_stream *stream)
@@ -204,8 +207,8 @@ static int open_network(struct agent *a, const struct keyring *keys, struct err 
                                             .stream_closed = on_stream_closed,
                                             .api_stream = on_api_stream,
                                             .ctx = a};
-    return uv_gossip_open(&a->loop, &a->bind, keys, &a->home.identity, &events, &a->metrics,
-                          &a->gossip, err);
+    return uv_gossip_open(&a->loop, &a->bind, keys, &a->home.identity, &events,
+                          &a->metrics, &a->gossip, err);
 }
 
 static int open_services(struct agent *a, struct err *err)
@@ -263,9 +266,9 @@ static void open_handles(struct agent *a)
 
 static void close_all(struct agent *a)
 {
-    uv_handle_t *own[] = {(uv_handle_t *)&a->timer, (uv_handle_t *)&a->catalog_timer,
+    uv_handle_t *own[] = {(uv_handle_t *)&a->timer,      (uv_handle_t *)&a->catalog_timer,
                           (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->join_timer,
-                          (uv_handle_t *)&a->sigterm, (uv_handle_t *)&a->sigint};
+                          (uv_handle_t *)&a->sigterm,    (uv_handle_t *)&a->sigint};
     a->is_ending = true;
     api_watchers_close(a);
     if (a->http_driver)
@@ -326,7 +329,8 @@ static void on_join_late(uv_timer_t *timer)
     const struct members *members = gossip_members(node_gossip(a->node));
     if (!a->is_ending && members_count_state(members, MEMBER_ALIVE) < 2)
         log_line(LOG_WARN, "join", "state", "alone", "error",
-                 "no peer of --join has answered yet: is it up, can its port be reached by TCP and "
+                 "no peer of --join has answered yet: is it up, can its port be reached "
+                 "by TCP and "
                  "UDP, and is the secret the same?",
                  NULL);
 }
@@ -346,11 +350,13 @@ static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
 
 static void announce(struct agent *a)
 {
-    char bind[ADDRESS_TEXT_MAX], http[ADDRESS_TEXT_MAX], dns[ADDRESS_TEXT_MAX], id[NODE_ID_TEXT];
+    char bind[ADDRESS_TEXT_MAX], http[ADDRESS_TEXT_MAX], dns[ADDRESS_TEXT_MAX],
+        id[NODE_ID_TEXT];
     log_line(LOG_INFO, "agent", "name", a->name, "version", STRATOS_VERSION, "id",
-             node_id_text(a->home.identity.id, id), "bind", endpoint_text(&a->bind, bind), "http",
-             a->http.family ? endpoint_text(&a->http, http) : NULL, "dns",
-             a->dns.family ? endpoint_text(&a->dns, dns) : NULL, "socket", a->options->socket, NULL);
+             node_id_text(a->home.identity.id, id), "bind", endpoint_text(&a->bind, bind),
+             "http", a->http.family ? endpoint_text(&a->http, http) : NULL, "dns",
+             a->dns.family ? endpoint_text(&a->dns, dns) : NULL, "socket",
+             a->options->socket, NULL);
     if (a->home.was_damaged)
         log_line(LOG_ERROR, "store", "state", "damaged", "action",
                  "set aside; the table is pulled from the peers", "kept",
@@ -361,9 +367,11 @@ static void announce(struct agent *a)
 static const char *hint_of(int status)
 {
     if (status == -EADDRINUSE)
-        return "another agent or program has it: choose other addresses with --bind, --http and --dns";
+        return "another agent or program has it: choose other addresses with --bind, "
+               "--http and --dns";
     if (status == -EADDRNOTAVAIL)
-        return "this host has no such address: choose one of its own with --bind, --http and --dns";
+        return "this host has no such address: choose one of its own with --bind, --http "
+               "and --dns";
     return NULL;
 }
 
@@ -390,13 +398,15 @@ int agent_run(const struct agent_options *options)
     if (status == 0) {
         announce(a);
         uv_runner_found(a->runner, on_task_found, a);
-        status = seeds_resolve(&a->loop, options->join, options->n_join, a->bind.port, on_seeds, a, &err);
+        status = seeds_resolve(&a->loop, options->join, options->n_join, a->bind.port,
+                               on_seeds, a, &err);
     }
     if (status == 0) {
         settings_notify("READY=1");
         (void)uv_run(&a->loop, UV_RUN_DEFAULT);
     } else {
-        log_line(LOG_ERROR, "agent", "state", "failed", "error", err.text, "hint", hint_of(status), NULL);
+        log_line(LOG_ERROR, "agent", "state", "failed", "error", err.text, "hint",
+                 hint_of(status), NULL);
         a->exit_code = status == ERR_INVALID ? 2 : 1;
     }
     close_all(a);

@@ -27,7 +27,7 @@ struct agent {
     uv_timer_t exit_timer;    /* a last moment for what was sent before the end */
     uv_timer_t join_timer;    /* then --join should have been answered */
     uv_signal_t sigterm, sigint;
-    struct arena arena;       /* what lives as long as the agent */
+    struct arena arena; /* what lives as long as the agent */
     char name[NAME_LEN_MAX + 1];
     struct endpoint bind, http, dns;
     struct metrics metrics;

@@ -24,7 +24,8 @@ static void persist(struct agent *a, size_t from)
     size_t n = 0;
     bool is_synced = false;
     for (size_t i = from; i < a->fx.n; i++)
-        if (a->fx.list[i].kind == NODE_GOSSIP && a->fx.list[i].gossip.kind == GOSSIP_PERSIST)
+        if (a->fx.list[i].kind == NODE_GOSSIP &&
+            a->fx.list[i].gossip.kind == GOSSIP_PERSIST)
             n += a->fx.list[i].gossip.n_changes;
     uint64_t now_ms = agent_now(a).now_ms;
     if (n == 0 && (a->backlog.n == 0 || now_ms < a->backlog_retry_ms))
@@ -66,7 +67,8 @@ static bool is_port_free(const struct agent *a, uint16_t port)
     if (fd < 0)
         return true;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    bool is_free = bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 || errno != EADDRINUSE;
+    bool is_free =
+        bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 || errno != EADDRINUSE;
     (void)close(fd);
     return is_free;
 }
@@ -77,13 +79,18 @@ static void launch(struct agent *a, const struct node_effect *e)
         if (e->ports[i] && is_port_free(a, e->ports[i]))
             continue;
         char why[64];
-        (void)snprintf(why, sizeof(why), e->ports[i] ? "port %u is in use on this host" : "no port of --ports is free",
+        (void)snprintf(why, sizeof(why),
+                       e->ports[i] ? "port %u is in use on this host"
+                                   : "no port of --ports is free",
                        e->ports[i]);
         node_task_failed(a->node, agent_now(a), e->key, why, &a->fx);
         return;
     }
-    const struct launch order = {
-        .key = e->key, .task = e->task, .env = e->env, .n_env = e->n_env, .note = e->note};
+    const struct launch order = {.key = e->key,
+                                 .task = e->task,
+                                 .env = e->env,
+                                 .n_env = e->n_env,
+                                 .note = e->note};
     uv_runner_launch(a->runner, &order);
 }
 
@@ -115,12 +122,14 @@ static void probe(struct agent *a, const struct node_effect *e)
             return;
     }
     free(p);
-    node_probed(a->node, agent_now(a), e->key, e->check, false, "the probe found no memory", &a->fx);
+    node_probed(a->node, agent_now(a), e->key, e->check, false,
+                "the probe found no memory", &a->fx);
 }
 
 /* ---- catalog ---- */
 
-static const struct catalog_rule *catalog_rules(struct agent *a, struct arena *arena, size_t *ret_n)
+static const struct catalog_rule *catalog_rules(struct agent *a, struct arena *arena,
+                                                size_t *ret_n)
 {
     struct view v;
     *ret_n = 0;
@@ -131,12 +140,14 @@ static const struct catalog_rule *catalog_rules(struct agent *a, struct arena *a
         const struct job_spec *spec = v.jobs[i].spec;
         if (!spec)
             continue;
-        const struct port_spec *port = spec->n_ports ? &spec->ports[spec->service_port] : NULL;
-        rules[(*ret_n)++] = (struct catalog_rule){.ns = spec->ns,
-                                                  .job = spec->name,
-                                                  .service = spec->service_name,
-                                                  .port_name = port ? port->name : NULL,
-                                                  .protocol = port ? port->protocol : "tcp"};
+        const struct port_spec *port =
+            spec->n_ports ? &spec->ports[spec->service_port] : NULL;
+        rules[(*ret_n)++] =
+            (struct catalog_rule){.ns = spec->ns,
+                                  .job = spec->name,
+                                  .service = spec->service_name,
+                                  .port_name = port ? port->name : NULL,
+                                  .protocol = port ? port->protocol : "tcp"};
     }
     return rules;
 }
@@ -149,9 +160,9 @@ static void on_catalog_timer(uv_timer_t *timer)
     uint64_t start_ns = uv_hrtime();
     arena_init(&arena, 0);
     const struct catalog_rule *rules = catalog_rules(a, &arena, &n);
-    struct catalog *catalog =
-        catalog_build(gossip_members(node_gossip(a->node)), gossip_table(node_gossip(a->node)), rules, n,
-                      gossip_is_ready(node_gossip(a->node)), ++a->catalog_serial);
+    struct catalog *catalog = catalog_build(
+        gossip_members(node_gossip(a->node)), gossip_table(node_gossip(a->node)), rules,
+        n, gossip_is_ready(node_gossip(a->node)), ++a->catalog_serial);
     arena_fini(&arena);
     a->catalog_cost_ms = (uv_hrtime() - start_ns) / 1000000;
     if (!catalog)
@@ -178,9 +189,9 @@ static void tell(struct agent *a, const struct node_event *event)
     if (event->is_own) {
         bool is_job = strcmp(event->kind, "job") == 0;
         bool is_version = is_job && event->state && event->state[0] == 'v';
-        log_line(strcmp(event->kind, "conflict") == 0 ? LOG_WARN : LOG_INFO, event->kind, "name",
-                 event->subject, is_version ? "version" : "state", event->state, "cause", event->cause,
-                 NULL);
+        log_line(strcmp(event->kind, "conflict") == 0 ? LOG_WARN : LOG_INFO, event->kind,
+                 "name", event->subject, is_version ? "version" : "state", event->state,
+                 "cause", event->cause, NULL);
     }
     api_event(a, id);
 }
@@ -275,7 +286,8 @@ void agent_perform(struct agent *a)
     a->is_performing = false;
     uint64_t deadline = node_deadline_ms(a->node), now = agent_now(a).now_ms;
     if (deadline != UINT64_MAX && !uv_is_closing((uv_handle_t *)&a->timer))
-        (void)uv_timer_start(&a->timer, on_deadline, deadline > now ? deadline - now : 0, 0);
+        (void)uv_timer_start(&a->timer, on_deadline, deadline > now ? deadline - now : 0,
+                             0);
 }
 
 /* ---- HTTP over sealed streams ---- */
@@ -332,6 +344,7 @@ void perform_api_stream(struct agent *a, struct uv_gossip_stream *stream)
         return;
     }
     uv_http_pipe_watch(p->http, pipe_queued);
-    const struct uv_gossip_pipe events = {.data = pipe_data, .closed = pipe_closed, .ctx = p};
+    const struct uv_gossip_pipe events = {
+        .data = pipe_data, .closed = pipe_closed, .ctx = p};
     uv_gossip_stream_start(stream, &events);
 }

@@ -45,7 +45,8 @@ static void on_address(void *arg, int status, int timeouts, struct ares_addrinfo
     (void)timeouts;
     name->seeds->n_pending--;
     if (status != ARES_SUCCESS) {
-        log_line(LOG_WARN, "join", "name", name->text, "error", ares_strerror(status), NULL);
+        log_line(LOG_WARN, "join", "name", name->text, "error", ares_strerror(status),
+                 NULL);
         return;
     }
     for (struct ares_addrinfo_node *at = info->nodes; at; at = at->ai_next) {
@@ -55,7 +56,8 @@ static void on_address(void *arg, int status, int timeouts, struct ares_addrinfo
             memcpy(&sin, at->ai_addr, sizeof(sin));
             e.family = 4;
             memcpy(e.address, &sin.sin_addr, 4);
-        } else if (at->ai_family == AF_INET6 && at->ai_addrlen >= sizeof(struct sockaddr_in6)) {
+        } else if (at->ai_family == AF_INET6 &&
+                   at->ai_addrlen >= sizeof(struct sockaddr_in6)) {
             struct sockaddr_in6 sin6;
             memcpy(&sin6, at->ai_addr, sizeof(sin6));
             e.family = 6;
@@ -83,8 +85,9 @@ static void on_poll(uv_timer_t *timer)
     /* The macros shift an int: of the last of 16 sockets they cannot speak. */
     for (int i = 0; i < ARES_GETSOCK_MAXNUM - 1; i++)
         if (ARES_GETSOCK_READABLE(mask, i) || ARES_GETSOCK_WRITABLE(mask, i))
-            ares_process_fd(s->channel, ARES_GETSOCK_READABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD,
-                            ARES_GETSOCK_WRITABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD);
+            ares_process_fd(
+                s->channel, ARES_GETSOCK_READABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD,
+                ARES_GETSOCK_WRITABLE(mask, i) ? sockets[i] : ARES_SOCKET_BAD);
     if (s->n_pending > 0)
         return;
     s->done(s->ctx, s->found, s->n_found);
@@ -100,7 +103,8 @@ static bool split(const char *text, uint16_t default_port, struct name *name)
     unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : default_port;
     if (len == 0 || len >= sizeof(name->text) || port == 0 || port > UINT16_MAX)
         return false;
-    if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") < len)
+    if (strspn(text,
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") < len)
         return false;
     memcpy(name->text, text, len);
     name->text[len] = '\0';
@@ -110,23 +114,27 @@ static bool split(const char *text, uint16_t default_port, struct name *name)
 
 static int resolve_names(uv_loop_t *loop, struct seeds *s, struct err *err)
 {
-    struct ares_options options = {.timeout = RESOLVE_TIMEOUT_MS, .tries = 2, .lookups = (char[]){"fb"}};
+    struct ares_options options = {
+        .timeout = RESOLVE_TIMEOUT_MS, .tries = 2, .lookups = (char[]){"fb"}};
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
         ares_init_options(&s->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS) != ARES_SUCCESS)
+                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS) !=
+            ARES_SUCCESS)
         return err_set(err, -ENOMEM, "cannot start the resolver for --join");
     (void)uv_timer_init(loop, &s->timer);
     s->timer.data = s;
     s->n_pending = s->n_names;
     for (size_t i = 0; i < s->n_names; i++)
-        ares_getaddrinfo(s->channel, s->names[i].text, NULL, &hints, on_address, &s->names[i]);
+        ares_getaddrinfo(s->channel, s->names[i].text, NULL, &hints, on_address,
+                         &s->names[i]);
     return uv_timer_start(&s->timer, on_poll, 1, POLL_MS);
 }
 
-int seeds_resolve(uv_loop_t *loop, const char *const *texts, size_t n, uint16_t default_port,
-                  void (*done)(void *ctx, const struct endpoint *seeds, size_t n), void *ctx,
-                  struct err *err)
+int seeds_resolve(uv_loop_t *loop, const char *const *texts, size_t n,
+                  uint16_t default_port,
+                  void (*done)(void *ctx, const struct endpoint *seeds, size_t n),
+                  void *ctx, struct err *err)
 {
     struct seeds *s = calloc(1, sizeof(*s));
     if (!s)
@@ -143,7 +151,8 @@ int seeds_resolve(uv_loop_t *loop, const char *const *texts, size_t n, uint16_t 
             name->seeds = s;
             s->n_names++;
         } else {
-            status = err_set(err, ERR_INVALID, "--join '%s': want ADDRESS[:PORT] or NAME[:PORT]", texts[i]);
+            status = err_set(err, ERR_INVALID,
+                             "--join '%s': want ADDRESS[:PORT] or NAME[:PORT]", texts[i]);
         }
     }
     if (status == 0 && s->n_names > 0)

@@ -33,7 +33,8 @@ void work_fini(struct work *w)
     w->n_items = 0;
 }
 
-const char *work_key(const char *ns, const char *name, uint32_t index, char out[static WORK_KEY_MAX])
+const char *work_key(const char *ns, const char *name, uint32_t index,
+                     char out[static WORK_KEY_MAX])
 {
     (void)snprintf(out, WORK_KEY_MAX, "%.63s.%.63s.%u", ns, name, index);
     return out;
@@ -244,8 +245,8 @@ void work_stop(struct work *w, struct work_item *item, struct moment at, const c
         item_perform(w, item, lifecycle_stop(&item->life, at.now_ms, why), out);
 }
 
-void work_replace(struct work *w, struct work_item *item, struct moment at, const char *why,
-                  struct node_effects *out)
+void work_replace(struct work *w, struct work_item *item, struct moment at,
+                  const char *why, struct node_effects *out)
 {
     if (item->is_gone || item->is_replacing || item->life.state == INSTANCE_STOPPING)
         return;
@@ -273,7 +274,8 @@ void work_started(struct work *w, struct moment at, const char *key, uint32_t pi
     struct work_item *item = work_find(w, key);
     if (!item)
         return;
-    item_perform(w, item, lifecycle_started(&item->life, at.now_ms, at.at_unix_ms, pid), out);
+    item_perform(w, item, lifecycle_started(&item->life, at.now_ms, at.at_unix_ms, pid),
+                 out);
     struct node_effect *effect = node_effects_add(out, NODE_NOTE);
     effect->key = arena_text(node_effects_arena(out), item->key);
     effect->note = item_note(item, node_effects_arena(out));
@@ -289,22 +291,24 @@ void work_failed(struct work *w, struct moment at, const char *key, const char *
     item_perform(w, item, lifecycle_start_failed(&item->life, at.now_ms, why), out);
 }
 
-void work_exited(struct work *w, struct moment at, const char *key, int32_t status, bool is_oom,
-                 struct node_effects *out)
+void work_exited(struct work *w, struct moment at, const char *key, int32_t status,
+                 bool is_oom, struct node_effects *out)
 {
     struct work_item *item = work_find(w, key);
     w->options.metrics->tasks_exited++;
     if (item)
-        item_perform(w, item, lifecycle_exited(&item->life, at.now_ms, status, is_oom), out);
+        item_perform(w, item, lifecycle_exited(&item->life, at.now_ms, status, is_oom),
+                     out);
 }
 
-void work_probed(struct work *w, struct moment at, const char *key, unsigned check, bool is_ok,
-                 const char *detail, struct node_effects *out)
+void work_probed(struct work *w, struct moment at, const char *key, unsigned check,
+                 bool is_ok, const char *detail, struct node_effects *out)
 {
     struct work_item *item = work_find(w, key);
     w->options.metrics->health_failures += !is_ok;
     if (item && check < item->spec->n_health)
-        item_perform(w, item, lifecycle_probed(&item->life, at.now_ms, check, is_ok, detail), out);
+        item_perform(w, item,
+                     lifecycle_probed(&item->life, at.now_ms, check, is_ok, detail), out);
 }
 
 void work_tick(struct work *w, struct moment at, struct node_effects *out)

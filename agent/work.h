@@ -58,33 +58,38 @@ struct work_order {
 void work_init(struct work *w, const struct work_options *options, uint64_t seed);
 void work_fini(struct work *w);
 
-const char *work_key(const char *ns, const char *name, uint32_t index, char out[static WORK_KEY_MAX]);
+const char *work_key(const char *ns, const char *name, uint32_t index,
+                     char out[static WORK_KEY_MAX]);
 struct work_item *work_find(struct work *w, const char *key);
 
 /* Take an instance and launch it.  ERR_CONFLICT when it is held already, -ENOMEM, or what
  * reading the body said. */
-int work_start(struct work *w, struct moment at, const struct work_order *order, struct node_effects *out);
-/* A task an earlier agent left: `claim` is its note.  pid 0: it has ended meanwhile. */
-int work_adopt(struct work *w, struct moment at, const struct work_order *order, const struct claim_doc *claim,
-               uint32_t pid);
-void work_stop(struct work *w, struct work_item *item, struct moment at, const char *why, struct node_effects *out);
-/* Stop it, and when it has ended set is_gone and is_replacing: the node then calls work_renew. */
-void work_replace(struct work *w, struct work_item *item, struct moment at, const char *why,
-                  struct node_effects *out);
-/* Start an ended, replacing item under a new order; its claim never lapses. */
-int work_renew(struct work *w, struct work_item *item, struct moment at, const struct work_order *order,
+int work_start(struct work *w, struct moment at, const struct work_order *order,
                struct node_effects *out);
+/* A task an earlier agent left: `claim` is its note.  pid 0: it has ended meanwhile. */
+int work_adopt(struct work *w, struct moment at, const struct work_order *order,
+               const struct claim_doc *claim, uint32_t pid);
+void work_stop(struct work *w, struct work_item *item, struct moment at, const char *why,
+               struct node_effects *out);
+/* Stop it, and when it has ended set is_gone and is_replacing: the node then calls work_renew. */
+void work_replace(struct work *w, struct work_item *item, struct moment at,
+                  const char *why, struct node_effects *out);
+/* Start an ended, replacing item under a new order; its claim never lapses. */
+int work_renew(struct work *w, struct work_item *item, struct moment at,
+               const struct work_order *order, struct node_effects *out);
 void work_remove(struct work *w, struct work_item *item);
 /* Kill whatever runs, without waiting for it: nobody will be here to look after it. */
 void work_abandon(struct work *w, struct node_effects *out);
 uint32_t work_stop_timeout_ms(const struct work *w); /* the longest of what is held */
 
-void work_started(struct work *w, struct moment at, const char *key, uint32_t pid, struct node_effects *out);
-void work_failed(struct work *w, struct moment at, const char *key, const char *why, struct node_effects *out);
-void work_exited(struct work *w, struct moment at, const char *key, int32_t status, bool is_oom,
+void work_started(struct work *w, struct moment at, const char *key, uint32_t pid,
+                  struct node_effects *out);
+void work_failed(struct work *w, struct moment at, const char *key, const char *why,
                  struct node_effects *out);
-void work_probed(struct work *w, struct moment at, const char *key, unsigned check, bool is_ok, const char *detail,
-                 struct node_effects *out);
+void work_exited(struct work *w, struct moment at, const char *key, int32_t status,
+                 bool is_oom, struct node_effects *out);
+void work_probed(struct work *w, struct moment at, const char *key, unsigned check,
+                 bool is_ok, const char *detail, struct node_effects *out);
 void work_tick(struct work *w, struct moment at, struct node_effects *out);
 uint64_t work_deadline_ms(const struct work *w);
 

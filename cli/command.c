@@ -200,7 +200,8 @@ static const struct command table[] = {
     {"secret new", OPERATE, "", "print a new secret for a cluster", NULL,
      "stratos secret new > /etc/stratos/secret", 0, 0, NULL, verb_secret_new},
     {"secret rotate", OPERATE, "", "give all nodes a new secret while they run",
-     "Every agent writes it to its secret file.  A node that is away meanwhile needs that\n"
+     "Every agent writes it to its secret file.  A node that is away meanwhile needs "
+     "that\n"
      "file copied to it.",
      "stratos secret rotate", 0, 0, rotate_flags, verb_secret_rotate},
     {"version", OPERATE, "", "this program's version", NULL, "stratos version", 0, 0,

@@ -156,8 +156,7 @@ static int poll_one(struct talk *t, struct follow *job, struct watch *w, uint64_
     w->gone_ms = 0;
     answer_close(&job->last);
     job->last = a;
-    struct rollout_asked asked = {job->goal, job->version, job->before,
-                                  now_unix_ms()};
+    struct rollout_asked asked = {job->goal, job->version, job->before, now_unix_ms()};
     rollout_judge(a.data, &asked, &job->rollout);
     job->has_failed =
         job->has_failed || job->rollout.has_failing || job->rollout.has_failed;
@@ -188,10 +187,12 @@ static int say_more(struct talk *t, const struct follow *job, int code)
     char name[QUALIFIED_MAX];
     (void)qualified(&job->target, name);
     if (!t->in->is_json && code == EXIT_ROLLOUT)
-        fprintf(stderr, "see: stratos logs %s --stderr; stratos status %s; stratos events\n",
+        fprintf(stderr,
+                "see: stratos logs %s --stderr; stratos status %s; stratos events\n",
                 name, name);
     else if (!t->in->is_json)
-        fprintf(stderr, "see: stratos status %s; stratos members; stratos events\n", name);
+        fprintf(stderr, "see: stratos status %s; stratos members; stratos events\n",
+                name);
     return code;
 }
 
@@ -220,8 +221,8 @@ static int verdict(struct talk *t, const struct follow *job, struct watch *w,
                     qualified(&job->target, full));
     int code;
     if (is_hopeless || job->has_failed)
-        code = fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name,
-                    r->waiting);
+        code =
+            fail(t->in, EXIT_ROLLOUT, "rollout_failed", "%s fails: %s", name, r->waiting);
     else if (r->has_unplaced)
         code = fail(t->in, EXIT_UNPLACEABLE, "unplaceable", "%s cannot be placed: %s",
                     name, r->waiting);

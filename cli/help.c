@@ -135,10 +135,9 @@ static json_t *flags_json(const struct flag *flags)
     json_t *list = json_array();
     for (; flags && flags->name; flags++) {
         if (!flags->is_hidden)
-            (void)json_array_append_new(list, json_pack("{s:s, s:s?, s:s}", "flag",
-                                                        flags->name, "argument",
-                                                        flags->argument, "help",
-                                                        flags->help));
+            (void)json_array_append_new(
+                list, json_pack("{s:s, s:s?, s:s}", "flag", flags->name, "argument",
+                                flags->argument, "help", flags->help));
     }
     return list;
 }
@@ -154,10 +153,10 @@ static void help_json(const struct command *only)
         if (only && only != c)
             continue;
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s}", "command", c->name,
-                            "group", c->group, "words", c->synopsis, "summary", c->summary,
-                            "detail", c->detail, "flags", flags_json(c->flags), "example",
-                            c->example));
+            list,
+            json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s}", "command", c->name, "group",
+                      c->group, "words", c->synopsis, "summary", c->summary, "detail",
+                      c->detail, "flags", flags_json(c->flags), "example", c->example));
     }
     json_t *root = json_pack("{s:i, s:o}", "api", 1, "data", list);
     (void)json_dumpf(root, stdout, JSON_COMPACT);

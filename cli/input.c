@@ -30,7 +30,8 @@ int input_read(const struct invocation *in, const char *path, struct arena *aren
     if (error < 0)
         return fail(in, EXIT_USAGE, "invalid", "%s: %s", path, err_text(error));
     if (len > JOBFILE_LEN_MAX) /* 1 MiB */
-        return fail(in, EXIT_USAGE, "invalid", "%s: larger than 1 MiB, the most a job file may be", path);
+        return fail(in, EXIT_USAGE, "invalid",
+                    "%s: larger than 1 MiB, the most a job file may be", path);
     *ret_text = (struct bytes){at, len};
     return EXIT_DONE;
 }

@@ -228,7 +228,8 @@ const char *size_text(uint64_t bytes, char out[static RENDER_TEXT])
 const char *rtt_text(double ms, char out[static RENDER_TEXT])
 {
     if (ms < 1)
-        (void)snprintf(out, RENDER_TEXT, "<1ms"); /* the clock of a probe counts whole ones */
+        (void)snprintf(out, RENDER_TEXT,
+                       "<1ms"); /* the clock of a probe counts whole ones */
     else
         (void)snprintf(out, RENDER_TEXT, "%.0fms", ms < 1e6 ? ms : 1e6);
     return out;

@@ -58,9 +58,9 @@ static const struct {
 };
 
 static const char *const planned[] = {
-    "plan",  "exec",   "follow",   "rollback", "promote",    "trigger",
-    "pause", "resume", "runs",   "graph",    "drain",      "undrain",
-    "top",   "ui",     "doctor", "snapshot", "schema",   "completion", NULL,
+    "plan",   "exec",     "follow", "rollback",   "promote", "trigger", "pause",
+    "resume", "runs",     "graph",  "drain",      "undrain", "top",     "ui",
+    "doctor", "snapshot", "schema", "completion", NULL,
 };
 
 static bool is_planned(const char *verb)

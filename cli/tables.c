@@ -58,7 +58,8 @@ static void warn_of_namesakes(const json_t *const *sorted_members, size_t n)
         fputs("warning: more than one node is named ", stderr);
         print_safe(stderr, name, false);
         fputs(": start each with a --name of its own,\n"
-              "or `stratos forget` the one that is gone\n", stderr);
+              "or `stratos forget` the one that is gone\n",
+              stderr);
         last = name;
     }
 }

@@ -12,7 +12,8 @@ enum { EVENT_MAX = 64 * 1024, TEXT_MAX = 512, EVENTS_DEFAULT = 100, EVENTS_MAX =
 static void event_text(const json_t *event, char *out, size_t cap)
 {
     const char *cause = json_text(event, "cause");
-    (void)snprintf(out, cap, "%s%s%s", json_text(event, "text"), *cause ? ": " : "", cause);
+    (void)snprintf(out, cap, "%s%s%s", json_text(event, "text"), *cause ? ": " : "",
+                   cause);
 }
 
 /* The time of day; the date is in --json. */

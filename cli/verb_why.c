@@ -19,9 +19,9 @@ static void print_candidates(const json_t *candidates)
         bool is_refused = strcmp(json_text(one, "verdict"), "refused") == 0;
         if (!is_refused)
             (void)snprintf(score, sizeof(score), "%.2f", json_decimal(one, "score"));
-        grid_row(&grid, (const char *const[]){json_text(one, "node"),
-                                              json_text(one, "verdict"), score,
-                                              json_text(one, "reason")});
+        grid_row(&grid,
+                 (const char *const[]){json_text(one, "node"), json_text(one, "verdict"),
+                                       score, json_text(one, "reason")});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
@@ -30,8 +30,8 @@ static void print_candidates(const json_t *candidates)
 static void print_why(const json_t *why)
 {
     const char *node = json_text(why, "node");
-    printf("%s is %s%s: %s\n\n", json_text(why, "instance"), *node ? "for " : "for no node",
-           node, json_text(why, "reason"));
+    printf("%s is %s%s: %s\n\n", json_text(why, "instance"),
+           *node ? "for " : "for no node", node, json_text(why, "reason"));
     print_candidates(json_object_get(why, "candidates"));
 }
 
@@ -66,10 +66,11 @@ static void print_trace(const json_t *trace)
     struct grid grid;
     size_t i;
     json_t *one;
-    printf("%s %s was written by %s as its number %lld; %lld of %lld live members have it\n\n",
-           json_text(trace, "job"), json_text(trace, "version"), json_text(trace, "writer"),
-           json_number(trace, "number"), json_number(trace, "known_by"),
-           json_number(trace, "members"));
+    printf("%s %s was written by %s as its number %lld; %lld of %lld live members have "
+           "it\n\n",
+           json_text(trace, "job"), json_text(trace, "version"),
+           json_text(trace, "writer"), json_number(trace, "number"),
+           json_number(trace, "known_by"), json_number(trace, "members"));
     grid_init(&grid, heads);
     json_array_foreach(json_object_get(trace, "nodes"), i, one)
     {
@@ -78,11 +79,12 @@ static void print_trace(const json_t *trace)
         long long heard_ms = json_number(one, "heard_ms");
         if (json_is_number(json_object_get(one, "heard_ms")))
             (void)age_text(heard_ms < 0 ? 0 : (uint64_t)heard_ms, heard);
-        grid_row(&grid, (const char *const[]){json_text(one, "node"), json_text(one, "state"),
-                                              json_is_true(has)   ? "yes"
-                                              : json_is_null(has) ? "unknown"
-                                                                  : "not yet",
-                                              heard});
+        grid_row(&grid,
+                 (const char *const[]){json_text(one, "node"), json_text(one, "state"),
+                                       json_is_true(has)   ? "yes"
+                                       : json_is_null(has) ? "unknown"
+                                                           : "not yet",
+                                       heard});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
@@ -101,8 +103,8 @@ int verb_trace(const struct invocation *in)
         (void)snprintf(version, sizeof(version), "%.12s", at + 1);
         for (char *c = version; *c; c++)
             if (!(*c == 'v' && c == version) && (*c < '0' || *c > '9'))
-                return fail(in, EXIT_USAGE, "usage", "'%s': want JOB@vN, for example web@v7",
-                            in->words.args[0]);
+                return fail(in, EXIT_USAGE, "usage",
+                            "'%s': want JOB@vN, for example web@v7", in->words.args[0]);
     }
     int code = target_need_job(in, word, &target);
     if (code == EXIT_DONE)
@@ -110,7 +112,8 @@ int verb_trace(const struct invocation *in)
     if (code != EXIT_DONE)
         return code;
     t.job_word = word;
-    code = talk_get(&t, &a, "/v1/jobs/%s/%s/trace?version=%s", target.ns, target.job, version);
+    code = talk_get(&t, &a, "/v1/jobs/%s/%s/trace?version=%s", target.ns, target.job,
+                    version);
     if (code == EXIT_DONE) {
         if (!print_json(in, &a))
             print_trace(a.data);

@@ -2,8 +2,8 @@
 #include "core/arena.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -39,7 +39,7 @@ void reader_copy(struct reader *r, void *to, size_t len);
 struct bytes reader_rest(struct reader *r);
 void reader_fail(struct reader *r, int error); /* the first error stays */
 int reader_error(const struct reader *r);      /* 0 when everything so far was there */
-int reader_end(struct reader *r);              /* as reader_error; left-over bytes are ERR_MALFORMED */
+int reader_end(struct reader *r); /* as reader_error; left-over bytes are ERR_MALFORMED */
 
 /* ---- writing ---- */
 

@@ -22,5 +22,6 @@ const char *health_name(enum health health)
 
 bool claim_is_healthy(enum instance_state state, enum health health)
 {
-    return state == INSTANCE_RUNNING && (health == HEALTH_NONE || health == HEALTH_PASSING);
+    return state == INSTANCE_RUNNING &&
+           (health == HEALTH_NONE || health == HEALTH_PASSING);
 }

@@ -25,10 +25,12 @@ struct node_doc {
     uint64_t memory_bytes;
     enum agent_state state;
     uint64_t away_until_unix_ms; /* AGENT_AWAY only */
-    const struct pair *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
+    const struct pair
+        *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
     size_t n_attributes;
-    uint8_t key_epoch;       /* names the secret it seals with; 0 = it does not say */
-    uint8_t other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
+    uint8_t key_epoch; /* names the secret it seals with; 0 = it does not say */
+    uint8_t
+        other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
 };
 
 /* job/<ns>/<job>, a record. */
@@ -45,7 +47,8 @@ struct control_doc {
     bool is_stopped;
     bool has_count;
     uint32_t count; /* scale override */
-    uint64_t restart_at; /* a counter: instances started under a smaller one restart; 0 = never */
+    uint64_t
+        restart_at; /* a counter: instances started under a smaller one restart; 0 = never */
 };
 
 enum instance_state {

@@ -59,7 +59,7 @@ const char *did_you_mean(const char *word, const char *const *candidates);
 
 /* ---- scalars as values; 0 or ERR_MALFORMED ---- */
 
-int text_duration_ms(const char *text, uint64_t *ret_ms); /* 10s 5m 1h30m 2d 250ms 0 */
+int text_duration_ms(const char *text, uint64_t *ret_ms);   /* 10s 5m 1h30m 2d 250ms 0 */
 int text_size_bytes(const char *text, uint64_t *ret_bytes); /* 512 256M 1.5G 64Ki */
 int text_cpu_milli(const char *text, uint32_t *ret_milli);  /* 0.5 2 */
 int text_uint(const char *text, uint64_t max, uint64_t *ret_value);

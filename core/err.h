@@ -21,7 +21,7 @@ enum {
     ERR_STORE = -1011,       /* the local store failed */
     ERR_DAMAGED = -1012,     /* stored bytes fail their check */
     ERR_TIMEOUT = -1013,
-    ERR_DENIED = -1014,    /* this host or this peer does not allow it */
+    ERR_DENIED = -1014,      /* this host or this peer does not allow it */
     ERR_UNSUPPORTED = -1015, /* the format has it, this version does not */
 };
 
@@ -43,6 +43,7 @@ int err_set(struct err *err, int code, const char *format, ...)
 
 /* Put context in front: "job 'web'" + "memory: too large" -> "job 'web': memory: too large".
  * Returns err->code (or -EINVAL for NULL). */
-int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int err_wrap(struct err *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -52,7 +52,8 @@ const char *spec_hash_text(struct spec_hash a, char out[static SPEC_HASH_TEXT])
 
 int spec_hash_parse(struct bytes text, struct spec_hash *ret_hash)
 {
-    return hex_decode((const char *)text.at, text.len, ret_hash->at, sizeof(ret_hash->at));
+    return hex_decode((const char *)text.at, text.len, ret_hash->at,
+                      sizeof(ret_hash->at));
 }
 
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
@@ -70,7 +71,8 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
     return endpoint_compare(a, b) == 0;
 }
 
-const char *endpoint_host_text(const struct endpoint *e, char out[static ADDRESS_TEXT_MAX])
+const char *endpoint_host_text(const struct endpoint *e,
+                               char out[static ADDRESS_TEXT_MAX])
 {
     if (e->family == 0 || !inet_ntop(e->family == 4 ? AF_INET : AF_INET6, e->address, out,
                                      ADDRESS_TEXT_MAX))

@@ -23,7 +23,8 @@ enum { NODE_ID_TEXT = 33, SPEC_HASH_TEXT = 65 }; /* hex and a NUL */
 int node_id_compare(struct node_id a, struct node_id b);
 bool node_id_equal(struct node_id a, struct node_id b);
 bool node_id_is_zero(struct node_id a);
-const char *node_id_text(struct node_id a, char out[static NODE_ID_TEXT]); /* returns out */
+const char *node_id_text(struct node_id a,
+                         char out[static NODE_ID_TEXT]); /* returns out */
 int node_id_parse(struct bytes text, struct node_id *ret_id);
 
 int spec_hash_compare(struct spec_hash a, struct spec_hash b);
@@ -43,10 +44,12 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 /* "127.0.0.1:7780", "[::1]:7780"; returns out. */
 const char *endpoint_text(const struct endpoint *e, char out[static ADDRESS_TEXT_MAX]);
 /* The address alone. */
-const char *endpoint_host_text(const struct endpoint *e, char out[static ADDRESS_TEXT_MAX]);
+const char *endpoint_host_text(const struct endpoint *e,
+                               char out[static ADDRESS_TEXT_MAX]);
 /* "1.2.3.4:80", "[::1]:80", "1.2.3.4", "::1", ":80" (any IPv4 address); a missing port takes
  * `default_port`.  ERR_MALFORMED for anything else, names included. */
-int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret_endpoint);
+int endpoint_parse(const char *text, uint16_t default_port,
+                   struct endpoint *ret_endpoint);
 
 /* A job's name is a DNS label: [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? */
 bool name_is_valid(struct bytes name);

@@ -40,14 +40,15 @@ enum health_kind { HEALTH_HTTP, HEALTH_TCP };
 struct health_spec {
     const char *name;
     enum health_kind kind;
-    const char *path;     /* http only */
-    unsigned port_index;  /* into job_spec.ports */
+    const char *path;    /* http only */
+    unsigned port_index; /* into job_spec.ports */
     uint32_t interval_ms, timeout_ms, grace_ms, max_failures;
     uint16_t status_min, status_max; /* http only, inclusive */
 };
 
 struct task_spec {
-    const char *const *argv; /* NULL-terminated; a string command is {"/bin/sh","-c",TEXT} */
+    const char *const
+        *argv; /* NULL-terminated; a string command is {"/bin/sh","-c",TEXT} */
     size_t n_argv;
     const char *user; /* NULL = the agent's own */
     const char *dir;  /* NULL = the task's own directory */
@@ -63,7 +64,8 @@ struct task_spec {
 };
 
 struct restart_spec {
-    uint32_t attempts, window_ms; /* more exits than attempts in the window: placed elsewhere */
+    uint32_t attempts,
+        window_ms; /* more exits than attempts in the window: placed elsewhere */
     uint32_t delay_ms, max_delay_ms;
     uint32_t backoff_permille; /* 1150 = 1.15 */
 };
@@ -87,8 +89,8 @@ struct job_spec {
     size_t n_health;
     struct restart_spec restart;
     struct update_spec update;
-    const char *service_name;   /* the job's name by default */
-    unsigned service_port;      /* index into ports; 0 when there are none */
+    const char *service_name; /* the job's name by default */
+    unsigned service_port;    /* index into ports; 0 when there are none */
 };
 
 #endif

@@ -25,7 +25,7 @@
     X(entries_merged, "table entries that were news")                                    \
     X(entries_stale, "table entries that were known already")                            \
     X(syncs, "table comparisons with a peer")                                            \
-    X(writes, "table entries written by this node")                                               \
+    X(writes, "table entries written by this node")                                      \
     X(store_errors, "failed store operations")                                           \
     X(plans, "plans computed")                                                           \
     X(tasks_started, "tasks started")                                                    \

@@ -13,8 +13,8 @@ struct rng {
 
 void rng_init(struct rng *r, uint64_t seed);
 uint64_t rng_next(struct rng *r);
-uint64_t rng_below(struct rng *r, uint64_t n);     /* 0 <= x < n; n > 0 */
-double rng_unit(struct rng *r);                    /* 0 <= x < 1 */
+uint64_t rng_below(struct rng *r, uint64_t n); /* 0 <= x < n; n > 0 */
+double rng_unit(struct rng *r);                /* 0 <= x < 1 */
 bool rng_chance(struct rng *r, double probability);
 void rng_shuffle(struct rng *r, void *array, size_t n, size_t size);
 

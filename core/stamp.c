@@ -36,8 +36,8 @@ const char *unix_ms_text(uint64_t unix_ms, char out[static 32])
     unsigned day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
     unsigned month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
     unsigned year = (unsigned)(yoe + era * 400 + (month <= 2)) % 10000;
-    (void)snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month % 100, day % 100,
-                   (unsigned)(second / 3600 % 100), (unsigned)(second / 60 % 60),
-                   (unsigned)(second % 60), (unsigned)ms);
+    (void)snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month % 100,
+                   day % 100, (unsigned)(second / 3600 % 100),
+                   (unsigned)(second / 60 % 60), (unsigned)(second % 60), (unsigned)ms);
     return out;
 }

@@ -28,11 +28,11 @@ struct store;
 struct store_ops {
     /* All changes or none.  With is_synced it returns after they are on the disk.  -ENOSPC before
      * the disk is quite full. */
-    int (*write)(struct store *s, const struct store_change *changes, size_t n, bool is_synced,
-                 struct err *err);
+    int (*write)(struct store *s, const struct store_change *changes, size_t n,
+                 bool is_synced, struct err *err);
     /* A malloc'ed copy in *ret_value, owned by the caller; ERR_NOT_FOUND. */
-    int (*read)(struct store *s, enum store_space space, struct bytes key, uint8_t **ret_value,
-                size_t *ret_len, struct err *err);
+    int (*read)(struct store *s, enum store_space space, struct bytes key,
+                uint8_t **ret_value, size_t *ret_len, struct err *err);
     /* Visit keys that start with `prefix`, in key order, until `visit` returns non-zero, which
      * is then returned.  The views passed are valid during the call, and `visit` must not write
      * to the store. */
@@ -46,8 +46,8 @@ struct store {
     const struct store_ops *ops;
 };
 
-static inline int store_write(struct store *s, const struct store_change *changes, size_t n,
-                              bool is_synced, struct err *err)
+static inline int store_write(struct store *s, const struct store_change *changes,
+                              size_t n, bool is_synced, struct err *err)
 {
     return s->ops->write(s, changes, n, is_synced, err);
 }
@@ -59,7 +59,8 @@ static inline int store_read(struct store *s, enum store_space space, struct byt
 }
 
 static inline int store_each(struct store *s, enum store_space space, struct bytes prefix,
-                             int (*visit)(void *ctx, struct bytes key, struct bytes value),
+                             int (*visit)(void *ctx, struct bytes key,
+                                          struct bytes value),
                              void *ctx, struct err *err)
 {
     return s->ops->each(s, space, prefix, visit, ctx, err);

@@ -57,9 +57,10 @@ static int check_space(const struct store_rocks *r, size_t wanted, struct err *e
     uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (free_bytes >= SPACE_RESERVED + (uint64_t)wanted)
         return 0;
-    return err_set(err, -ENOSPC,
-                   "no space left: %llu KiB are free under %s, %d MiB are wanted: make room there",
-                   (unsigned long long)(free_bytes / 1024), r->path, SPACE_RESERVED >> 20);
+    return err_set(
+        err, -ENOSPC,
+        "no space left: %llu KiB are free under %s, %d MiB are wanted: make room there",
+        (unsigned long long)(free_bytes / 1024), r->path, SPACE_RESERVED >> 20);
 }
 
 static size_t changes_len(const struct store_change *changes, size_t n)

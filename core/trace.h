@@ -11,6 +11,7 @@ struct tracer {
     uint64_t now_ms; /* set by whoever steps the machine */
 };
 
-void trace(const struct tracer *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void trace(const struct tracer *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -18,9 +18,8 @@ _Static_assert(SLOT_GROUPS + CGROUP_CONTROLLERS <= SANDBOX_SLOTS,
 
 /* Sockets through which root, even without capabilities, would command the host. */
 static const char *const host_sockets[] = {
-    "/run/docker.sock", "/run/containerd",      "/run/podman",
-    "/run/crio",        "/run/systemd/private", "/run/dbus",
-    "/run/lxd.socket",  "/run/libvirt",
+    "/run/docker.sock",     "/run/containerd", "/run/podman",     "/run/crio",
+    "/run/systemd/private", "/run/dbus",       "/run/lxd.socket", "/run/libvirt",
 };
 
 /* Where the cluster's secret and the agent's socket are by default.  Directories: a mask

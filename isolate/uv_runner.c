@@ -293,7 +293,8 @@ static int set_paths(struct uv_runner *r, const struct uv_runner_options *o,
     cgroup_group(r->data_dir, r->group);
     for (size_t i = 0; o->hidden && o->hidden[i]; i++)
         hide(r, o->hidden[i]);
-    (void)snprintf(tasks, sizeof(tasks), "%.*s/trash", (int)sizeof(tasks) - 16, r->data_dir);
+    (void)snprintf(tasks, sizeof(tasks), "%.*s/trash", (int)sizeof(tasks) - 16,
+                   r->data_dir);
     return uv_trash_open(r->loop, tasks, &r->trash, err);
 }
 
@@ -430,7 +431,8 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     if (t->is_removing &&
         !t->watch) { /* the old one's leftovers go now, or the shim waits for them */
         t->is_removing = false;
-        (void)task_dir_clear(t->dir, t->runner->trash); /* what stays is cleared by task_dir_prepare */
+        (void)task_dir_clear(
+            t->dir, t->runner->trash); /* what stays is cleared by task_dir_prepare */
     }
     if (t->watch || t->is_removing) {
         notice_failed(t, "an earlier run of it has not ended yet");

@@ -9,9 +9,10 @@
 /* Which name a job is served under; made by whoever knows specs. */
 struct catalog_rule {
     const char *ns, *job;
-    const char *service;   /* name in DNS */
-    const char *port_name; /* NULL: the job has no ports, so its service has only addresses */
-    const char *protocol;  /* "tcp", "udp", "http" */
+    const char *service; /* name in DNS */
+    const char
+        *port_name; /* NULL: the job has no ports, so its service has only addresses */
+    const char *protocol; /* "tcp", "udp", "http" */
 };
 
 struct catalog_endpoint {
@@ -20,8 +21,8 @@ struct catalog_endpoint {
     const char *node;
     struct endpoint at; /* port 0: none */
     enum health health;
-    bool is_served;      /* healthy and its node is live: named in answers */
-    const char *reason;  /* why not, when it is not */
+    bool is_served;     /* healthy and its node is live: named in answers */
+    const char *reason; /* why not, when it is not */
 };
 
 struct catalog_service {
@@ -31,7 +32,7 @@ struct catalog_service {
 };
 
 struct catalog_node {
-    const char *name; /* in lower case */
+    const char *name;   /* in lower case */
     struct endpoint at; /* port 0 */
     bool is_live;
 };
@@ -39,21 +40,22 @@ struct catalog_node {
 struct catalog {
     struct arena *arena; /* owns everything */
     unsigned refs;
-    bool is_ready;       /* false: answer SERVFAIL, this node has not synced yet */
-    uint32_t serial;     /* for the SOA */
+    bool is_ready;   /* false: answer SERVFAIL, this node has not synced yet */
+    uint32_t serial; /* for the SOA */
     const struct catalog_service *services; /* sorted by (ns, name) */
     size_t n_services;
-    const struct catalog_node *nodes;       /* sorted by name */
+    const struct catalog_node *nodes; /* sorted by name */
     size_t n_nodes;
 };
 
 /* NULL when out of memory.  `serial` should grow with every change. */
 struct catalog *catalog_build(const struct members *members, const struct table *table,
-                              const struct catalog_rule *rules, size_t n_rules, bool is_ready,
-                              uint32_t serial);
+                              const struct catalog_rule *rules, size_t n_rules,
+                              bool is_ready, uint32_t serial);
 struct catalog *catalog_ref(struct catalog *c);
 void catalog_unref(struct catalog *c);
-const struct catalog_service *catalog_find(const struct catalog *c, const char *ns, const char *name);
+const struct catalog_service *catalog_find(const struct catalog *c, const char *ns,
+                                           const char *name);
 const struct catalog_node *catalog_find_node(const struct catalog *c, const char *name);
 
 #endif

@@ -6,13 +6,18 @@
 #include "core/rng.h"
 #include "netsvc/catalog.h"
 
-enum { DNS_MESSAGE_MAX = 65535, DNS_UDP_PLAIN_MAX = 512, DNS_UDP_MAX = 1232, DNS_TTL_S = 2 };
+enum {
+    DNS_MESSAGE_MAX = 65535,
+    DNS_UDP_PLAIN_MAX = 512,
+    DNS_UDP_MAX = 1232,
+    DNS_TTL_S = 2
+};
 
 /* Answer `query` into `out`.  Over UDP the answer fits the client's EDNS0 size (at most
  * DNS_UDP_MAX), TC set when it does not.  Endpoints come in the rng's order.  Returns the answer's
  * length, or 0: drop silently (not a query, too short to answer). */
-size_t dns_answer(const struct catalog *catalog, struct rng *rng, struct bytes query, bool is_udp,
-                  uint8_t *out, size_t cap);
+size_t dns_answer(const struct catalog *catalog, struct rng *rng, struct bytes query,
+                  bool is_udp, uint8_t *out, size_t cap);
 
 /* For `resolve`: what the name gives, and what was left out. */
 struct dns_record {
@@ -24,7 +29,7 @@ struct dns_omission {
 };
 /* ERR_NOT_FOUND for a name nobody has; ERR_NOT_READY before the first sync. */
 int dns_resolve(const struct catalog *catalog, const char *name, struct arena *arena,
-                struct dns_record **ret_records, size_t *ret_n, struct dns_omission **ret_omitted,
-                size_t *ret_n_omitted);
+                struct dns_record **ret_records, size_t *ret_n,
+                struct dns_omission **ret_omitted, size_t *ret_n_omitted);
 
 #endif

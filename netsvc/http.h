@@ -27,9 +27,10 @@ struct http_request {
     size_t n_params;
     struct bytes body;
     bool is_head;
-    bool keep_alive;       /* what the client allows */
-    bool is_old;           /* HTTP/1.0: no chunks in the answer */
-    bool expects_continue; /* the client waits for "100 Continue" before it sends the body */
+    bool keep_alive; /* what the client allows */
+    bool is_old;     /* HTTP/1.0: no chunks in the answer */
+    bool
+        expects_continue; /* the client waits for "100 Continue" before it sends the body */
 };
 
 enum http_event {

@@ -20,7 +20,8 @@ struct acts {
 
 static int acts_add(struct acts *a, struct act act)
 {
-    if (!act.reason || arena_grow(a->arena, (void **)&a->list, a->n, &a->cap, sizeof(act)) < 0)
+    if (!act.reason ||
+        arena_grow(a->arena, (void **)&a->list, a->n, &a->cap, sizeof(act)) < 0)
         return -ENOMEM;
     a->list[a->n++] = act;
     return 0;
@@ -42,7 +43,8 @@ static int acts_claim(struct acts *a, const struct view_claim *c, enum act_kind 
 /* Started from the current spec, and after the last request to restart? */
 static bool is_current(const struct view_job *j, const struct claim_doc *d)
 {
-    return spec_hash_equal(d->spec, j->doc.spec) && d->restart_at >= j->control.restart_at;
+    return spec_hash_equal(d->spec, j->doc.spec) &&
+           d->restart_at >= j->control.restart_at;
 }
 
 /* How many instances from 0 on are current and proven without a gap. */
@@ -69,7 +71,8 @@ static uint32_t evidence_of(struct acts *a, uint32_t job)
 static int act_on_kept(struct acts *a, const struct view_claim *c)
 {
     const struct view_job *j = &a->v->jobs[c->job];
-    uint32_t max_parallel = j->spec->update.max_parallel ? j->spec->update.max_parallel : 1;
+    uint32_t max_parallel =
+        j->spec->update.max_parallel ? j->spec->update.max_parallel : 1;
     if (is_current(j, &c->doc))
         return 0;
     if (c->index >= max_parallel && c->index - max_parallel >= evidence_of(a, c->job))
@@ -77,20 +80,24 @@ static int act_on_kept(struct acts *a, const struct view_claim *c)
     bool is_new = !spec_hash_equal(c->doc.spec, j->doc.spec);
     const char *reason = "a restart was requested";
     if (is_new)
-        reason = arena_printf(a->arena, "update from v%u to v%u", c->doc.version, j->doc.version);
+        reason = arena_printf(a->arena, "update from v%u to v%u", c->doc.version,
+                              j->doc.version);
     return acts_claim(a, c, ACT_REPLACE, reason);
 }
 
 /* A better claim is there: ours goes, but not before the other one works, unless ours is of no
  * use anyway.  Claims only ever give way to better ones, so of all that run the best stays. */
-static int act_on_lost(struct acts *a, const struct view_claim *c, const struct view_claim *winner)
+static int act_on_lost(struct acts *a, const struct view_claim *c,
+                       const struct view_claim *winner)
 {
     const struct claim_doc *w = &winner->doc;
-    if (!claim_is_healthy(w->state, w->health) && claim_is_healthy(c->doc.state, c->doc.health))
+    if (!claim_is_healthy(w->state, w->health) &&
+        claim_is_healthy(c->doc.state, c->doc.health))
         return 0;
     const char *name = a->v->nodes[winner->node].doc.name;
-    return acts_claim(a, c, ACT_STOP,
-                      arena_printf(a->arena, "held by %.63s", name ? name : "another node"));
+    return acts_claim(
+        a, c, ACT_STOP,
+        arena_printf(a->arena, "held by %.63s", name ? name : "another node"));
 }
 
 /* The best claim of the same instance whose task has not ended, and how many there are. */
@@ -99,10 +106,12 @@ static uint32_t find_best(const struct view *v, uint32_t claim, uint32_t *ret_n)
     const struct view_claim *c = &v->claims[claim];
     uint32_t first = claim, best = VIEW_NONE;
     *ret_n = 0;
-    while (first > 0 && v->claims[first - 1].job == c->job && v->claims[first - 1].index == c->index)
+    while (first > 0 && v->claims[first - 1].job == c->job &&
+           v->claims[first - 1].index == c->index)
         first--;
     for (uint32_t i = first;
-         i < v->n_claims && v->claims[i].job == c->job && v->claims[i].index == c->index; i++) {
+         i < v->n_claims && v->claims[i].job == c->job && v->claims[i].index == c->index;
+         i++) {
         if (!claim_runs(&v->claims[i].doc) || !v->nodes[v->claims[i].node].is_live)
             continue;
         best = best == VIEW_NONE ? i : best;
@@ -178,7 +187,8 @@ int act_decide(const struct view *v, const struct plan *plan, struct arena *aren
         if (v->claims[i].node == v->self)
             rc = act_on_claim(&a, i);
     for (size_t i = 0; v->self != VIEW_NONE && i < plan->n && rc >= 0; i++)
-        if (plan->placements[i].action == PLACEMENT_PLACE && plan->placements[i].node == v->self)
+        if (plan->placements[i].action == PLACEMENT_PLACE &&
+            plan->placements[i].node == v->self)
             rc = act_on_placed(&a, &plan->placements[i]);
     if (rc < 0)
         return rc;

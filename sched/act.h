@@ -6,14 +6,14 @@
 #include "sched/plan.h"
 
 enum act_kind {
-    ACT_START,   /* claim and start: the plan gives it to us and no claim of it runs here */
-    ACT_STOP,    /* we hold it and should not (any more) */
+    ACT_START, /* claim and start: the plan gives it to us and no claim of it runs here */
+    ACT_STOP,  /* we hold it and should not (any more) */
     ACT_REPLACE, /* ours, but of an old version or before a restart request: stop, start anew */
 };
 
 struct act {
     enum act_kind kind;
-    uint32_t job;        /* into view.jobs; VIEW_NONE when the job is gone (ACT_STOP) */
+    uint32_t job; /* into view.jobs; VIEW_NONE when the job is gone (ACT_STOP) */
     uint32_t index;
     const char *ns, *name;
     uint64_t generation; /* ACT_START */

@@ -12,8 +12,8 @@ static const char *held_text(struct arena *arena, const struct claim_doc *d)
 {
     char since[32];
     uint64_t at = d->started_unix_ms ? d->started_unix_ms : d->claimed_unix_ms;
-    return arena_printf(arena, "holds it since %s, generation %" PRIu64, unix_ms_text(at, since),
-                        d->generation);
+    return arena_printf(arena, "holds it since %s, generation %" PRIu64,
+                        unix_ms_text(at, since), d->generation);
 }
 
 /* Higher is better; a second instance on a node weighs more than any load. */
@@ -64,7 +64,8 @@ int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct aren
     return 0;
 }
 
-int plan_reserved(const struct view *v, struct arena *arena, struct reserved **ret_by_node)
+int plan_reserved(const struct view *v, struct arena *arena,
+                  struct reserved **ret_by_node)
 {
     struct load *loads = arena_array(arena, v->n_nodes + 1, sizeof(*loads));
     struct reserved *out = arena_array(arena, v->n_nodes + 1, sizeof(*out));

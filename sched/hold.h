@@ -7,9 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HOLD_WINDOW_MS = 15000, HOLD_DEFAULT_MS = 30000, HOLD_STEP_MS = 1000, HOLD_STEPS = 16 };
+enum {
+    HOLD_WINDOW_MS = 15000,
+    HOLD_DEFAULT_MS = 30000,
+    HOLD_STEP_MS = 1000,
+    HOLD_STEPS = 16
+};
 
-_Static_assert(HOLD_STEPS * HOLD_STEP_MS > HOLD_WINDOW_MS, "the steps cover the window");
+_Static_assert(HOLD_STEPS *HOLD_STEP_MS > HOLD_WINDOW_MS, "the steps cover the window");
 
 struct hold {
     uint32_t hold_ms;

@@ -8,6 +8,7 @@
 /* *ret_yaml: a job file in `arena` that jobfile_read accepts.  `notes` collects one complaint per
  * thing that could not be carried over, with its line (not errors).  ERR_MALFORMED with a note
  * when the file is no Marathon app at all. */
-int import_marathon(struct bytes text, struct arena *arena, struct complaints *notes, char **ret_yaml);
+int import_marathon(struct bytes text, struct arena *arena, struct complaints *notes,
+                    char **ret_yaml);
 
 #endif

@@ -78,7 +78,8 @@ static size_t count_instances(struct place *p, size_t *ret_n_ports)
                           j->count <= INSTANCES_PER_JOB_MAX && n + j->count <= CLAIMS_MAX;
         n += is_planned ? j->count : 0;
         for (size_t i = 0; j->spec && i < j->spec->n_ports; i++)
-            *ret_n_ports += j->spec->ports[i].host_port ? j->count + (size_t)j->n_claims : 0;
+            *ret_n_ports +=
+                j->spec->ports[i].host_port ? j->count + (size_t)j->n_claims : 0;
     }
     p->first_instance[p->view->n_jobs] = n;
     return n;
@@ -218,7 +219,8 @@ static void instance_past(struct place *p, uint32_t index)
         const struct view_past *past = &v->past[p->next_past];
         if (past->job > p->job || (past->job == p->job && past->index > index))
             return;
-        if (past->job == p->job && past->index == index && past->generation > p->generation)
+        if (past->job == p->job && past->index == index &&
+            past->generation > p->generation)
             p->generation = past->generation;
     }
 }
@@ -348,8 +350,8 @@ static size_t ring_find(const struct ring_node *ring, size_t n, uint64_t at)
 }
 
 /* Look at one candidate; the best so far is ret->node with `best`. */
-static void consider(struct place *p, uint32_t index, uint32_t node, struct place_score *best,
-                     struct place_choice *ret)
+static void consider(struct place *p, uint32_t index, uint32_t node,
+                     struct place_score *best, struct place_choice *ret)
 {
     enum fit fit = fit_now(p, node);
     ret->n[fit]++;
@@ -386,7 +388,8 @@ static bool is_vain(const struct place *p, struct load need, struct place_choice
     return false;
 }
 
-static void remember_vain(struct place *p, struct load need, const struct place_choice *choice)
+static void remember_vain(struct place *p, struct load need,
+                          const struct place_choice *choice)
 {
     size_t n = 0;
     if (choice->n[FIT_CPU] + choice->n[FIT_MEMORY] < p->n_ring)
@@ -412,7 +415,8 @@ void place_choose(struct place *p, uint32_t index, struct place_choice *ret_choi
         return;
     if (!p->eligible)
         find_eligible(p);
-    size_t start = ring_find(p->eligible, p->n_eligible, hash_mix(p->job_hash, ~(uint64_t)index));
+    size_t start =
+        ring_find(p->eligible, p->n_eligible, hash_mix(p->job_hash, ~(uint64_t)index));
     for (size_t i = 0; i < p->n_eligible; i++) {
         if (i % PLACE_SAMPLE == 0 && ret_choice->node != VIEW_NONE)
             break;

@@ -12,7 +12,8 @@
 #include "sched/place_rule.h"
 
 enum {
-    PLACE_SAMPLE = 64, /* candidates looked at together; the next 64 only if none of them fits */
+    PLACE_SAMPLE =
+        64, /* candidates looked at together; the next 64 only if none of them fits */
     PLACE_VAIN_MAX = 8, /* vain searches remembered: people ask for a handful of sizes */
 };
 
@@ -57,10 +58,10 @@ struct place_vain {
 };
 
 struct place_choice {
-    uint32_t node;         /* VIEW_NONE: nothing fits */
-    uint32_t n[FITS];      /* verdicts on the nodes looked at */
+    uint32_t node;                   /* VIEW_NONE: nothing fits */
+    uint32_t n[FITS];                /* verdicts on the nodes looked at */
     bool is_fewest, is_least_loaded; /* what set the chosen one apart, if anything */
-    uint32_t refusal;      /* into view.refusals, the first met; VIEW_NONE */
+    uint32_t refusal;                /* into view.refusals, the first met; VIEW_NONE */
 };
 
 struct place {
@@ -70,7 +71,8 @@ struct place {
     struct load *reserved; /* by node: all live claims, and what was placed so far */
     struct load *scored;   /* by node: proven claims, and what was visited so far */
     struct port_set ports; /* fixed host ports, of the same */
-    struct ring_node *ring, *eligible_buf; /* nodes that take work; the job's part of them */
+    struct ring_node *ring,
+        *eligible_buf; /* nodes that take work; the job's part of them */
     size_t n_ring;
     uint32_t n_no_work; /* live nodes that take no work: away, leaving */
     uint64_t *node_hash;
@@ -92,9 +94,11 @@ struct place {
     uint32_t serial;
     uint32_t *refused_serial, *refused_by; /* by node */
     uint32_t *runs_serial;                 /* by node */
-    bool is_special; /* some node refuses or runs it: its fits are not those of its siblings */
+    bool
+        is_special; /* some node refuses or runs it: its fits are not those of its siblings */
     uint64_t generation; /* the highest ever seen of it; 0 = none */
-    size_t next_claim, next_refusal, next_past; /* cursors: instances are visited in order */
+    size_t next_claim, next_refusal,
+        next_past; /* cursors: instances are visited in order */
 };
 
 /* Set up for a view and find out who holds what.  All memory is the arena's; 0 or -ENOMEM. */

@@ -32,7 +32,8 @@ static bool is_claim_valid(const struct place *p, const struct view_claim *c)
 }
 
 /* `held` is what the holders of earlier instances have reserved, by node. */
-static bool is_clashing(const struct place *p, const struct load *held, const struct view_claim *c)
+static bool is_clashing(const struct place *p, const struct load *held,
+                        const struct view_claim *c)
 {
     const struct view_node *node = &p->view->nodes[c->node];
     struct load total = held[c->node];

@@ -11,7 +11,8 @@ const char *place_reason_placed(const struct place *p, const struct place_choice
     if (n == 1)
         return "the only fitting node";
     if (choice->is_fewest)
-        return arena_printf(p->arena, "spread: fewest %s instances of %u fitting nodes", job, n);
+        return arena_printf(p->arena, "spread: fewest %s instances of %u fitting nodes",
+                            job, n);
     if (choice->is_least_loaded)
         return arena_printf(p->arena, "spread: least loaded of %u fitting nodes", n);
     return arena_printf(p->arena, "first by hash of %u equally fitting nodes", n);
@@ -34,8 +35,8 @@ static void size_text(uint64_t bytes, char *out, size_t cap)
 
 static void cpu_text(uint64_t milli, char *out, size_t cap)
 {
-    (void)snprintf(out, cap, milli % 1000 ? "%" PRIu64 ".%03" PRIu64 : "%" PRIu64, milli / 1000,
-                   milli % 1000);
+    (void)snprintf(out, cap, milli % 1000 ? "%" PRIu64 ".%03" PRIu64 : "%" PRIu64,
+                   milli / 1000, milli % 1000);
     size_t len = 0;
     while (out[len])
         len++;
@@ -44,7 +45,8 @@ static void cpu_text(uint64_t milli, char *out, size_t cap)
 }
 
 /* What `n` nodes fail, as the rest of a sentence that begins with n. */
-static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out, size_t cap)
+static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
+                     size_t cap)
 {
     const struct job_spec *spec = p->view->jobs[p->job].spec;
     char size[32];
@@ -59,18 +61,21 @@ static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
         (void)snprintf(out, cap, "%u still %s it", n, n == 1 ? "runs" : "run");
         break;
     case FIT_UNIQUE:
-        (void)snprintf(out, cap, "%u %s an instance already (unique)", n, n == 1 ? "has" : "have");
+        (void)snprintf(out, cap, "%u %s an instance already (unique)", n,
+                       n == 1 ? "has" : "have");
         break;
     case FIT_PORT:
         (void)snprintf(out, cap, "%u %s the port taken", n, n == 1 ? "has" : "have");
         break;
     case FIT_CPU:
         cpu_text(spec->task.cpu_milli, size, sizeof(size));
-        (void)snprintf(out, cap, "%u %s cpu (%s wanted)", n, n == 1 ? "lacks" : "lack", size);
+        (void)snprintf(out, cap, "%u %s cpu (%s wanted)", n, n == 1 ? "lacks" : "lack",
+                       size);
         break;
     case FIT_MEMORY:
         size_text(spec->task.memory_bytes, size, sizeof(size));
-        (void)snprintf(out, cap, "%u %s memory (%s wanted)", n, n == 1 ? "lacks" : "lack", size);
+        (void)snprintf(out, cap, "%u %s memory (%s wanted)", n, n == 1 ? "lacks" : "lack",
+                       size);
         break;
     case FIT_REFUSED:
         (void)snprintf(out, cap, "%u refused", n);
@@ -92,15 +97,18 @@ const char *place_reason_none(const struct place *p, const struct place_choice *
         if (n == 0)
             continue;
         fit_text(p, fit, n, part, sizeof(part));
-        int more = snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", part);
+        int more =
+            snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", part);
         len += (size_t)more;
         if (len >= sizeof(text))
             break; /* cut short is better than nothing */
     }
     if (choice->refusal == VIEW_NONE)
-        return arena_printf(p->arena, "no node fits: %.120s", len ? text : "there is no live node");
+        return arena_printf(p->arena, "no node fits: %.120s",
+                            len ? text : "there is no live node");
     const char *why = p->view->refusals[choice->refusal].doc.reason;
-    return arena_printf(p->arena, "no node fits: %.120s: %.160s", text, why ? why : "it says no more");
+    return arena_printf(p->arena, "no node fits: %.120s: %.160s", text,
+                        why ? why : "it says no more");
 }
 
 static const char *constraint_text(const struct place *p, uint32_t node)
@@ -113,7 +121,8 @@ static const char *constraint_text(const struct place *p, uint32_t node)
         if (c->op == CONSTRAINT_UNIQUE)
             return arena_printf(p->arena, "constraint: has no attribute %.64s", c->attr);
         return arena_printf(p->arena, "constraint: %.64s is not %s%.64s", c->attr,
-                            c->op == CONSTRAINT_LIKE ? "like " : "", c->value ? c->value : "");
+                            c->op == CONSTRAINT_LIKE ? "like " : "",
+                            c->value ? c->value : "");
     }
     return "constraint";
 }
@@ -146,8 +155,9 @@ const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
         return "a fixed port is taken";
     case FIT_CPU:
         cpu_text(spec->task.cpu_milli, want, sizeof(want));
-        cpu_text(n->doc.cpu_milli - (used.cpu_milli < n->doc.cpu_milli ? used.cpu_milli
-                                                                       : n->doc.cpu_milli),
+        cpu_text(n->doc.cpu_milli - (used.cpu_milli < n->doc.cpu_milli
+                                         ? used.cpu_milli
+                                         : n->doc.cpu_milli),
                  left, sizeof(left));
         return arena_printf(p->arena, "lacks cpu: %s wanted, %s left", want, left);
     case FIT_MEMORY:

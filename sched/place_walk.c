@@ -8,10 +8,12 @@
 #include <errno.h>
 
 /* *reason_none is the verdict that the job's later instances share; NULL = none yet. */
-static int decide(struct place *p, const char **reason_none, uint32_t index, struct placement *ret)
+static int decide(struct place *p, const char **reason_none, uint32_t index,
+                  struct placement *ret)
 {
     uint32_t holder = p->holders[p->first_instance[p->job] + index];
-    *ret = (struct placement){.job = p->job, .index = index, .node = VIEW_NONE, .claim = VIEW_NONE};
+    *ret = (struct placement){
+        .job = p->job, .index = index, .node = VIEW_NONE, .claim = VIEW_NONE};
     if (holder != VIEW_NONE) {
         place_held(p, holder);
         ret->node = p->view->claims[holder].node;
@@ -48,7 +50,8 @@ int place_decide(struct place *p, uint32_t index, struct placement *ret_placemen
 }
 
 /* The instances [0, n) of a job. */
-static int walk_job(struct place *p, uint32_t job, uint32_t n, struct placement *placements)
+static int walk_job(struct place *p, uint32_t job, uint32_t n,
+                    struct placement *placements)
 {
     const char *reason_none = NULL;
     struct placement ignored;
@@ -61,7 +64,8 @@ static int walk_job(struct place *p, uint32_t job, uint32_t n, struct placement 
     return rc;
 }
 
-int place_walk(struct place *p, uint32_t job, uint32_t index, struct placement *placements)
+int place_walk(struct place *p, uint32_t job, uint32_t index,
+               struct placement *placements)
 {
     int rc = 0;
     for (uint32_t i = 0; i < job && rc >= 0; i++) {

@@ -8,7 +8,8 @@
 /* Visit everything before instance `index` of `job`, then turn to that instance without deciding
  * it.  With job == n_jobs everything is visited.  `placements` (may be NULL) has room for one
  * per instance: p->first_instance[n_jobs].  0 or -ENOMEM. */
-int place_walk(struct place *p, uint32_t job, uint32_t index, struct placement *placements);
+int place_walk(struct place *p, uint32_t job, uint32_t index,
+               struct placement *placements);
 
 /* Decide the instance turned to. */
 int place_decide(struct place *p, uint32_t index, struct placement *ret_placement);

@@ -8,7 +8,11 @@
 #include "core/arena.h"
 #include "sched/view.h"
 
-enum placement_action { PLACEMENT_KEEP, PLACEMENT_PLACE, PLACEMENT_NONE /* nothing fits */ };
+enum placement_action {
+    PLACEMENT_KEEP,
+    PLACEMENT_PLACE,
+    PLACEMENT_NONE /* nothing fits */
+};
 
 struct placement {
     uint32_t job, index; /* into view.jobs; the instance */
@@ -16,7 +20,8 @@ struct placement {
     uint32_t claim;      /* PLACEMENT_KEEP: the claim that wins, into view.claims */
     enum placement_action action;
     uint64_t generation; /* PLACE: the generation to claim under; KEEP: the claim's */
-    const char *reason;  /* "spread: least loaded of 3 fitting nodes", "no node fits: 2 lack ..." */
+    const char *
+        reason; /* "spread: least loaded of 3 fitting nodes", "no node fits: 2 lack ..." */
 };
 
 struct plan {
@@ -47,6 +52,7 @@ struct reserved {
     uint32_t cpu_milli;
     uint64_t memory_bytes;
 };
-int plan_reserved(const struct view *v, struct arena *arena, struct reserved **ret_by_node);
+int plan_reserved(const struct view *v, struct arena *arena,
+                  struct reserved **ret_by_node);
 
 #endif

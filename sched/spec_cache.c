@@ -97,7 +97,8 @@ static void cached_parse(struct cached_spec *cached, struct bytes body)
     arena_fini(&scratch);
 }
 
-const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash, struct bytes body)
+const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash,
+                                      struct bytes body)
 {
     struct cached_spec *cached = c->buckets[bucket_of(c, hash)];
     while (cached && !spec_hash_equal(cached->hash, hash))

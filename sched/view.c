@@ -69,7 +69,8 @@ static int build_node(struct build *b, const struct member *m, struct view_node 
     if (!node->doc.name)
         return -ENOMEM;
     bool is_here = m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
-    bool is_kept = m->state == MEMBER_DEAD && (b->options->is_takeover_held || is_away(b, node));
+    bool is_kept =
+        m->state == MEMBER_DEAD && (b->options->is_takeover_held || is_away(b, node));
     node->is_live = is_here || is_kept;
     node->takes_work = is_here && node->has_doc && node->doc.state == AGENT_UP;
     if (m->state == MEMBER_DEAD && is_away(b, node))
@@ -121,7 +122,8 @@ static const struct job_spec *find_spec(const struct build *b, const struct view
     const struct entry *body = table_get(b->table, key_bytes(&key));
     const struct job_spec *spec =
         body ? spec_cache_get(b->cache, j->doc.spec, body->value) : NULL;
-    bool is_ours = spec && strcmp(spec->name, j->name) == 0 && strcmp(spec->ns, j->ns) == 0;
+    bool is_ours =
+        spec && strcmp(spec->name, j->name) == 0 && strcmp(spec->ns, j->ns) == 0;
     return is_ours ? spec : NULL;
 }
 
@@ -203,7 +205,8 @@ static int build_index(struct build *b)
 
 static int build_jobs(struct build *b)
 {
-    b->jobs = arena_array(b->arena, count_entries(b->table, "job/") + 1, sizeof(*b->jobs));
+    b->jobs =
+        arena_array(b->arena, count_entries(b->table, "job/") + 1, sizeof(*b->jobs));
     if (!b->jobs)
         return -ENOMEM;
     (void)table_each(b->table, bytes_of_text("job/"), visit_job, b);
@@ -285,7 +288,8 @@ static int visit_claim(void *ctx, const struct entry *e)
         b->claims[b->n_claims++] = c;
         b->jobs[c.job].n_claims++;
     } else {
-        b->past[b->n_past++] = (struct view_past){c.job, c.node, c.index, c.doc.generation};
+        b->past[b->n_past++] =
+            (struct view_past){c.job, c.node, c.index, c.doc.generation};
     }
     return 0;
 }
@@ -389,8 +393,9 @@ static int build_refusals(struct build *b)
     return b->error;
 }
 
-int view_build(const struct members *members, const struct table *table, struct spec_cache *cache,
-               const struct view_options *options, struct arena *arena, struct view *ret_view)
+int view_build(const struct members *members, const struct table *table,
+               struct spec_cache *cache, const struct view_options *options,
+               struct arena *arena, struct view *ret_view)
 {
     struct view v = {0};
     struct build b = {.members = members,

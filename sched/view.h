@@ -21,17 +21,19 @@ struct view_node {
     struct node_id id;
     struct node_doc doc;
     enum member_state state;
-    bool has_doc;        /* its row was there and readable; else doc holds the member's name only */
-    bool is_live;        /* its claims count: alive, suspect, away, or dead but on hold */
-    bool takes_work;     /* may be given new instances: alive or suspect, and AGENT_UP */
+    bool
+        has_doc; /* its row was there and readable; else doc holds the member's name only */
+    bool is_live;    /* its claims count: alive, suspect, away, or dead but on hold */
+    bool takes_work; /* may be given new instances: alive or suspect, and AGENT_UP */
 };
 
 struct view_job {
-    const struct job_spec *spec; /* NULL while the body has not arrived: nothing is decided */
+    const struct job_spec
+        *spec; /* NULL while the body has not arrived: nothing is decided */
     struct job_doc doc;
     struct control_doc control;
     const char *ns, *name;
-    uint32_t count;      /* wanted now: spec or scale override; 0 when stopped */
+    uint32_t count; /* wanted now: spec or scale override; 0 when stopped */
     uint32_t first_claim, n_claims; /* its slice of view.claims */
 };
 
@@ -56,25 +58,28 @@ struct view {
     uint32_t self; /* into nodes; VIEW_NONE before our own row is there */
     const struct view_node *nodes;
     const struct view_job *jobs;
-    const struct view_claim *claims;     /* of jobs that exist; the others are orphans */
-    const struct view_refuse *refusals;  /* in force while they are there: their writer deletes them */
+    const struct view_claim *claims; /* of jobs that exist; the others are orphans */
+    const struct view_refuse
+        *refusals; /* in force while they are there: their writer deletes them */
     size_t n_nodes, n_jobs, n_claims, n_refusals;
     const struct view_orphan {
         uint32_t node, index;
         const char *ns, *name;
-    } *orphans;                          /* claims without a job record: to be stopped */
+    } * orphans; /* claims without a job record: to be stopped */
     size_t n_orphans;
-    const struct view_past *past;        /* hidden claims of the jobs that exist */
+    const struct view_past *past; /* hidden claims of the jobs that exist */
     size_t n_past;
-    const uint32_t *jobs_by_name;        /* n_jobs indexes, by namespace and name; NULL = search all */
-    uint64_t next_change_unix_ms;        /* when an `away` ends; 0 = nothing changes by itself */
+    const uint32_t
+        *jobs_by_name; /* n_jobs indexes, by namespace and name; NULL = search all */
+    uint64_t next_change_unix_ms; /* when an `away` ends; 0 = nothing changes by itself */
 };
 
 /* Parsed bodies, kept between views; a body is parsed once. */
 struct spec_cache;
 struct spec_cache *spec_cache_new(void);
 void spec_cache_free(struct spec_cache *c);
-const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash, struct bytes body);
+const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash,
+                                      struct bytes body);
 /* Drop every spec not asked for since the last trim. */
 void spec_cache_trim(struct spec_cache *c);
 
@@ -85,8 +90,9 @@ struct view_options {
 };
 
 /* The view lives in `arena` and points into table and cache: valid until either changes. */
-int view_build(const struct members *members, const struct table *table, struct spec_cache *cache,
-               const struct view_options *options, struct arena *arena, struct view *ret_view);
+int view_build(const struct members *members, const struct table *table,
+               struct spec_cache *cache, const struct view_options *options,
+               struct arena *arena, struct view *ret_view);
 
 /* Index of a node, job; VIEW_NONE if absent. */
 uint32_t view_find_node(const struct view *v, struct node_id id);

@@ -179,7 +179,8 @@ static void perform_one(struct host *h, const struct node_effect *e)
     case NODE_CATALOG:
         break;
     case NODE_KEYS:
-        h->options.keys = *node_keys(h->node); /* as its secret file would bring them back */
+        h->options.keys =
+            *node_keys(h->node); /* as its secret file would bring them back */
         break;
     case NODE_DONE:
         keep_done(h, e);

@@ -105,7 +105,8 @@ void host_net_perform(struct host *h, const struct gossip_effect *e)
     if (e->kind == GOSSIP_SEND && is_reached) {
         send_message(to, DATAGRAM, own, 0, e->bytes);
         h->all->queue[h->all->n_queue - 1].epoch = epoch_of(h);
-    } else if (e->kind == GOSSIP_STREAM_OPEN && (!is_reached || !opens(to, epoch_of(h)))) {
+    } else if (e->kind == GOSSIP_STREAM_OPEN &&
+               (!is_reached || !opens(to, epoch_of(h)))) {
         send_message(h, CLOSED, own, e->stream, none);
     } else if (e->kind == GOSSIP_STREAM_OPEN) {
         uint32_t accepted = ACCEPTED | ++to->next_accepted;
@@ -139,7 +140,8 @@ static void deliver(struct hosts *all, const struct host_message *m)
     if (m->kind == DATAGRAM)
         node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
     else if (m->kind == OPENED)
-        node_stream_opened(h->node, hosts_now(all), m->stream, stream_peer(h, m->stream), &h->fx);
+        node_stream_opened(h->node, hosts_now(all), m->stream, stream_peer(h, m->stream),
+                           &h->fx);
     else if (m->kind == FRAME)
         node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
     else

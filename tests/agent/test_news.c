@@ -133,15 +133,17 @@ Test(news, who_gives_an_instance_up_says_why)
     uint8_t buf[512];
     struct writer w = writer_of(buf, sizeof(buf));
     const struct refuse_doc doc = {.until_unix_ms = 6000000,
-                                   .reason = "exited with status 3; gave up after 4 exits"};
+                                   .reason =
+                                       "exited with status 3; gave up after 4 exits"};
     struct key key = key_refuse(self, "default", "web", 0);
     init(&f);
     cr_assert_eq(record_encode_refuse(&doc, &w), 0);
     publish(&f, key, writer_done(&w));
     publish(&f, key, (struct bytes){0}); /* it may be tried here again: no news yet */
     publish(&f, key, bytes_of_text("\xc1"));
-    cr_assert_str_eq(f.told, "instance web.0 failed: web.0 is given up on n1 for a while; exited with "
-                             "status 3; gave up after 4 exits (log)\n");
+    cr_assert_str_eq(
+        f.told, "instance web.0 failed: web.0 is given up on n1 for a while; exited with "
+                "status 3; gave up after 4 exits (log)\n");
     fini(&f);
 }
 

@@ -82,7 +82,8 @@ Test(uv_seeds, a_name_is_looked_up_in_the_hosts_file)
 
 Test(uv_seeds, what_is_neither_address_nor_name_is_refused)
 {
-    static const char *const bad[] = {"", "two words", "host:0", "host:65536", "a/b", ":x"};
+    static const char *const bad[] = {"",           "two words", "host:0",
+                                      "host:65536", "a/b",       ":x"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct answer a;
         struct err err = {0};

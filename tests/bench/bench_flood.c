@@ -32,7 +32,8 @@ static void measure(void)
     uint8_t sealed[LEN + SEAL_OVERHEAD], out[LEN + SEAL_OVERHEAD];
     secret_new(&secret);
     struct keyring keys = keyring_of(&secret);
-    struct sealer *receiver = sealer_new(&keys, ours), *sender = sealer_new(&keys, theirs);
+    struct sealer *receiver = sealer_new(&keys, ours),
+                  *sender = sealer_new(&keys, theirs);
     int len = sealer_seal(sender, (struct bytes){plain, LEN}, sealed, sizeof(sealed));
     struct bytes in = {sealed, (size_t)len};
     (void)sealer_open(receiver, 0, in, out, sizeof(out));
@@ -69,7 +70,9 @@ static int flood(const char *to, double rate, double duration)
         for (int i = 0; (double)sent < (now - start) * rate && i < BURST; i++, sent++) {
             for (size_t k = 0; k < LEN / 8; k++)
                 words[k] = rng_next(&rng);
-            memcpy(words, "\1\1", 2); /* the version and epoch of ours: it must be opened to be refused */
+            memcpy(
+                words, "\1\1",
+                2); /* the version and epoch of ours: it must be opened to be refused */
             (void)!send(fd, words, sizeof(words), MSG_DONTWAIT);
         }
         if ((double)sent >= (now - start) * rate)

@@ -10,7 +10,14 @@
 
 enum { EVENTS_MAX = 64, INCOMING = 1u << 30 };
 
-enum event { EVENT_DATAGRAM, EVENT_FRAME, EVENT_OWN_FRAME, EVENT_TICK, EVENT_LEAVE, EVENT_KINDS };
+enum event {
+    EVENT_DATAGRAM,
+    EVENT_FRAME,
+    EVENT_OWN_FRAME,
+    EVENT_TICK,
+    EVENT_LEAVE,
+    EVENT_KINDS
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,9 +35,11 @@ static void perform(struct machine *m)
     for (size_t i = 0; i < m->fx.n; i++) {
         if (m->fx.list[i].kind == GOSSIP_STREAM_OPEN)
             opened = m->fx.list[i].stream;
-        if (m->fx.list[i].kind == GOSSIP_SEND && m->fx.list[i].bytes.len > MESSAGE_DATAGRAM_MAX)
+        if (m->fx.list[i].kind == GOSSIP_SEND &&
+            m->fx.list[i].bytes.len > MESSAGE_DATAGRAM_MAX)
             abort();
-        if (m->fx.list[i].kind == GOSSIP_STREAM_SEND && m->fx.list[i].bytes.len > FRAME_MAX)
+        if (m->fx.list[i].kind == GOSSIP_STREAM_SEND &&
+            m->fx.list[i].bytes.len > FRAME_MAX)
             abort();
     }
     gossip_effects_clear(&m->fx);
@@ -54,7 +63,8 @@ static void step(struct machine *m, enum event event, struct bytes in)
         (void)gossip_stream_frame(m->gossip, m->now_ms, m->now_ms, incoming, in, &m->fx);
         break;
     case EVENT_OWN_FRAME:
-        (void)gossip_stream_frame(m->gossip, m->now_ms, m->now_ms, m->own_stream, in, &m->fx);
+        (void)gossip_stream_frame(m->gossip, m->now_ms, m->now_ms, m->own_stream, in,
+                                  &m->fx);
         break;
     case EVENT_LEAVE:
         gossip_leave(m->gossip, m->now_ms, &m->fx);
@@ -86,8 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gossip_effects_init(&m.fx);
     gossip_join(m.gossip, m.now_ms, &seed, 1, &m.fx);
     perform(&m);
-    (void)gossip_publish(m.gossip, m.now_ms, m.now_ms, bytes_of_text("var/a"), bytes_of_text("1"),
-                         NULL, &m.fx);
+    (void)gossip_publish(m.gossip, m.now_ms, m.now_ms, bytes_of_text("var/a"),
+                         bytes_of_text("1"), NULL, &m.fx);
     perform(&m);
     struct reader r = reader_of((struct bytes){data, size});
     for (int i = 0; i < EVENTS_MAX && reader_error(&r) == 0; i++) {

@@ -20,7 +20,8 @@ static uint64_t digest(const struct http_request *r, uint64_t seed)
 {
     seed = digest_text(seed, r->method);
     seed = digest_text(seed, r->path);
-    if (r->n_headers > HTTP_HEADERS_MAX || r->n_params > HTTP_PARAMS_MAX || r->body.len > HTTP_BODY_MAX)
+    if (r->n_headers > HTTP_HEADERS_MAX || r->n_params > HTTP_PARAMS_MAX ||
+        r->body.len > HTTP_BODY_MAX)
         abort();
     for (size_t i = 0; i < r->n_headers; i++)
         seed = digest_text(digest_text(seed, r->headers[i].name), r->headers[i].value);
@@ -46,7 +47,8 @@ static uint64_t run(struct bytes in, size_t piece)
         if (event == HTTP_EVENT_REFUSED) {
             if (http_parser_status(p) < 400)
                 abort();
-            seed = hash_mix(seed, 1); /* which status may depend on where the pieces end */
+            seed =
+                hash_mix(seed, 1); /* which status may depend on where the pieces end */
             break;
         }
         if (event == HTTP_EVENT_DONE) {

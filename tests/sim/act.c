@@ -50,7 +50,8 @@ static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
         .update = {.max_parallel = 1, .min_healthy_time_ms = 2000},
         .service_name = job->name,
     };
-    struct command command = {.kind = COMMAND_SUBMIT, .jobs = &spec, .n_jobs = 1, .ack = 2};
+    struct command command = {
+        .kind = COMMAND_SUBMIT, .jobs = &spec, .n_jobs = 1, .ack = 2};
     job->is_asked = true;
     sim_command(s, node, &command, index);
 }
@@ -86,12 +87,13 @@ static int node_for(const struct sim *s, uint64_t dice)
     return -1;
 }
 
-static const struct entry *order_entry(const struct sim *s, unsigned node, const struct sim_job *job)
+static const struct entry *order_entry(const struct sim *s, unsigned node,
+                                       const struct sim_job *job)
 {
     struct key key = key_control("default", job->name);
-    return s->nodes[node].node
-               ? table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key))
-               : NULL;
+    return s->nodes[node].node ? table_get(gossip_table(node_gossip(s->nodes[node].node)),
+                                           key_bytes(&key))
+                               : NULL;
 }
 
 /* Remember the newest order of every job that any node holds, for those who hold it may crash. */
@@ -122,7 +124,8 @@ static void work(struct sim *s, const struct fate *f)
         return;
     if (s->n_jobs < s->options.jobs) {
         struct sim_job *job = &s->jobs[s->n_jobs];
-        *job = (struct sim_job){.count = (uint32_t)(1 + f->dice[1] % 5), .scale_asked = UINT32_MAX};
+        *job = (struct sim_job){.count = (uint32_t)(1 + f->dice[1] % 5),
+                                .scale_asked = UINT32_MAX};
         (void)snprintf(job->name, sizeof(job->name), "job%zu", s->n_jobs);
         submit(s, (unsigned)node, s->n_jobs++, f->dice[1] / 5);
         return;
@@ -130,10 +133,10 @@ static void work(struct sim *s, const struct fate *f)
     size_t index = (size_t)(f->dice[1] % s->n_jobs);
     struct sim_job *job = &s->jobs[index];
     struct key key = key_job("default", job->name);
-    bool is_known =
-        table_get(gossip_table(node_gossip(s->nodes[node].node)), key_bytes(&key)) != NULL;
-    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known && !s->is_partitioned &&
-        knows_orders(s, (unsigned)node, job))
+    bool is_known = table_get(gossip_table(node_gossip(s->nodes[node].node)),
+                              key_bytes(&key)) != NULL;
+    if (!job->is_removal_asked && !job->is_unsure && !job->n_open && is_known &&
+        !s->is_partitioned && knows_orders(s, (unsigned)node, job))
         order(s, (unsigned)node, index, f->dice[1] / s->n_jobs);
 }
 
@@ -219,8 +222,8 @@ const char *fate_text(const struct fate *f, char *out, size_t cap)
     static const char *const names[] = {"work",  "split",  "heal", "flap", "crash",
                                         "storm", "revive", "exit", "jump"};
     (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
-                   names[f->kind], (unsigned long long)f->dice[0], (unsigned long long)f->dice[1],
-                   f->may_wipe ? " wiped" : "");
+                   names[f->kind], (unsigned long long)f->dice[0],
+                   (unsigned long long)f->dice[1], f->may_wipe ? " wiped" : "");
     return out;
 }
 
@@ -233,12 +236,14 @@ struct drawing {
     size_t n;
 };
 
-static struct fate *draw(struct drawing *d, bool is_wanted, double probability, enum act_kind_sim kind)
+static struct fate *draw(struct drawing *d, bool is_wanted, double probability,
+                         enum act_kind_sim kind)
 {
     if (!is_wanted || d->n == FATES_MAX || !rng_chance(&d->rng, probability))
         return NULL;
     struct fate *f = &d->out[d->n++];
-    *f = (struct fate){.at_ms = d->at_ms, .kind = kind, .dice = {rng_next(&d->rng), rng_next(&d->rng)}};
+    *f = (struct fate){
+        .at_ms = d->at_ms, .kind = kind, .dice = {rng_next(&d->rng), rng_next(&d->rng)}};
     return f;
 }
 
@@ -254,7 +259,8 @@ size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out
         (void)draw(&d, o->has_flaps, 0.1, FATE_FLAP);
         (void)draw(&d, o->has_crashes, 0.15, FATE_CRASH);
         (void)draw(&d, o->has_storms, 0.02, FATE_STORM);
-        struct fate *revived = draw(&d, o->has_crashes || o->has_storms, o->has_storms ? 0.5 : 0.15, FATE_REVIVE);
+        struct fate *revived = draw(&d, o->has_crashes || o->has_storms,
+                                    o->has_storms ? 0.5 : 0.15, FATE_REVIVE);
         if (revived && o->has_wipes && !was_wiped && rng_chance(&d.rng, 0.3))
             revived->may_wipe = was_wiped = true;
         (void)draw(&d, o->has_task_exits, 0.2, FATE_EXIT);

@@ -6,15 +6,15 @@
 #include "tests/sim/world.h"
 
 enum act_kind_sim {
-    FATE_WORK,    /* a job is submitted, or an order given */
-    FATE_SPLIT,   /* the network falls into sides */
+    FATE_WORK,  /* a job is submitted, or an order given */
+    FATE_SPLIT, /* the network falls into sides */
     FATE_HEAL,
-    FATE_FLAP,    /* one link goes up and down for a while */
-    FATE_CRASH,   /* one node's agent dies, perhaps with its tasks */
-    FATE_STORM,   /* half of the nodes die at once, and come back one by one */
-    FATE_REVIVE,  /* one that is down starts again, perhaps without its disk */
-    FATE_EXIT,    /* a task ends by itself */
-    FATE_JUMP,    /* a node's wall clock is set */
+    FATE_FLAP,   /* one link goes up and down for a while */
+    FATE_CRASH,  /* one node's agent dies, perhaps with its tasks */
+    FATE_STORM,  /* half of the nodes die at once, and come back one by one */
+    FATE_REVIVE, /* one that is down starts again, perhaps without its disk */
+    FATE_EXIT,   /* a task ends by itself */
+    FATE_JUMP,   /* a node's wall clock is set */
 };
 
 struct fate {

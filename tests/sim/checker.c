@@ -13,7 +13,8 @@ struct check {
     size_t cap;
 };
 
-static bool no(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool no(struct check *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static bool no(struct check *c, const char *format, ...)
 {
@@ -43,7 +44,8 @@ static bool members_agree(struct check *c, const struct sim_node *observer)
     return true;
 }
 
-static bool tables_agree(struct check *c, const struct sim_node **first, const struct sim_node *n)
+static bool tables_agree(struct check *c, const struct sim_node **first,
+                         const struct sim_node *n)
 {
     const struct table *t = gossip_table(node_gossip(n->node));
     if (!*first) {
@@ -52,8 +54,8 @@ static bool tables_agree(struct check *c, const struct sim_node **first, const s
     }
     const struct table *other = gossip_table(node_gossip((*first)->node));
     if (table_digest(t) != table_digest(other))
-        return no(c, "the tables of %s and %s differ (%zu and %zu entries)", n->name, (*first)->name,
-                  table_count(t), table_count(other));
+        return no(c, "the tables of %s and %s differ (%zu and %zu entries)", n->name,
+                  (*first)->name, table_count(t), table_count(other));
     return true;
 }
 
@@ -106,8 +108,9 @@ static int claim_visit(void *ctx, const struct entry *e)
         claims->is_right = no(claims->check, "a claim's key does not parse");
         return 1;
     }
-    (void)snprintf(key, sizeof(key), "%.*s.%.*s.%u", (int)parts.ns.len, (const char *)parts.ns.at,
-                   (int)parts.name.len, (const char *)parts.name.at, parts.index);
+    (void)snprintf(key, sizeof(key), "%.*s.%.*s.%u", (int)parts.ns.len,
+                   (const char *)parts.ns.at, (int)parts.name.len,
+                   (const char *)parts.name.at, parts.index);
     for (unsigned i = 0; i < claims->check->sim->options.nodes; i++) {
         const struct sim_node *n = &claims->check->sim->nodes[i];
         if (!n->node || !node_id_equal(n->id, parts.node))
@@ -115,7 +118,8 @@ static int claim_visit(void *ctx, const struct entry *e)
         for (const struct sim_task *t = n->tasks; t; t = t->next)
             if (t->is_running && strcmp(t->key, key) == 0)
                 return 0;
-        claims->is_right = no(claims->check, "%s claims %s and does not run it", n->name, key);
+        claims->is_right =
+            no(claims->check, "%s claims %s and does not run it", n->name, key);
         return 1;
     }
     return 0;
@@ -126,9 +130,11 @@ static bool jobs_are_known(struct check *c, const struct sim_node *n)
     for (size_t i = 0; i < c->sim->n_jobs; i++) {
         const struct sim_job *job = &c->sim->jobs[i];
         struct key key = key_job("default", job->name);
-        bool is_known = table_get(gossip_table(node_gossip(n->node)), key_bytes(&key)) != NULL;
+        bool is_known =
+            table_get(gossip_table(node_gossip(n->node)), key_bytes(&key)) != NULL;
         if (job->is_acked && !job->is_removal_asked && !is_known)
-            return no(c, "%s has lost job %s, which was acknowledged", n->name, job->name);
+            return no(c, "%s has lost job %s, which was acknowledged", n->name,
+                      job->name);
     }
     return true;
 }
@@ -139,7 +145,8 @@ bool checker_is_converged(struct sim *s, char *why, size_t cap)
     const struct sim_node *first = NULL;
     for (unsigned i = 0; i < s->options.nodes; i++) {
         const struct sim_node *n = &s->nodes[i];
-        if (n->node && (!members_agree(&c, n) || !tables_agree(&c, &first, n) || !jobs_are_known(&c, n)))
+        if (n->node && (!members_agree(&c, n) || !tables_agree(&c, &first, n) ||
+                        !jobs_are_known(&c, n)))
             return false;
     }
     for (size_t i = 0; i < s->n_jobs; i++)

@@ -43,8 +43,8 @@ struct sim_event *event_pop(struct sim *s)
     return top;
 }
 
-struct sim_event *event_new(struct sim *s, enum event_kind kind, unsigned node, uint64_t delay_ms,
-                                   struct bytes payload)
+struct sim_event *event_new(struct sim *s, enum event_kind kind, unsigned node,
+                            uint64_t delay_ms, struct bytes payload)
 {
     struct sim_event *e = calloc(1, sizeof(*e) + payload.len);
     assert(e);

@@ -32,8 +32,8 @@ struct sim_event {
 };
 
 /* Due in `delay_ms`, void when the node has been started anew meanwhile; `payload` is copied. */
-struct sim_event *event_new(struct sim *s, enum event_kind kind, unsigned node, uint64_t delay_ms,
-                                   struct bytes payload);
+struct sim_event *event_new(struct sim *s, enum event_kind kind, unsigned node,
+                            uint64_t delay_ms, struct bytes payload);
 void event_push(struct sim *s, struct sim_event *e);
 struct sim_event *event_pop(struct sim *s);
 

@@ -36,20 +36,24 @@ static bool run_seed(const struct arguments *args, uint64_t seed)
         struct scenario_result again = scenario_run(&o, NULL, false);
         if (again.trace_hash != r.trace_hash) {
             r.is_passed = false;
-            (void)snprintf(r.why, sizeof(r.why), "the same seed left two traces: %016llx and %016llx",
-                           (unsigned long long)r.trace_hash, (unsigned long long)again.trace_hash);
+            (void)snprintf(r.why, sizeof(r.why),
+                           "the same seed left two traces: %016llx and %016llx",
+                           (unsigned long long)r.trace_hash,
+                           (unsigned long long)again.trace_hash);
         }
     }
     if (r.is_passed && args->first != args->last) {
         printf("ok   seed=%llu converged=%.1fs steps=%llu trace=%016llx %.1fs\n",
-               (unsigned long long)seed, (double)r.converged_ms / 1000, (unsigned long long)r.n_steps,
-               (unsigned long long)r.trace_hash, seconds() - start);
+               (unsigned long long)seed, (double)r.converged_ms / 1000,
+               (unsigned long long)r.n_steps, (unsigned long long)r.trace_hash,
+               seconds() - start);
     } else {
         printf("%s ", r.is_passed ? "ok  " : "FAIL");
         scenario_print(&o);
         printf("     %s converged=%.1fs steps=%llu datagrams=%llu trace=%016llx %.1fs\n",
-               r.is_passed ? "" : r.why, (double)r.converged_ms / 1000, (unsigned long long)r.n_steps,
-               (unsigned long long)r.n_datagrams, (unsigned long long)r.trace_hash, seconds() - start);
+               r.is_passed ? "" : r.why, (double)r.converged_ms / 1000,
+               (unsigned long long)r.n_steps, (unsigned long long)r.n_datagrams,
+               (unsigned long long)r.trace_hash, seconds() - start);
     }
     (void)fflush(stdout);
     return r.is_passed;
@@ -96,15 +100,18 @@ static bool parse(int argc, char **argv, struct arguments *args)
         if (!end || end == value || *end)
             return false;
     }
-    return args->nodes >= 1 && args->nodes <= SIM_NODES_MAX && args->workers >= 1 && args->workers <= 64;
+    return args->nodes >= 1 && args->nodes <= SIM_NODES_MAX && args->workers >= 1 &&
+           args->workers <= 64;
 }
 
 int main(int argc, char **argv)
 {
     struct arguments args;
     if (!parse(argc, argv, &args) || seal_init() < 0) {
-        (void)fprintf(stderr, "usage: sim [--seed N | --seeds A-B] [--nodes N] [--workers N] [--twice] "
-                              "[--verbose] [--shrink]\n");
+        (void)fprintf(
+            stderr,
+            "usage: sim [--seed N | --seeds A-B] [--nodes N] [--workers N] [--twice] "
+            "[--verbose] [--shrink]\n");
         return 2;
     }
     if (!shrink_self_check())
@@ -122,6 +129,7 @@ int main(int argc, char **argv)
             failed += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
     }
     uint64_t total = args.last - args.first + 1;
-    printf("%llu passed, %d failed\n", (unsigned long long)(total - (uint64_t)failed), failed);
+    printf("%llu passed, %d failed\n", (unsigned long long)(total - (uint64_t)failed),
+           failed);
     return failed ? 1 : 0;
 }

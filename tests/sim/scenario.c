@@ -26,7 +26,8 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
         .has_skew = rng_chance(&r, 0.5),
         .has_task_exits = rng_chance(&r, 0.4),
         .faults_ms = 30000,
-        .converge_ms = 180000, /* a mass-failure hold, a refusal and a rejoin, one after another */
+        .converge_ms =
+            180000, /* a mass-failure hold, a refusal and a rejoin, one after another */
         .jobs = 4 + (unsigned)rng_below(&r, 5),
     };
     /* A wipe under a partition can take the only two copies of an acknowledged write: that is the
@@ -34,22 +35,25 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
     o.has_flaps = rng_chance(&r, 0.3);
     o.has_jumps = rng_chance(&r, 0.3);
     o.has_storms = rng_chance(&r, 0.2);
-    o.has_wipes = o.has_crashes && !o.has_partitions && !o.has_storms && rng_chance(&r, 0.4);
+    o.has_wipes =
+        o.has_crashes && !o.has_partitions && !o.has_storms && rng_chance(&r, 0.4);
     return o;
 }
 
 void scenario_print(const struct sim_options *o)
 {
-    printf("seed=%llu nodes=%u delay=%u-%ums loss=%.1f%% dup=%.0f%% partitions=%s crashes=%d wipes=%d "
+    printf("seed=%llu nodes=%u delay=%u-%ums loss=%.1f%% dup=%.0f%% partitions=%s "
+           "crashes=%d wipes=%d "
            "storms=%d flaps=%d skew=%d jumps=%d exits=%d jobs=%u\n",
-           (unsigned long long)o->seed, o->nodes, o->delay_min_ms, o->delay_max_ms, o->loss * 100,
-           o->duplication * 100, o->has_partitions ? (o->is_asymmetric ? "one-way" : "yes") : "no",
-           o->has_crashes, o->has_wipes, o->has_storms, o->has_flaps, o->has_skew, o->has_jumps,
-           o->has_task_exits, o->jobs);
+           (unsigned long long)o->seed, o->nodes, o->delay_min_ms, o->delay_max_ms,
+           o->loss * 100, o->duplication * 100,
+           o->has_partitions ? (o->is_asymmetric ? "one-way" : "yes") : "no",
+           o->has_crashes, o->has_wipes, o->has_storms, o->has_flaps, o->has_skew,
+           o->has_jumps, o->has_task_exits, o->jobs);
 }
 
-static struct scenario_result verdict(const struct sim *s, bool is_passed, const char *why,
-                                      uint64_t healed_ms)
+static struct scenario_result verdict(const struct sim *s, bool is_passed,
+                                      const char *why, uint64_t healed_ms)
 {
     struct scenario_result result = {.is_passed = is_passed,
                                      .trace_hash = s->trace_hash,
@@ -60,7 +64,8 @@ static struct scenario_result verdict(const struct sim *s, bool is_passed, const
     return result;
 }
 
-struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out, bool is_verbose)
+struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out,
+                                    bool is_verbose)
 {
     static struct sim s; /* too large for the stack; one run at a time */
     static struct fate fates[FATES_MAX];
@@ -84,7 +89,8 @@ struct scenario_result scenario_run(const struct sim_options *o, const bool *is_
         is_passed = checker_is_converged(&s, why, sizeof(why));
     }
     is_passed &= !s.failure[0];
-    struct scenario_result result = verdict(&s, is_passed, s.failure[0] ? s.failure : why, healed_ms);
+    struct scenario_result result =
+        verdict(&s, is_passed, s.failure[0] ? s.failure : why, healed_ms);
     sim_fini(&s);
     return result;
 }

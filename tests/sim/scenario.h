@@ -17,6 +17,7 @@ struct scenario_result {
 };
 
 /* `is_left_out` (may be NULL): of the seed's acts, which are not performed. */
-struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out, bool is_verbose);
+struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out,
+                                    bool is_verbose);
 
 #endif

@@ -36,15 +36,16 @@ static size_t count_kept(size_t n, const bool *is_left_out)
     return kept;
 }
 
-void shrink(size_t n, bool *is_left_out, bool (*fails)(void *ctx, const bool *is_left_out), void *ctx,
-            int tries)
+void shrink(size_t n, bool *is_left_out,
+            bool (*fails)(void *ctx, const bool *is_left_out), void *ctx, int tries)
 {
     memset(is_left_out, 0, n * sizeof(*is_left_out));
     for (size_t len = (n + 1) / 2; len > 0; len = len > 1 ? (len + 1) / 2 : 0) {
         bool is_progress = true;
         while (is_progress && tries > 0) {
             is_progress = false;
-            for (size_t from = 0; from < count_kept(n, is_left_out) && tries > 0; tries--) {
+            for (size_t from = 0; from < count_kept(n, is_left_out) && tries > 0;
+                 tries--) {
                 if (try_without(n, is_left_out, from, len, fails, ctx))
                     is_progress = true;
                 else
@@ -95,6 +96,7 @@ bool shrink_self_check(void)
     shrink(40, is_left_out, made_up, NULL, TRIES);
     bool is_right = count_kept(40, is_left_out) == 2 && made_up(NULL, is_left_out);
     if (!is_right)
-        (void)fprintf(stderr, "sim: the shrinker does not find two needed acts among forty\n");
+        (void)fprintf(stderr,
+                      "sim: the shrinker does not find two needed acts among forty\n");
     return is_right;
 }

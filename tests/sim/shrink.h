@@ -9,7 +9,8 @@
 /* Delta debugging (Zeller, Hildebrandt 2002, ddmin) over `n` acts: sets is_left_out[] so that `fails`
  * still holds and leaving out any single further act makes it pass, or until `tries` runs are used.
  * `fails` must hold with nothing left out. */
-void shrink(size_t n, bool *is_left_out, bool (*fails)(void *ctx, const bool *is_left_out), void *ctx, int tries);
+void shrink(size_t n, bool *is_left_out,
+            bool (*fails)(void *ctx, const bool *is_left_out), void *ctx, int tries);
 
 /* Shrink a seed and print the acts that remain.  Exit code: 0 found, 1 the seed passes. */
 int shrink_seed(uint64_t seed, unsigned nodes);

@@ -36,8 +36,8 @@ void task_remove(struct sim_node *n, const char *key)
     }
 }
 
-void task_event(struct sim *s, unsigned node, const struct sim_task *t, enum event_kind kind,
-                       uint64_t delay_ms, int32_t status)
+void task_event(struct sim *s, unsigned node, const struct sim_task *t,
+                enum event_kind kind, uint64_t delay_ms, int32_t status)
 {
     struct sim_event *e = event_new(s, kind, node, delay_ms, (struct bytes){0});
     e->task_boot = t->boot;
@@ -65,7 +65,8 @@ void task_launch(struct sim *s, unsigned node, const struct node_effect *e)
     task_event(s, node, t, EVENT_TASK_STARTED, 5 + rng_below(&s->rng, 50), 0);
 }
 
-void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms, int32_t status)
+void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms,
+              int32_t status)
 {
     struct sim_task *t = task_find(&s->nodes[node], key);
     if (t)
@@ -75,7 +76,8 @@ void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms, 
 void task_probe(struct sim *s, unsigned node, const struct node_effect *e)
 {
     struct sim_task *t = task_find(&s->nodes[node], e->key);
-    struct sim_event *done = event_new(s, EVENT_PROBED, node, 1 + rng_below(&s->rng, 5), (struct bytes){0});
+    struct sim_event *done =
+        event_new(s, EVENT_PROBED, node, 1 + rng_below(&s->rng, 5), (struct bytes){0});
     done->check = e->check;
     done->status = t && t->is_running && t->is_healthy;
     (void)snprintf(done->key, sizeof(done->key), "%s", e->key);

@@ -7,10 +7,11 @@
 struct sim_task *task_find(struct sim_node *n, const char *key);
 void task_note(struct sim_task *t, struct bytes note);
 void task_remove(struct sim_node *n, const char *key);
-void task_event(struct sim *s, unsigned node, const struct sim_task *t, enum event_kind kind,
-                       uint64_t delay_ms, int32_t status);
+void task_event(struct sim *s, unsigned node, const struct sim_task *t,
+                enum event_kind kind, uint64_t delay_ms, int32_t status);
 void task_launch(struct sim *s, unsigned node, const struct node_effect *e);
-void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms, int32_t status);
+void task_end(struct sim *s, unsigned node, const char *key, uint64_t delay_ms,
+              int32_t status);
 void task_probe(struct sim *s, unsigned node, const struct node_effect *e);
 
 #endif

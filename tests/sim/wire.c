@@ -30,7 +30,8 @@ static uint64_t delay(struct sim *s)
 
 static bool is_cut(const struct sim *s, unsigned from, unsigned to)
 {
-    bool is_flapping = (from == s->flap[0] && to == s->flap[1]) || (from == s->flap[1] && to == s->flap[0]);
+    bool is_flapping = (from == s->flap[0] && to == s->flap[1]) ||
+                       (from == s->flap[1] && to == s->flap[0]);
     if (is_flapping && s->now_ms < s->flap_until_ms && s->now_ms / FLAP_PERIOD_MS % 2)
         return true;
     if (!s->is_partitioned || s->nodes[from].side == s->nodes[to].side)
@@ -53,13 +54,16 @@ void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
         return;
     }
     if (!s->nodes[to].node) { /* the host is there, the agent is not */
-        struct sim_event *refused = event_new(s, EVENT_REFUSED, from, 2 * delay(s), (struct bytes){0});
+        struct sim_event *refused =
+            event_new(s, EVENT_REFUSED, from, 2 * delay(s), (struct bytes){0});
         refused->peer = (unsigned)to;
         event_push(s, refused);
         return;
     }
-    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0; copies--) {
-        struct sim_event *arrival = event_new(s, EVENT_DATAGRAM, (unsigned)to, delay(s), e->bytes);
+    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0;
+         copies--) {
+        struct sim_event *arrival =
+            event_new(s, EVENT_DATAGRAM, (unsigned)to, delay(s), e->bytes);
         arrival->peer = from;
         event_push(s, arrival);
     }
@@ -67,7 +71,8 @@ void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
 
 /* ---- streams ---- */
 
-static struct sim_stream *stream_find(struct sim *s, unsigned node, uint32_t id, int *ret_end)
+static struct sim_stream *stream_find(struct sim *s, unsigned node, uint32_t id,
+                                      int *ret_end)
 {
     for (struct sim_stream *at = s->streams; at; at = at->next) {
         for (int i = 0; i < 2; i++) {
@@ -82,8 +87,8 @@ static struct sim_stream *stream_find(struct sim *s, unsigned node, uint32_t id,
     return NULL;
 }
 
-static void stream_event(struct sim *s, struct sim_stream *stream, int to, enum event_kind kind,
-                         struct bytes payload)
+static void stream_event(struct sim *s, struct sim_stream *stream, int to,
+                         enum event_kind kind, struct bytes payload)
 {
     struct end *end = &stream->ends[to];
     uint64_t at = s->now_ms + delay(s);
@@ -120,8 +125,8 @@ void wire_stream_open(struct sim *s, unsigned from, const struct gossip_effect *
     assert(stream);
     struct sim_node *peer = &s->nodes[to];
     stream->ends[0] = (struct end){from, s->nodes[from].boot, e->stream, 0, false};
-    stream->ends[1] =
-        (struct end){(unsigned)to, peer->boot, STREAM_ACCEPTED | peer->next_accepted++, 0, false};
+    stream->ends[1] = (struct end){(unsigned)to, peer->boot,
+                                   STREAM_ACCEPTED | peer->next_accepted++, 0, false};
     stream->next = s->streams;
     s->streams = stream;
     stream_event(s, stream, 1, EVENT_STREAM_OPENED, (struct bytes){0});

@@ -17,7 +17,8 @@ enum { UNIX_BASE_S = 1700000000 };
 struct moment sim_moment(const struct sim *s, const struct sim_node *n)
 {
     uint64_t wall = UNIX_BASE_S * 1000ull + s->now_ms;
-    return (struct moment){.now_ms = s->now_ms + 1000, .at_unix_ms = wall + (uint64_t)n->skew_ms};
+    return (struct moment){.now_ms = s->now_ms + 1000,
+                           .at_unix_ms = wall + (uint64_t)n->skew_ms};
 }
 
 void sim_fail(struct sim *s, const char *format, ...)
@@ -85,8 +86,9 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
         break;
     case NODE_EVENT:
         if (s->is_verbose)
-            printf("%8llu %-5s %s %s %s | %s\n", (unsigned long long)s->now_ms, n->name, e->event.kind,
-                   e->event.subject, e->event.state ? e->event.state : "-", e->event.text);
+            printf("%8llu %-5s %s %s %s | %s\n", (unsigned long long)s->now_ms, n->name,
+                   e->event.kind, e->event.subject, e->event.state ? e->event.state : "-",
+                   e->event.text);
         break;
     case NODE_DONE:
         answered(s, e);
@@ -130,7 +132,8 @@ static void perform(struct sim *s, unsigned node)
 
 static void note_step(struct sim *s, const struct sim_event *e)
 {
-    uint64_t what = hash64((struct bytes){e->bytes, e->len}, (uint64_t)e->kind << 32 | e->node);
+    uint64_t what =
+        hash64((struct bytes){e->bytes, e->len}, (uint64_t)e->kind << 32 | e->node);
     s->trace_hash = hash_mix(s->trace_hash ^ what, s->now_ms + 1);
     s->n_steps++;
 }
@@ -177,7 +180,8 @@ static void deliver(struct sim *s, const struct sim_event *e)
         deliver_task(s, e, at);
         break;
     case EVENT_PROBED:
-        node_probed(n->node, at, e->key, e->check, e->status, e->status ? "HTTP 200" : "HTTP 500", &n->fx);
+        node_probed(n->node, at, e->key, e->check, e->status,
+                    e->status ? "HTTP 200" : "HTTP 500", &n->fx);
         break;
     case EVENT_TICK:
         if (n->tick_ms == e->at_ms)
@@ -239,7 +243,8 @@ static void restore(struct sim *s, struct sim_node *n)
             struct node *node;
             enum store_space space;
         } ctx = {n->node, (enum store_space)space};
-        if (store_each(n->store, ctx.space, (struct bytes){0}, restore_visit, &ctx, NULL) < 0)
+        if (store_each(n->store, ctx.space, (struct bytes){0}, restore_visit, &ctx,
+                       NULL) < 0)
             sim_fail(s, "%s cannot read its own store back", n->name);
     }
 }
@@ -248,8 +253,9 @@ static void adopt(struct sim *s, struct sim_node *n, unsigned index)
 {
     for (struct sim_task *t = n->tasks, *next; t; t = next) {
         next = t->next;
-        bool is_known = node_adopt(n->node, sim_moment(s, n), t->key, t->is_running ? t->pid : 0,
-                                   t->started_unix_ms, t->note);
+        bool is_known =
+            node_adopt(n->node, sim_moment(s, n), t->key, t->is_running ? t->pid : 0,
+                       t->started_unix_ms, t->note);
         if (!is_known)
             task_remove(n, t->key);
         else if (!t->is_running)
@@ -265,7 +271,8 @@ void sim_boot(struct sim *s, unsigned index)
     n->boot++;
     n->tick_ms = 0;
     n->metrics = (struct metrics){0};
-    uint64_t id[2] = {hash_mix(s->options.seed + 1, index + 1), hash_mix(n->disk + 1, index + 7)};
+    uint64_t id[2] = {hash_mix(s->options.seed + 1, index + 1),
+                      hash_mix(n->disk + 1, index + 7)};
     memcpy(n->id.at, id, sizeof(id));
     if (!n->epoch)
         n->epoch = sim_moment(s, n).at_unix_ms;
@@ -293,7 +300,8 @@ void sim_boot(struct sim *s, unsigned index)
     assert(n->node);
     restore(s, n);
     adopt(s, n, index);
-    struct endpoint seeds[2] = {s->nodes[0].endpoint, s->nodes[s->options.nodes / 2].endpoint};
+    struct endpoint seeds[2] = {s->nodes[0].endpoint,
+                                s->nodes[s->options.nodes / 2].endpoint};
     node_join(n->node, sim_moment(s, n), seeds, 2, &n->fx);
     perform(s, index);
 }

@@ -26,27 +26,27 @@ struct sim_options {
 struct sim_task {
     struct sim_task *next;
     char key[160];
-    uint64_t boot;       /* of the launch: events of an earlier task of that key are void */
+    uint64_t boot; /* of the launch: events of an earlier task of that key are void */
     bool is_running, is_healthy;
     uint32_t pid;
     uint64_t started_unix_ms;
-    struct bytes note;   /* malloc'ed */
+    struct bytes note; /* malloc'ed */
 };
 
 struct sim_node {
-    struct node *node;   /* NULL: down */
+    struct node *node; /* NULL: down */
     struct node_effects fx;
     struct store *store;
     struct metrics metrics;
     struct node_id id;
     struct endpoint endpoint;
     char name[16];
-    uint64_t boot;       /* grows with every start: events for earlier lives are void */
-    uint64_t disk;       /* grows with every wipe */
+    uint64_t boot; /* grows with every start: events for earlier lives are void */
+    uint64_t disk; /* grows with every wipe */
     uint64_t epoch;
     int64_t skew_ms;
-    unsigned side;       /* of the partition */
-    uint64_t tick_ms;    /* the armed timer; UINT64_MAX: none */
+    unsigned side;    /* of the partition */
+    uint64_t tick_ms; /* the armed timer; UINT64_MAX: none */
     struct sim_task *tasks;
     uint32_t next_accepted;
     bool is_performing;
@@ -59,12 +59,13 @@ struct sim_stream;
 struct sim_job {
     char name[16];
     uint32_t count;
-    bool is_asked, is_acked;    /* submitted; acknowledged */
+    bool is_asked, is_acked; /* submitted; acknowledged */
     bool is_removal_asked, is_stopped;
-    uint32_t scale_asked;       /* the newest scale order; UINT32_MAX: none */
-    uint64_t newest_order;      /* the generation of its control record, as far as any node had it */
-    unsigned n_open;            /* orders that were not answered: their node may have crashed */
-    bool is_unsure;             /* an order was not acknowledged: either outcome is right */
+    uint32_t scale_asked; /* the newest scale order; UINT32_MAX: none */
+    uint64_t
+        newest_order; /* the generation of its control record, as far as any node had it */
+    unsigned n_open;  /* orders that were not answered: their node may have crashed */
+    bool is_unsure;   /* an order was not acknowledged: either outcome is right */
 };
 
 struct sim {
@@ -81,7 +82,7 @@ struct sim {
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
     bool is_partitioned, is_verbose;
-    unsigned flap[2];        /* the link that flaps */
+    unsigned flap[2]; /* the link that flaps */
     uint64_t flap_until_ms;
     double loss_now, duplication_now;
     char failure[512]; /* what a checker said first */
@@ -92,12 +93,14 @@ void sim_fini(struct sim *s);
 
 /* Run until virtual time `until_ms` or a failure. */
 void sim_run(struct sim *s, uint64_t until_ms);
-void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_fail(struct sim *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* ---- faults; each is one deliberate act of the scenario ---- */
 void sim_boot(struct sim *s, unsigned node);
 void sim_crash(struct sim *s, unsigned node, bool kills_tasks);
-void sim_wipe(struct sim *s, unsigned node); /* of a node that is down: its disk and tasks are gone */
+void sim_wipe(struct sim *s,
+              unsigned node); /* of a node that is down: its disk and tasks are gone */
 void sim_task_exit(struct sim *s, unsigned node); /* one running task of it, if any */
 
 /* ---- orders ---- */
