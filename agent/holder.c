@@ -7,6 +7,7 @@
 
 #include "core/err.h"
 #include "proto/record.h"
+#include "proto/seal.h"
 #include "sched/act.h"
 
 enum {
@@ -152,6 +153,7 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
 {
     struct arena arena;
     struct claim_doc claim;
+    struct bytes body;
     char text[WORK_KEY_MAX];
     const char *dot = strchr(key, '.'), *last = strrchr(key, '.');
     if (!dot || dot == last || strlen(key) >= sizeof(text))
@@ -159,7 +161,8 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
     memcpy(text, key, strlen(key) + 1);
     text[dot - key] = text[last - key] = '\0';
     arena_init(&arena, ENTRY_LEN_MAX);
-    bool is_known = record_decode_claim(note, &arena, &claim) == 0;
+    bool is_known = work_note_read(note, &arena, &claim, &body) == 0 &&
+                    spec_hash_equal(spec_hash_of(body), claim.spec);
     if (is_known) {
         const char *ns = text, *name = text + (dot - key) + 1;
         claim.started_unix_ms = started_unix_ms;
@@ -170,8 +173,8 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
                                    .hash = claim.spec,
                                    .version = claim.version,
                                    .restart_at = claim.restart_at,
-                                   .body = spec_body(h, ns, name, claim.spec)};
-        is_known = order.body.at && work_adopt(&h->work, at, &order, &claim, pid) == 0;
+                                   .body = body};
+        is_known = work_adopt(&h->work, at, &order, &claim, pid) == 0;
     }
     arena_fini(&arena);
     return is_known;

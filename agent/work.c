@@ -68,14 +68,22 @@ static int item_assign(struct work_item *item, const struct work_order *order)
     struct jobfile file;
     arena_init(&arena, 8 * SPEC_LEN_MAX);
     int status = jobfile_read(order->body, &arena, &complaints, &file);
-    if (status == 0 && file.n_jobs != 1)
+    bool is_one = status == 0 && file.n_jobs == 1;
+    if (status == 0 && (!is_one || strcmp(file.jobs[0].name, order->name) != 0 ||
+                        strcmp(file.jobs[0].ns, order->ns) != 0))
         status = ERR_MALFORMED;
     if (status < 0) {
         arena_fini(&arena);
         return status;
     }
+    struct bytes body = arena_bytes(&arena, order->body); /* may be the item's own */
+    if (!body.at) {
+        arena_fini(&arena);
+        return -ENOMEM;
+    }
     arena_fini(&item->arena);
     item->arena = arena;
+    item->body = body;
     item->spec = &file.jobs[0];
     item->index = order->index;
     item->hash = order->hash;
@@ -106,13 +114,31 @@ static int item_new(struct work *w, struct moment at, const struct work_order *o
     return 0;
 }
 
+/* u16 length of the claim, the claim, the body. */
 static struct bytes item_note(const struct work_item *item, struct arena *arena)
 {
-    enum { NOTE_MAX = 8192 };
+    enum { CLAIM_MAX = 8192 };
+    uint8_t claim_buf[CLAIM_MAX];
     struct claim_doc claim = work_claim(item);
-    void *buf = arena_alloc(arena, NOTE_MAX);
-    struct writer w = writer_of(buf, buf ? NOTE_MAX : 0);
-    return record_encode_claim(&claim, &w) < 0 ? (struct bytes){0} : writer_done(&w);
+    struct writer claim_bytes = writer_of(claim_buf, sizeof(claim_buf));
+    size_t cap = sizeof(uint16_t) + CLAIM_MAX + item->body.len;
+    void *buf = arena_alloc(arena, cap);
+    struct writer w = writer_of(buf, buf ? cap : 0);
+    if (record_encode_claim(&claim, &claim_bytes) < 0)
+        return (struct bytes){0};
+    writer_u16(&w, (uint16_t)claim_bytes.len);
+    writer_bytes(&w, writer_done(&claim_bytes));
+    writer_bytes(&w, item->body);
+    return writer_error(&w) ? (struct bytes){0} : writer_done(&w);
+}
+
+int work_note_read(struct bytes note, struct arena *arena, struct claim_doc *ret_claim,
+                   struct bytes *ret_body)
+{
+    struct reader r = reader_of(note);
+    struct bytes claim = reader_take(&r, reader_u16(&r));
+    *ret_body = reader_rest(&r);
+    return reader_error(&r) ? ERR_MALFORMED : record_decode_claim(claim, arena, ret_claim);
 }
 
 static void item_launch(struct work *w, struct work_item *item, struct node_effects *out)

@@ -15,8 +15,9 @@ enum { WORK_KEY_MAX = 2 * NAME_LEN_MAX + 16 }; /* "<ns>.<job>.<index>" and a NUL
 struct work_item {
     struct work_item *next;
     char key[WORK_KEY_MAX];
-    struct arena arena; /* owns the spec */
+    struct arena arena; /* owns the spec and its body */
     const struct job_spec *spec;
+    struct bytes body; /* canonical */
     uint32_t index;
     uint64_t generation, restart_at, claimed_unix_ms;
     struct spec_hash hash;
@@ -61,6 +62,12 @@ void work_fini(struct work *w);
 const char *work_key(const char *ns, const char *name, uint32_t index,
                      char out[static WORK_KEY_MAX]);
 struct work_item *work_find(struct work *w, const char *key);
+
+/* A task's note, kept beside it on disk: its claim and the body of its spec, so that even an agent
+ * whose store was lost can look after it.  The claim's strings live in `arena`, the body points into
+ * `note`.  ERR_MALFORMED. */
+int work_note_read(struct bytes note, struct arena *arena, struct claim_doc *ret_claim,
+                   struct bytes *ret_body);
 
 /* Take an instance and launch it.  ERR_CONFLICT when it is held already, -ENOMEM, or what
  * reading the body said. */

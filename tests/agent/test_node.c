@@ -468,3 +468,27 @@ Test(node, whatever_write_fails_the_job_runs_and_survives_a_restart)
         hosts_free(all);
     }
 }
+
+Test(node, a_task_is_adopted_by_an_agent_whose_store_was_lost)
+{
+    struct fixture f = with_web(1);
+    struct host_task *t = host_task(f.h, key);
+    struct metrics metrics = {0};
+    struct node_options options = {
+        .gossip = {.id = {{9}},
+                   .name = "bare",
+                   .endpoint = {.family = 4, .address = {127, 0, 0, 9}, .port = 7780},
+                   .profile = &gossip_profile_local,
+                   .epoch = 1,
+                   .seed = 1,
+                   .metrics = &metrics},
+        .self = {.name = "bare", .version = "t", .address = "127.0.0.9"},
+        .port_min = 1,
+        .port_max = 2,
+        .binary = "/bin/stratos"};
+    struct node *bare = node_new(&options, hosts_now(f.all));
+    cr_assert_not_null(bare);
+    cr_assert(node_adopt(bare, hosts_now(f.all), key, 1, 1, (struct bytes){t->note, t->note_len}));
+    node_free(bare);
+    drop(&f);
+}

@@ -84,6 +84,7 @@ Test(work, a_start_launches_with_ports_and_a_note_that_is_the_claim)
     struct fixture f;
     struct arena arena;
     struct claim_doc note;
+    struct bytes body;
     init(&f);
     arena_init(&arena, 0);
     struct work_item *item = start(&f, web);
@@ -94,7 +95,7 @@ Test(work, a_start_launches_with_ports_and_a_note_that_is_the_claim)
     cr_assert_eq(launch->n_ports, 1);
     cr_assert_eq(launch->ports[0], item->ports[0].port);
     cr_assert_neq(launch->ports[0], 0);
-    cr_assert_eq(record_decode_claim(launch->note, &arena, &note), 0);
+    cr_assert_eq(work_note_read(launch->note, &arena, &note, &body), 0);
     cr_assert_eq(note.generation, 3);
     cr_assert_eq(note.restart_at, 9);
     cr_assert_eq(note.ports[0].port, launch->ports[0]);
@@ -143,6 +144,7 @@ Test(work, a_started_task_gets_a_note_of_its_pid)
     struct fixture f;
     struct arena arena;
     struct claim_doc note;
+    struct bytes body;
     init(&f);
     arena_init(&arena, 0);
     (void)start(&f, web);
@@ -150,7 +152,7 @@ Test(work, a_started_task_gets_a_note_of_its_pid)
     work_started(&f.work, f.at, key, 42, &f.fx);
     const struct node_effect *effect = effect_of(&f, NODE_NOTE);
     cr_assert_not_null(effect);
-    cr_assert_eq(record_decode_claim(effect->note, &arena, &note), 0);
+    cr_assert_eq(work_note_read(effect->note, &arena, &note, &body), 0);
     cr_assert_eq(note.pid, 42);
     cr_assert_eq(note.state, INSTANCE_RUNNING);
     cr_assert_eq(note.started_unix_ms, f.at.at_unix_ms);
@@ -163,12 +165,13 @@ Test(work, a_note_brings_everything_back)
     struct fixture f, later;
     struct arena arena;
     struct claim_doc note, adopted;
+    struct bytes body;
     init(&f);
     init(&later);
     arena_init(&arena, 0);
     struct work_item *item = start(&f, web);
     work_started(&f.work, f.at, key, 42, &f.fx);
-    cr_assert_eq(record_decode_claim(f.fx.list[f.fx.n - 1].note, &arena, &note), 0);
+    cr_assert_eq(work_note_read(f.fx.list[f.fx.n - 1].note, &arena, &note, &body), 0);
     struct work_order order = order_of(web, 1);
     later.at = (struct moment){77, f.at.at_unix_ms + 60000};
     cr_assert_eq(work_adopt(&later.work, later.at, &order, &note, 42), 0);

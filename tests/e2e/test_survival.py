@@ -88,6 +88,24 @@ class Survival(unittest.TestCase):
         self.assertTrue(any(n.startswith("store.damaged-") for n in os.listdir(agent.data)))
         self.assertIn("damaged", agent.logged())
 
+    def test_tasks_run_on_when_the_store_is_damaged_and_peers_fill_it_again(self):
+        cluster = Cluster(2, profile="local")
+        cluster.__enter__()
+        self.addCleanup(cluster.__exit__, None, None, None)
+        n1, n2 = cluster
+        path = cluster.write("a.yaml", job("stay", ["sleep", "1000"], 2))
+        self.assertEqual(n1.run("run", path).code, 0)
+        before = {i["name"]: i["pid"] for i in n1.instances("stay")}
+        n2.stop()
+        with open(os.path.join(n2.data, "store", "CURRENT"), "wb") as f:
+            f.write(b"garbage")
+        n2.start()
+        wait_for(lambda: n1.alive() == ["n1", "n2"] and n2.alive() == ["n1", "n2"], 15, lambda: n2.logged()[-800:])
+        wait_for(lambda: len(n1.healthy("stay")) == 2 and n1.digest() == n2.digest(), 10,
+                 lambda: n1.run("status", "stay").out)
+        self.assertEqual({i["name"]: i["pid"] for i in n1.instances("stay")}, before)
+        self.assertIn("damaged", n2.logged())
+
     def test_a_full_disk_refuses_the_order_and_the_agent_lives(self):
         disk = tempfile.mkdtemp(prefix="stratos-disk.")
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]).returncode != 0:
