@@ -76,14 +76,15 @@ unit() {
 }
 
 end_to_end() {
-    local name n f s
+    local name n f s verdict
     name=$(basename "$1" .py)
     run "e2e ${name#test_}" 600 env PYTHONDONTWRITEBYTECODE=1 STRATOS="$PWD/build/$binary_kind/stratos" \
         PYTHONPATH=tests/e2e python3 -m unittest -v "$name"
     n=$(sed -nE 's/^Ran ([0-9]+) tests? in .*/\1/p' "$log" | tail -n 1)
     n=${n:-0}
-    f=$(tail -n 1 "$log" | grep -oE '(failures|errors|unexpected successes)=[0-9]+' | awk -F= '{n += $2} END {print n + 0}')
-    s=$(tail -n 1 "$log" | sed -nE 's/.*skipped=([0-9]+).*/\1/p')
+    verdict=$(grep -E '^(OK|FAILED)( \(.*\))?$' "$log" | tail -n 1) # what tests print may come after it
+    f=$(grep -oE '(failures|errors|unexpected successes)=[0-9]+' <<<"$verdict" | awk -F= '{n += $2} END {print n + 0}')
+    s=$(sed -nE 's/.*skipped=([0-9]+).*/\1/p' <<<"$verdict")
     s=${s:-0}
     [ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1
     local p=$((n - f - s))
