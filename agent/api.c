@@ -286,6 +286,27 @@ static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report
     api_error(a, x, ERR_NOT_FOUND, text);
 }
 
+/* What is also known of a job that is gone. */
+static void get_versions(struct agent *a, struct uv_http_exchange *x, const char *ns,
+                         const char *name, bool is_history)
+{
+    struct report r;
+    struct err err = {0};
+    json_t *data = NULL;
+    if (report_open(&r, a->node, a->name, agent_now(a)) < 0) {
+        api_error(a, x, -ENOMEM, "out of memory");
+        return;
+    }
+    int status =
+        is_history ? report_history(&r, ns, name, &data, &err)
+                   : report_spec(&r, ns, name, uv_http_query(x, "version"), &data, &err);
+    if (status < 0)
+        api_error(a, x, status, err.text);
+    else
+        api_data(a, x, data);
+    report_close(&r);
+}
+
 static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
                     const char *name, const char *what)
 {
@@ -316,10 +337,6 @@ static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
             data = report_status(&r, job);
         else if (strcmp(what, "why") == 0)
             data = report_why(&r, job, index);
-        else if (strcmp(what, "spec") == 0)
-            data = report_spec(&r, job);
-        else if (strcmp(what, "history") == 0)
-            data = report_history(&r, job);
         if (data)
             api_data(a, x, data);
         else
@@ -452,6 +469,10 @@ static void get(struct agent *a, struct uv_http_exchange *x, const struct route 
     bool is_job = r->n >= 4 && strcmp(r->word[1], "jobs") == 0;
     if (is_job && r->n == 5 && strcmp(r->word[4], "logs") == 0)
         api_logs(a, x, r->word[2], r->word[3]);
+    else if (is_job && r->n == 5 && strcmp(r->word[4], "spec") == 0)
+        get_versions(a, x, r->word[2], r->word[3], false);
+    else if (is_job && r->n == 5 && strcmp(r->word[4], "history") == 0)
+        get_versions(a, x, r->word[2], r->word[3], true);
     else if (is_job && r->n <= 5)
         get_job(a, x, r->word[2], r->word[3], r->n == 5 ? r->word[4] : NULL);
     else if (r->n == 3 && strcmp(r->word[1], "vars") == 0)

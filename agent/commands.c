@@ -114,16 +114,31 @@ static int submit_check(struct run *run, const struct job_spec *spec, struct byt
 }
 
 /* What cannot be dropped now is dropped with the next version. */
-static void drop_old_versions(struct run *run, const struct job_spec *spec,
-                              struct spec_hash current)
+static void drop_old_versions(struct run *run, const struct job_spec *spec)
 {
     struct key *keys;
     size_t n;
-    if (versions_old(gossip_table(run->scope->gossip), spec->ns, spec->name, current,
+    if (versions_old(gossip_table(run->scope->gossip), spec->ns, spec->name,
                      node_effects_arena(run->out), &keys, &n) < 0)
         return;
     for (size_t i = 0; i < n; i++)
         (void)publish(run, &keys[i], (struct bytes){0});
+}
+
+/* Twice: as what is in force, where of two writers one loses, and as a version, where both stay. */
+static int job_write(struct run *run, const struct job_spec *spec,
+                     const struct job_doc *doc)
+{
+    uint8_t buf[1024];
+    struct writer w = writer_of(buf, sizeof(buf));
+    struct key job = key_job(spec->ns, spec->name);
+    struct key version = key_version(spec->ns, spec->name, doc->version, doc->spec);
+    int status = record_encode_job(doc, &w);
+    if (status == 0)
+        status = publish(run, &version, writer_done(&w));
+    if (status == 0)
+        status = publish(run, &job, writer_done(&w));
+    return status;
 }
 
 static int submit_one(struct run *run, const struct job_spec *spec, struct bytes body)
@@ -151,15 +166,11 @@ static int submit_one(struct run *run, const struct job_spec *spec, struct bytes
         .at_unix_ms = run->at.at_unix_ms,
         .by = run->scope->node,
         .note = run->command->note ? run->command->note : "",
+        .previous = was.spec,
     };
-    uint8_t buf[1024];
-    struct writer w = writer_of(buf, sizeof(buf));
-    key = key_job(spec->ns, spec->name);
-    status = record_encode_job(&doc, &w);
+    status = job_write(run, spec, &doc);
     if (status == 0)
-        status = publish(run, &key, writer_done(&w));
-    if (status == 0)
-        drop_old_versions(run, spec, hash);
+        drop_old_versions(run, spec);
     return status;
 }
 
@@ -237,10 +248,15 @@ static int remove_job(struct run *run)
         return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
                        c->ns);
     struct doomed doomed = {.arena = node_effects_arena(run->out)};
+    static const char *const kinds[] = {"spec", "version"};
     char prefix[KEY_LEN_MAX];
-    (void)snprintf(prefix, sizeof(prefix), "spec/%.63s/%.63s/", c->ns, c->name);
-    int status = table_each(gossip_table(run->scope->gossip), bytes_of_text(prefix),
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        (void)snprintf(prefix, sizeof(prefix), "%s/%.63s/%.63s/", kinds[i], c->ns,
+                       c->name);
+        status = table_each(gossip_table(run->scope->gossip), bytes_of_text(prefix),
                             collect_key, &doomed);
+    }
     struct key key = key_job(c->ns, c->name);
     if (status == 0)
         status = publish(run, &key, (struct bytes){0});

@@ -224,8 +224,16 @@ void news_conflict(const struct table *table, struct bytes key, struct node_effe
     struct arena *arena = node_effects_arena(out);
     struct node_event *event = add(out, "conflict", arena_text_of(arena, key), NULL);
     event->is_own = true;
+    struct key_parts parts;
+    bool is_job = key_parse(key, &parts) == 0 && parts.kind == KEY_JOB;
     event->text =
-        arena_printf(arena, "two nodes wrote %.*s at the same time; the later one stands",
-                     (int)key.len, (const char *)key.at);
+        is_job
+            ? arena_printf(arena,
+                           "%.*s was submitted at two nodes at the same time; the later "
+                           "one stands, its history shows both",
+                           (int)parts.name.len, (const char *)parts.name.at)
+            : arena_printf(arena,
+                           "two nodes wrote %.*s at the same time; the later one stands",
+                           (int)key.len, (const char *)key.at);
     event->cause = table_get(table, key) ? "concurrent writes" : "a write met a removal";
 }

@@ -188,7 +188,8 @@ static void route_entry(struct node *n, struct moment at, struct bytes key,
                n->options.gossip.id, out);
     struct key_parts parts;
     bool is_planned = key_parse(key, &parts) == 0 && parts.kind != KEY_VAR &&
-                      parts.kind != KEY_SECRET && parts.kind != KEY_OTHER;
+                      parts.kind != KEY_SECRET && parts.kind != KEY_VERSION &&
+                      parts.kind != KEY_OTHER;
     if (!is_planned)
         return; /* neither the plan nor the catalog is made of it */
     node_effects_add(out, NODE_CATALOG);

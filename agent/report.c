@@ -187,7 +187,7 @@ static struct tally tally_job(const struct report *r, uint32_t job)
     return t;
 }
 
-static const char *job_status(const struct view_job *job, const struct tally *t)
+static const char *status_of(const struct view_job *job, const struct tally *t)
 {
     if (job->control.is_stopped)
         return "stopped";
@@ -196,6 +196,12 @@ static const char *job_status(const struct view_job *job, const struct tally *t)
     if (t->healthy >= job->count)
         return "running";
     return t->failed ? "failed" : "pending";
+}
+
+const char *report_job_status(const struct report *r, uint32_t job)
+{
+    struct tally t = tally_job(r, job);
+    return status_of(&r->view.jobs[job], &t);
 }
 
 static json_t *job_json(const struct report *r, uint32_t index)
@@ -212,7 +218,7 @@ static json_t *job_json(const struct report *r, uint32_t index)
     set_int(out, "count", job->count);
     set_int(out, "running", t.running);
     set_int(out, "healthy", t.healthy);
-    set_text(out, "status", job_status(job, &t));
+    set_text(out, "status", status_of(job, &t));
     return out;
 }
 
@@ -333,35 +339,4 @@ json_t *report_why(struct report *r, uint32_t job, uint32_t index)
                             candidates[i].reason, "score", candidates[i].score));
     (void)json_object_set_new(out, "candidates", list);
     return out;
-}
-
-/* ---- versions ---- */
-
-json_t *report_spec(const struct report *r, uint32_t job)
-{
-    const struct view_job *j = &r->view.jobs[job];
-    struct key key = key_spec(j->ns, j->name, j->doc.spec);
-    const struct entry *entry = table_get(gossip_table(r->gossip), key_bytes(&key));
-    json_t *out = json_object();
-    set_version(out, j->doc.version);
-    (void)json_object_set_new(
-        out, "spec",
-        entry ? json_loadb((const char *)entry->value.at, entry->value.len, 0, NULL)
-              : json_null());
-    return out;
-}
-
-json_t *report_history(const struct report *r, uint32_t job)
-{
-    const struct view_job *j = &r->view.jobs[job];
-    struct tally t = tally_job(r, job);
-    json_t *row = json_object(), *list = json_array();
-    set_version(row, j->doc.version);
-    set_time(row, "stamp", j->doc.at_unix_ms);
-    set_time(row, "at", j->doc.at_unix_ms);
-    set_text(row, "by", j->doc.by);
-    set_text(row, "note", j->doc.note);
-    set_text(row, "outcome", job_status(j, &t));
-    (void)json_array_append_new(list, row);
-    return list;
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "agent/node.h"
+#include "core/err.h"
 #include "netsvc/catalog.h"
 #include "sched/plan.h"
 
@@ -39,8 +40,14 @@ json_t *report_gossip(struct report *r,
                       bool has_map); /* has_map: observer x writer as well */
 json_t *report_variables(const struct report *r);
 json_t *report_variable(const struct entry *entry);
-json_t *report_spec(const struct report *r, uint32_t job); /* version and body */
-json_t *report_history(const struct report *r, uint32_t job);
+const char *report_job_status(const struct report *r, uint32_t job);
+/* report_versions.c: of a job that may be gone.  Version and body of what `word` names, as
+ * versions_find, with an error that says what is wrong; its versions, ERR_NOT_FOUND for a job
+ * nobody has heard of. */
+int report_spec(struct report *r, const char *ns, const char *job, const char *word,
+                json_t **ret_data, struct err *err);
+int report_history(struct report *r, const char *ns, const char *job, json_t **ret_data,
+                   struct err *err);
 
 json_t *report_services(const struct catalog *c, const char *name); /* NULL name: all */
 /* ERR_NOT_FOUND, ERR_NOT_READY as dns_resolve. */

@@ -153,8 +153,12 @@ static const struct command table[] = {
      rm_flags, verb_rm},
     {"history", JOBS, "JOB", "its versions: when, by whom, what came of them", NULL,
      "stratos history web", 1, 1, NULL, verb_history},
-    {"inspect", JOBS, "JOB", "the spec that is in force", NULL,
-     "stratos inspect web --file", 1, 1, inspect_flags, verb_inspect},
+    {"inspect", JOBS, "JOB[@vN|@HASH]", "the spec that is in force, or another version's",
+     "`history` shows the hashes.  What lost to a concurrent submission can be seen as "
+     "well, "
+     "and\n"
+     "submitted again with `run`.",
+     "stratos inspect web@v3 --file", 1, 1, inspect_flags, verb_inspect},
 
     {"members", CLUSTER, "", "the nodes: alive, suspect, dead, left", NULL,
      "stratos members", 0, 0, NULL, verb_members},

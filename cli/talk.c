@@ -357,6 +357,17 @@ bool print_json(const struct invocation *in, const struct answer *a)
 
 /* ---- targets ---- */
 
+void keep_namespace(const struct invocation *in, json_t *list)
+{
+    if (!words_has(&in->words, "namespace"))
+        return;
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        const char *ns = json_text(json_array_get(list, i - 1), "namespace");
+        if (strcmp(ns, in->namespace) != 0)
+            (void)json_array_remove(list, i - 1);
+    }
+}
+
 int target_parse(const struct invocation *in, const char *word, struct target *ret_target)
 {
     struct target t = {0};

@@ -83,6 +83,9 @@ const char *json_text(const json_t *object, const char *key);
 long long json_number(const json_t *object, const char *key);
 double json_decimal(const json_t *object, const char *key);
 
+/* With --namespace only its own stay in a list of jobs or services; the answer is ours to change. */
+void keep_namespace(const struct invocation *in, json_t *list);
+
 uint64_t now_unix_ms(void);
 
 #endif

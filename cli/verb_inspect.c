@@ -1,20 +1,45 @@
-/* `inspect`: the spec that is in force, as JSON or as a job file. */
+/* `inspect`: the spec that is in force, or an earlier or a lost one, as JSON or as a job file. */
+#include <string.h>
+
 #include "cli/talk.h"
 #include "cli/verbs.h"
 #include "cli/yaml.h"
 
+enum { VERSION_TEXT = 65 }; /* the longest is a whole hash */
+
+/* "web@v7" or "web@9f2c01ab" taken apart; without '@' the version is "". */
+static int split(const struct invocation *in, char *job, size_t cap,
+                 char version[static VERSION_TEXT])
+{
+    const char *word = in->words.args[0], *at = strchr(word, '@');
+    size_t len = at ? (size_t)(at - word) : strlen(word);
+    version[0] = '\0';
+    if (at && (at[1] == '\0' || strlen(at + 1) >= VERSION_TEXT ||
+               strspn(at + 1, "v0123456789abcdef") != strlen(at + 1)))
+        return fail(in, EXIT_USAGE, "usage",
+                    "'%s': want JOB@vN or JOB@HASH, for example web@v7", word);
+    if (at)
+        (void)snprintf(version, VERSION_TEXT, "%s", at + 1);
+    (void)snprintf(job, cap, "%.*s", (int)len, word);
+    return EXIT_DONE;
+}
+
 int verb_inspect(const struct invocation *in)
 {
+    char word[256], version[VERSION_TEXT];
     struct target target;
     struct talk t;
     struct answer a;
-    int code = target_need_job(in, in->words.args[0], &target);
+    int code = split(in, word, sizeof(word), version);
+    if (code == EXIT_DONE)
+        code = target_need_job(in, word, &target);
     if (code == EXIT_DONE)
         code = talk_open(&t, in);
     if (code != EXIT_DONE)
         return code;
-    t.job_word = in->words.args[0];
-    code = talk_get(&t, &a, "/v1/jobs/%s/%s/spec", target.ns, target.job);
+    t.job_word = word;
+    code = talk_get(&t, &a, "/v1/jobs/%s/%s/spec%s%s", target.ns, target.job,
+                    *version ? "?version=" : "", version);
     if (code == EXIT_DONE) {
         const json_t *spec = json_object_get(a.data, "spec");
         if (words_has(&in->words, "file")) {

@@ -6,18 +6,6 @@
 #include "cli/talk.h"
 #include "cli/verbs.h"
 
-/* With --namespace only that one's; the answer is ours to change. */
-static void keep_namespace(const struct invocation *in, json_t *jobs)
-{
-    if (!words_has(&in->words, "namespace"))
-        return;
-    for (size_t i = json_array_size(jobs); i > 0; i--) {
-        const char *ns = json_text(json_array_get(jobs, i - 1), "namespace");
-        if (strcmp(ns, in->namespace) != 0)
-            (void)json_array_remove(jobs, i - 1);
-    }
-}
-
 int verb_jobs(const struct invocation *in)
 {
     struct talk t;
@@ -47,25 +35,62 @@ int verb_jobs(const struct invocation *in)
     return code;
 }
 
-static void print_history(const json_t *versions)
+enum { HASH_SHOWN = 8 }; /* digits; a version can be asked for by as many */
+
+/* "lost to 9f2c01ab" for what lost to a concurrent submission, or just "lost" to a removal. */
+static const char *outcome_text(const json_t *version, char *out, size_t cap)
 {
-    static const char *const heads[] = {"VERSION", "AGE", "BY", "OUTCOME", "NOTE", NULL};
+    const char *rival = json_text(version, "lost_to");
+    const char *outcome = json_text(version, "outcome");
+    if (!*rival)
+        return outcome;
+    (void)snprintf(out, cap, "conflict: lost to %.*s", HASH_SHOWN, rival);
+    return out;
+}
+
+/* How to see what lost: only where something did. */
+static void print_conflicts(const struct target *target, const json_t *versions)
+{
+    size_t i;
+    json_t *version;
+    json_array_foreach(versions, i, version)
+    {
+        bool is_lost = strcmp(json_text(version, "outcome"), "lost") == 0;
+        if (!is_lost || !json_is_true(json_object_get(version, "kept")))
+            continue;
+        fflush(stdout);
+        fprintf(stderr,
+                "%s was submitted without knowing of the one that stands; see what lost "
+                "with\nstratos inspect %s/%s@%.*s --file\n",
+                json_text(version, "version"), target->ns, target->job, HASH_SHOWN,
+                json_text(version, "spec"));
+    }
+}
+
+static void print_history(const struct target *target, const json_t *versions)
+{
+    static const char *const heads[] = {"VERSION", "SPEC", "AGE", "BY",
+                                        "OUTCOME", "NOTE", NULL};
     struct grid grid;
     size_t i;
     json_t *version;
     grid_init(&grid, heads);
     json_array_foreach(versions, i, version)
     {
-        char age[RENDER_TEXT] = "";
+        char age[RENDER_TEXT] = "", spec[HASH_SHOWN + 1], outcome[64];
+        (void)snprintf(spec, sizeof(spec), "%s", json_text(version, "spec"));
         uint64_t at = time_parse(json_text(version, "at")), now = now_unix_ms();
         if (at > 0)
             (void)age_text(now > at ? now - at : 0, age);
-        grid_row(&grid, (const char *const[]){
-                            json_text(version, "version"), age, json_text(version, "by"),
-                            json_text(version, "outcome"), json_text(version, "note")});
+        grid_row(&grid,
+                 (const char *const[]){json_text(version, "version"), spec, age,
+                                       json_text(version, "by"),
+                                       outcome_text(version, outcome, sizeof(outcome)),
+                                       json_text(version, "note")});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
+    print_conflicts(target, versions);
 }
 
 int verb_history(const struct invocation *in)
@@ -82,7 +107,7 @@ int verb_history(const struct invocation *in)
     code = talk_get(&t, &a, "/v1/jobs/%s/%s/history", target.ns, target.job);
     if (code == EXIT_DONE) {
         if (!print_json(in, &a))
-            print_history(a.data);
+            print_history(&target, a.data);
         say_view(in, &a);
         answer_close(&a);
     }

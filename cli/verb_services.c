@@ -1,4 +1,5 @@
 /* `services` and `resolve`: where everything is, as DNS and the balancer see it. */
+#include "cli/follow.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
 
@@ -32,10 +33,12 @@ static void print_services(const json_t *services)
     grid_fini(&grid);
 }
 
-static void print_services_or_none(const json_t *services)
+static void print_services_or_none(const struct invocation *in, const json_t *services)
 {
     if (json_array_size(services) > 0)
         print_services(services);
+    else if (words_has(&in->words, "namespace"))
+        fprintf(stderr, "no services in namespace '%s'\n", in->namespace);
     else
         fputs("no services: a job with `ports` has one of its name\n", stderr);
 }
@@ -53,11 +56,15 @@ int verb_services(const struct invocation *in)
         return code;
     code = talk_get(&t, &a, "/v1/services%s%s", is_one ? "?name=" : "", name);
     if (code == EXIT_DONE) {
-        if (is_one && json_array_size(a.data) == 0)
+        json_t *services = json_object_get(a.root, "data");
+        keep_namespace(in, services);
+        if (is_one && json_array_size(services) == 0)
             code =
                 fail(in, EXIT_NO_SUCH, "not_found", "no service '%s'", in->words.args[0]);
-        else if (!print_json(in, &a))
-            print_services_or_none(a.data);
+        else if (in->is_json)
+            print_wrapped(&a, json_incref(services));
+        else
+            print_services_or_none(in, services);
         say_view(in, &a);
         answer_close(&a);
     }

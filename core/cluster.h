@@ -33,13 +33,15 @@ struct node_doc {
         other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
 };
 
-/* job/<ns>/<job>, a record. */
+/* job/<ns>/<job>, a record; and version/<ns>/<job>/<version>/<hash>, which stays. */
 struct job_doc {
     struct spec_hash spec;
     uint32_t version;      /* shown as v7 */
     stamp_t first_stamp;   /* of the job's first spec: its age */
     uint64_t at_unix_ms;   /* of this submission */
     const char *by, *note; /* node name, free text */
+    struct spec_hash
+        previous; /* the spec this one was written over, one version below; 0 = none */
 };
 
 /* control/<ns>/<job>, a record. */

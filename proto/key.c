@@ -6,15 +6,16 @@
 
 #include "core/err.h"
 
-enum { INDEX_DIGITS_MAX = 6 }; /* INSTANCES_PER_JOB_MAX has six */
+enum { NUMBER_DIGITS_MAX = 10 }; /* UINT32_MAX has ten */
 
 static const struct {
     const char *text;
     enum key_kind kind;
 } prefixes[] = {
-    {"job/", KEY_JOB},       {"spec/", KEY_SPEC},     {"control/", KEY_CONTROL},
-    {"intent/", KEY_INTENT}, {"var/", KEY_VAR},       {"node/", KEY_NODE},
-    {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE}, {"secret/next", KEY_SECRET},
+    {"job/", KEY_JOB},           {"spec/", KEY_SPEC},     {"version/", KEY_VERSION},
+    {"control/", KEY_CONTROL},   {"intent/", KEY_INTENT}, {"var/", KEY_VAR},
+    {"node/", KEY_NODE},         {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE},
+    {"secret/next", KEY_SECRET},
 };
 
 struct bytes key_bytes(const struct key *key)
@@ -68,18 +69,29 @@ static void put_node(struct writer *w, struct node_id node)
     writer_put(w, text, NODE_ID_TEXT - 1);
 }
 
-static void put_index(struct writer *w, uint32_t index)
+static void put_number(struct writer *w, uint32_t number)
 {
-    char digits[INDEX_DIGITS_MAX];
+    char digits[NUMBER_DIGITS_MAX];
     size_t n = 0;
-    if (index >= INSTANCES_PER_JOB_MAX)
-        w->error = ERR_INVALID;
     do {
-        digits[n++] = (char)('0' + index % 10);
-        index /= 10;
-    } while (index && n < sizeof(digits));
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number && n < sizeof(digits));
     while (n > 0)
         writer_put(w, &digits[--n], 1);
+}
+
+static void put_index(struct writer *w, uint32_t index)
+{
+    if (index >= INSTANCES_PER_JOB_MAX)
+        w->error = ERR_INVALID;
+    put_number(w, index);
+}
+
+static void put_hash(struct writer *w, struct spec_hash hash)
+{
+    char text[SPEC_HASH_TEXT];
+    writer_bytes(w, bytes_of_text(spec_hash_text(hash, text)));
 }
 
 static struct key job_key(enum key_kind kind, const char *ns, const char *job)
@@ -105,10 +117,25 @@ struct key key_spec(const char *ns, const char *job, struct spec_hash hash)
 {
     struct key key;
     struct writer w = key_begin(&key, KEY_SPEC);
-    char text[SPEC_HASH_TEXT];
     put_job(&w, ns, job);
     writer_u8(&w, '/');
-    writer_bytes(&w, bytes_of_text(spec_hash_text(hash, text)));
+    put_hash(&w, hash);
+    key_end(&key, &w);
+    return key;
+}
+
+struct key key_version(const char *ns, const char *job, uint32_t version,
+                       struct spec_hash hash)
+{
+    struct key key;
+    struct writer w = key_begin(&key, KEY_VERSION);
+    if (version == 0)
+        w.error = ERR_INVALID;
+    put_job(&w, ns, job);
+    writer_u8(&w, '/');
+    put_number(&w, version);
+    writer_u8(&w, '/');
+    put_hash(&w, hash);
     key_end(&key, &w);
     return key;
 }
@@ -224,21 +251,21 @@ static void take_hex(struct reader *r, void *out, size_t len)
         reader_fail(r, ERR_MALFORMED);
 }
 
-static uint32_t take_index(struct reader *r)
+static uint32_t take_number(struct reader *r, uint32_t min, uint32_t max)
 {
     struct bytes text = take_part(r);
-    uint32_t index = 0;
-    if (text.len == 0 || text.len > INDEX_DIGITS_MAX ||
+    uint64_t number = 0;
+    if (text.len == 0 || text.len > NUMBER_DIGITS_MAX ||
         (text.at[0] == '0' && text.len > 1))
         reader_fail(r, ERR_MALFORMED);
-    for (size_t i = 0; i < text.len && i < INDEX_DIGITS_MAX; i++) {
+    for (size_t i = 0; i < text.len && i < NUMBER_DIGITS_MAX; i++) {
         if (text.at[i] < '0' || text.at[i] > '9')
             reader_fail(r, ERR_MALFORMED);
-        index = index * 10 + (uint32_t)(text.at[i] - '0');
+        number = number * 10 + (uint64_t)(text.at[i] - '0');
     }
-    if (index >= INSTANCES_PER_JOB_MAX)
+    if (number < min || number > max)
         reader_fail(r, ERR_MALFORMED);
-    return index;
+    return (uint32_t)number;
 }
 
 static void parse_rest(struct reader *r, struct key_parts *parts)
@@ -258,10 +285,12 @@ static void parse_rest(struct reader *r, struct key_parts *parts)
         return;
     parts->ns = take_name(r);
     parts->name = take_name(r);
-    if (kind == KEY_SPEC)
+    if (kind == KEY_VERSION)
+        parts->version = take_number(r, 1, UINT32_MAX);
+    if (kind == KEY_SPEC || kind == KEY_VERSION)
         take_hex(r, parts->spec.at, sizeof(parts->spec.at));
     if (kind == KEY_CLAIM || kind == KEY_REFUSE)
-        parts->index = take_index(r);
+        parts->index = take_number(r, 0, INSTANCES_PER_JOB_MAX - 1);
 }
 
 int key_parse(struct bytes text, struct key_parts *ret_parts)

@@ -11,14 +11,15 @@
 enum key_kind {
     KEY_JOB,     /* job/<ns>/<job> */
     KEY_SPEC,    /* spec/<ns>/<job>/<hash>: the body of one version, canonical JSON */
+    KEY_VERSION, /* version/<ns>/<job>/<version>/<hash>: who submitted it, when and why */
     KEY_CONTROL, /* control/<ns>/<job> */
     KEY_INTENT,  /* intent/<node id> */
     KEY_VAR,     /* var/<name> */
     KEY_NODE,    /* node/<node id> */
     KEY_CLAIM,   /* claim/<node id>/<ns>/<job>/<index> */
     KEY_REFUSE,  /* refuse/<node id>/<ns>/<job>/<index> */
-    KEY_SECRET,  /* secret/next: the cluster's next secret, sealed under the present one */
-    KEY_OTHER,   /* of a newer version: kept, not understood */
+    KEY_SECRET, /* secret/next: the cluster's next secret, sealed under the present one */
+    KEY_OTHER,  /* of a newer version: kept, not understood */
 };
 
 /* NUL-terminated for convenience, so at most KEY_LEN_MAX - 1 bytes long. */
@@ -31,8 +32,9 @@ struct key_parts {
     enum key_kind kind;
     struct node_id node;   /* KEY_INTENT, KEY_NODE, KEY_CLAIM, KEY_REFUSE */
     struct bytes ns, name; /* point into the key; a var's name may hold [A-Za-z0-9._/-] */
-    struct spec_hash spec; /* KEY_SPEC */
+    struct spec_hash spec; /* KEY_SPEC, KEY_VERSION */
     uint32_t index;        /* KEY_CLAIM, KEY_REFUSE */
+    uint32_t version;      /* KEY_VERSION, from 1 */
 };
 
 struct bytes key_bytes(const struct key *key);
@@ -40,6 +42,8 @@ struct bytes key_bytes(const struct key *key);
  * key. */
 struct key key_job(const char *ns, const char *job);
 struct key key_spec(const char *ns, const char *job, struct spec_hash hash);
+struct key key_version(const char *ns, const char *job, uint32_t version,
+                       struct spec_hash hash);
 struct key key_control(const char *ns, const char *job);
 struct key key_intent(struct node_id node);
 struct key key_var(const char *name);

@@ -156,6 +156,7 @@ int record_encode_job(const struct job_doc *doc, struct writer *out)
     put_uint(&e, 4, doc->at_unix_ms);
     put_text(&e, 5, doc->by, NAME_LEN_MAX);
     put_free_text(&e, 6, doc->note);
+    put_hash(&e, 7, doc->previous);
     return encoder_end(&e);
 }
 

@@ -177,6 +177,9 @@ int record_decode_job(struct bytes in, struct arena *arena, struct job_doc *ret_
         case 6:
             doc.note = take_text(&d, REASON_LEN_MAX);
             break;
+        case 7:
+            take_hash(&d, &doc.previous);
+            break;
         default:
             pack_skip(&d.r);
         }

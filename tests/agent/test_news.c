@@ -184,6 +184,8 @@ Test(news, variables_and_conflicts)
     publish(&f, key_var("db/host"), (struct bytes){0});
     news_conflict(gossip_table(f.gossip), bytes_of_text("var/db/host"), &f.fx);
     collect(&f);
+    news_conflict(gossip_table(f.gossip), bytes_of_text("job/default/web"), &f.fx);
+    collect(&f);
     cr_assert_str_eq(
         f.told,
         "var db/host -: variable db/host was set (log)\n"
@@ -191,7 +193,9 @@ Test(news, variables_and_conflicts)
         "one stands; concurrent writes (log)\n"
         "var db/host -: variable db/host was removed (log)\n"
         "conflict var/db/host -: two nodes wrote var/db/host at the same time; the later "
-        "one stands; a write met a removal (log)\n");
+        "one stands; a write met a removal (log)\n"
+        "conflict job/default/web -: web was submitted at two nodes at the same time; the "
+        "later one stands, its history shows both; a write met a removal (log)\n");
     fini(&f);
 }
 

@@ -272,16 +272,25 @@ Test(report, gossip_of_two_shows_the_peer_and_who_is_behind)
 Test(report, history_and_spec_of_a_job)
 {
     struct fixture f = with_jobs();
-    uint32_t web = view_find_job(&f.r.view, "default", "web");
-    json_t *list = report_history(&f.r, web), *row = json_array_get(list, 0);
-    check_shape(row, "version:s stamp:s at:s by:s note:s outcome:s");
+    struct err err;
+    json_t *list, *out;
+    cr_assert_eq(report_history(&f.r, "default", "web", &list, &err), 0);
+    json_t *row = json_array_get(list, 0);
+    check_shape(row,
+                "version:s stamp:s at:s by:s note:s outcome:s spec:s kept:b conflict:b "
+                "lost_to:S");
     cr_assert_str_eq(text_of(row, "by"), "n1");
     cr_assert_str_eq(text_of(row, "note"), "a note");
-    json_decref(list);
-    json_t *out = report_spec(&f.r, web);
-    check_shape(out, "version:s spec:o");
+    cr_assert_str_eq(text_of(row, "outcome"), "running");
+    cr_assert_eq(report_spec(&f.r, "default", "web", NULL, &out, &err), 0);
+    check_shape(out, "version:s hash:s spec:o");
     cr_assert_str_eq(text_of(json_object_get(out, "spec"), "job"), "web");
+    cr_assert_str_eq(text_of(out, "hash"), text_of(row, "spec"));
+    json_decref(list);
     json_decref(out);
+    cr_assert_eq(report_history(&f.r, "default", "wev", &list, &err), ERR_NOT_FOUND);
+    cr_assert_eq(report_spec(&f.r, "default", "wev", NULL, &out, &err), ERR_NOT_FOUND);
+    cr_assert_str_eq(err.text, "no job 'wev' in namespace 'default'");
     drop(&f);
 }
 

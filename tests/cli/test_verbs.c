@@ -32,6 +32,10 @@
     "\"state\":\"failed\","                                                              \
     "\"health\":\"none\",\"version\":\"v1\",\"reason\":\"exit 3\"}]}"
 
+#define SERVICES                                                                         \
+    "[{\"name\":\"web\",\"namespace\":\"default\",\"port\":\"http\",\"endpoints\":[]},"  \
+    "{\"name\":\"db\",\"namespace\":\"shop\",\"port\":\"db\",\"endpoints\":[]}]"
+
 static const struct canned answers[] = {
     {"GET /v1/jobs", 200,
      "[{\"namespace\":\"default\",\"job\":\"web\",\"type\":\"service\",\"version\":"
@@ -46,6 +50,19 @@ static const struct canned answers[] = {
     {"GET /v1/jobs/default/wev/history", 404,
      "{\"error\":{\"code\":\"not_found\",\"message\":\"no job 'wev' in namespace "
      "'default'\"}}"},
+    {"GET /v1/jobs/default/web/history", 200,
+     "[{\"version\":\"v2\",\"at\":\"\",\"by\":\"n1\",\"note\":\"\",\"outcome\":"
+     "\"running\","
+     "\"spec\":\"11112222333344\",\"kept\":true,\"conflict\":true,\"lost_to\":null},"
+     "{\"version\":\"v2\",\"at\":\"\",\"by\":\"n2\",\"note\":\"mine\",\"outcome\":"
+     "\"lost\","
+     "\"spec\":\"aaaabbbbccccdd\",\"kept\":true,\"conflict\":true,"
+     "\"lost_to\":\"11112222333344\"}]"},
+    {"GET /v1/jobs/default/web/spec?version=aaaabbbb", 200,
+     "{\"version\":\"v2\",\"spec\":{\"job\":\"web\"}}"},
+    {"GET /v1/services", 200, SERVICES},
+    {"GET /v1/services?name=db", 200,
+     "[{\"name\":\"db\",\"namespace\":\"shop\",\"port\":\"db\",\"endpoints\":[]}]"},
     {"GET /v1/members", 200,
      "[{\"id\":\"00\",\"name\":\"n1\",\"address\":\"127.77.0.1\",\"state\":\"alive\","
      "\"rtt_ms\":null,"
@@ -111,8 +128,26 @@ Test(verbs, reading_shows_a_table_and_whose_view_it_is)
          "web.0     n1    running  passing  v2       -    0         127.77.0.1:20011\n",
          SEEN},
         {"var get greeting", 0, "hello\n", SEEN},
+        {"history web", 0,
+         "VERSION  SPEC      AGE  BY  OUTCOME                     NOTE\n"
+         "v2       11112222  -    n1  running                     -\n"
+         "v2       aaaabbbb  -    n2  conflict: lost to 11112222  mine\n",
+         "v2 was submitted without knowing of the one that stands; see what lost with\n"
+         "stratos inspect default/web@aaaabbbb --file\n" SEEN},
+        {"inspect web@aaaabbbb --file", 0, "# default/web v2\njob: web\n", SEEN},
+        {"services", 0,
+         "SERVICE  NAMESPACE  INSTANCE  NODE  ADDRESS  HEALTH\n"
+         "web      default    -         -     -        -\n"
+         "db       shop       -         -     -        -\n",
+         SEEN},
+        {"services --namespace shop", 0,
+         "SERVICE  NAMESPACE  INSTANCE  NODE  ADDRESS  HEALTH\n"
+         "db       shop       -         -     -        -\n",
+         SEEN},
+        {"services --namespace none", 0, "", "no services in namespace 'none'\n" SEEN},
         {"inspect web --file", 0,
-         "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", \"a b\"]\n  resources:\n"
+         "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", \"a b\"]\n  "
+         "resources:\n"
          "    cpu: 0.1\nhealth:\n  - http: /health\n    name: up\n",
          SEEN},
     };
@@ -173,6 +208,11 @@ Test(verbs, failures_have_their_exit_codes)
 {
     static const struct row rows[] = {
         {"status wev", 3, "", "stratos: no job or node 'wev': did you mean 'web'?\n"},
+        {"services db --namespace default", 3, "", "stratos: no service 'db'\n" SEEN},
+        {"inspect web@", 2, "",
+         "stratos: 'web@': want JOB@vN or JOB@HASH, for example web@v7\n"},
+        {"inspect web@../x", 2, "",
+         "stratos: 'web@../x': want JOB@vN or JOB@HASH, for example web@v7\n"},
         {"history wev", 3, "",
          "stratos: no job 'wev' in namespace 'default': did you mean 'web'?\n"},
         {"status web.7", 3, "", "stratos: web has no instance 7: it has 1\n"},

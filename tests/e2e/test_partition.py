@@ -70,6 +70,44 @@ class Partition(unittest.TestCase):
         # One holder each means one process each, counted over all namespaces.
         wait_for(lambda: self.running() == 6, 10, lambda: f"{self.running()} processes run, not 6")
 
+    def test_of_two_submissions_one_wins_and_history_tells_both(self):
+        n1, n2, n3 = self.cluster
+        sides = {}
+        for side in ("base", "left", "right"):
+            sides[side] = self.cluster.write(f"{side}.yaml", job("web", ["sleep", self.nap], 1, f"labels: {{side: {side}}}"))
+        self.assertEqual(n1.run("run", sides["base"]).code, 0)
+        ip(*self.hub, "link", "set", "p3", "nomaster")
+        wait_for(lambda: n1.alive() == ["n1", "n2"] and n3.alive() == ["n3"], 30, "the two sides part")
+        self.assertEqual(n2.run("run", sides["left"], "--detach").code, 0)
+        self.assertEqual(n3.run("run", sides["right"], "--detach").code, 0)
+        ip(*self.hub, "link", "set", "p3", "master", "br0")
+        wait_for(lambda: len({a.digest() for a in self.cluster}) == 1 and len(n1.alive()) == 3, 30, "one table")
+        wait_for(lambda: all([v["outcome"] for v in a.json("history", "web")] == ["running", "lost", "superseded"]
+                             for a in self.cluster), 20, lambda: n1.run("history", "web"))
+        told = [a.json("history", "web") for a in self.cluster]
+        self.assertEqual(told[0], told[1])
+        self.assertEqual(told[0], told[2])
+        won, lost, base = told[0]
+        self.assertEqual([v["version"] for v in told[0]], ["v2", "v2", "v1"])
+        self.assertEqual({won["by"], lost["by"]}, {"n2", "n3"})
+        self.assertEqual([v["conflict"] for v in told[0]], [True, True, False])
+        self.assertEqual(lost["lost_to"], won["spec"])
+        side_of = {"n2": "left", "n3": "right"}
+        for agent in self.cluster:
+            word = f"web@{lost['spec'][:8]}"
+            self.assertEqual(agent.json("inspect", word)["spec"]["labels"], {"side": side_of[lost["by"]]})
+            self.assertEqual(agent.json("inspect", "web")["spec"]["labels"], {"side": side_of[won["by"]]})
+            text = agent.run("history", "web")
+            self.assertIn(f"conflict: lost to {won['spec'][:8]}", text.out)
+            self.assertIn(f"stratos inspect default/{word} --file", text.err)
+        for agent in (n2, n3):
+            conflicts = [e for e in agent.json("events") if e["kind"] == "conflict"]
+            self.assertIn("job/default/web", [e["subject"] for e in conflicts], (agent.name, conflicts))
+        # What lost can be had back.
+        file = self.cluster.write("back.yaml", n1.run("inspect", f"web@{lost['spec'][:8]}", "--file").out)
+        self.assertEqual(n1.run("run", file).code, 0)
+        self.assertEqual(n3.json("history", "web")[0]["spec"], lost["spec"])
+
     def running(self):
         done = subprocess.run(["pgrep", "-cxf", f"sleep {self.nap}"], capture_output=True, text=True)
         return int(done.stdout)

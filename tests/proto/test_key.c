@@ -19,6 +19,8 @@ Test(key, has_one_spelling)
     } rows[] = {
         {key_job("default", "web"), "job/default/web"},
         {key_spec("default", "web", hash), "spec/default/web/" HASH},
+        {key_version("default", "web", 4294967295, hash),
+         "version/default/web/4294967295/" HASH},
         {key_control("a", "b"), "control/a/b"},
         {key_intent(node), "intent/" NODE},
         {key_var("db/Pass_word.v-1"), "var/db/Pass_word.v-1"},
@@ -47,6 +49,11 @@ Test(key, is_taken_apart_again)
 
     cr_assert_eq(key_parse(bytes_of_text("spec/a/b/" HASH), &parts), 0);
     cr_expect_eq(parts.kind, KEY_SPEC);
+    cr_expect_eq(parts.spec.at[0], 0x17);
+
+    cr_assert_eq(key_parse(bytes_of_text("version/a/b/12/" HASH), &parts), 0);
+    cr_expect_eq(parts.kind, KEY_VERSION);
+    cr_expect_eq(parts.version, 12);
     cr_expect_eq(parts.spec.at[0], 0x17);
 
     cr_assert_eq(key_parse(bytes_of_text("var/a/b"), &parts), 0);
@@ -85,6 +92,13 @@ Test(key, with_a_bad_part_does_not_parse)
         "claim/" NODE "/default/web/1x",
         "refuse/" NODE "/default//1",
         "spec/default/web/17",
+        "version/default/web",
+        "version/default/web/1",
+        "version/default/web/0/" HASH,
+        "version/default/web/01/" HASH,
+        "version/default/web/4294967296/" HASH,
+        "version/default/web/99999999999/" HASH,
+        "version/default/web/1/17",
         "var/",
         "var/with space",
     };
@@ -103,6 +117,7 @@ Test(key, of_what_is_no_name_is_empty)
     cr_expect_eq(key_job("default", "No Name").len, 0);
     cr_expect_eq(key_job("", "web").len, 0);
     cr_expect_eq(key_claim(node, "default", "web", 100000).len, 0);
+    cr_expect_eq(key_version("default", "web", 0, (struct spec_hash){{1}}).len, 0);
     cr_expect_eq(key_var("").len, 0);
     cr_expect_eq(key_var(long_name).len, 0);
     cr_expect_eq(key_var(long_name + 5).len, KEY_LEN_MAX - 1);

@@ -75,7 +75,8 @@ static const union doc full[KINDS] = {
                  .first_stamp = UINT64_MAX,
                  .at_unix_ms = 1700000000000,
                  .by = "n1",
-                 .note = "gr\xc3\xbc\xc3\x9f dich"},
+                 .note = "gr\xc3\xbc\xc3\x9f dich",
+                 .previous = {{1, 2, 2}}},
     [CONTROL].control = {.is_stopped = true,
                          .has_count = true,
                          .count = 0,
@@ -108,9 +109,9 @@ static const char *const golden[KINDS] = {
     [NODE] = "8a01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
              "0060207cf"
              "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba2723109470a36",
-    [JOB] = "8601c420010203" ZEROS_29
+    [JOB] = "8701c420010203" ZEROS_29
             "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
-            "72c3bcc39f2064696368",
+            "72c3bcc39f206469636807c420010202" ZEROS_29,
     [CONTROL] = "8301c3020003cd012c",
     [CLAIM] = "8e010302c42009" ZEROS_31 "03070401050206"
               "0207c308cf0000018bcfe5680009cf0000018bcfe5687b0acd10920b020cff0da96d6f"
