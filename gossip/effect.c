@@ -79,14 +79,25 @@ void effect_stream_close(struct gossip_effects *fx, uint32_t stream)
         effect->stream = stream;
 }
 
+/* A copy, and its name with it: the member may be gone before the effect is performed. */
+static bool add_member(struct gossip_effects *fx, struct gossip_effect *effect,
+                       const struct member *member)
+{
+    effect->member = *member;
+    effect->member.name = arena_text(&fx->arena, member->name);
+    if (effect->member.name)
+        return true;
+    fx->n--;
+    fx->n_lost++;
+    return false;
+}
+
 void effect_member(struct gossip_effects *fx, const struct member *member,
                    enum member_state was)
 {
     struct gossip_effect *effect = effect_add(fx, GOSSIP_MEMBER_CHANGED);
-    if (effect) {
-        effect->member = *member;
+    if (effect && add_member(fx, effect, member))
         effect->was = was;
-    }
 }
 
 void effect_table(struct gossip_effects *fx, struct bytes key)
@@ -100,11 +111,8 @@ void effect_conflict(struct gossip_effects *fx, struct bytes key,
                      const struct member *loser)
 {
     struct gossip_effect *effect = effect_add(fx, GOSSIP_CONFLICT);
-    if (effect) {
-        if (loser)
-            effect->member = *loser;
+    if (effect && (!loser || add_member(fx, effect, loser)))
         add_bytes(fx, effect, &effect->key, key);
-    }
 }
 
 void batch_add(struct batch *b, struct gossip_effects *fx, enum store_space space,

@@ -136,10 +136,10 @@ bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
               (struct bytes){0});
     trace(g->tracer, "forget %s", gone.name);
     rumor_drop(&g->rumors, &peer->rumor);
-    members_remove(&g->members, peer);
     enum member_state was = gone.state;
     gone.state = MEMBER_LEFT;
     effect_member(fx, &gone, was);
+    members_remove(&g->members, peer);
     return true;
 }
 

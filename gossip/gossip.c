@@ -34,17 +34,19 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     coordinate_init(&g->coordinate);
     arena_init(&g->scratch, SCRATCH_MAX);
     rumor_init(&g->rumors);
-    members_init(&g->members);
+    members_init(&g->members, options->names);
     seen_init(&g->seen);
+    char name[NAME_LEN_MAX + 1] = "";
     struct member self = {
         .id = options->id,
+        .name = name,
         .endpoint = options->endpoint,
         .state = MEMBER_ALIVE,
         .incarnation = 1,
         .changed_ms = now_ms,
     };
     size_t name_len = strnlen(options->name, NAME_LEN_MAX);
-    memcpy(self.name, options->name, name_len);
+    memcpy(name, options->name, name_len);
     if (table_init(&g->table) < 0 ||
         members_add(&g->members, &self, true, &g->rng, &g->self) < 0) {
         gossip_free(g);
@@ -165,18 +167,21 @@ static void hear_header(struct gossip *g, uint64_t now_ms, const struct message 
     if (!peer)
         return;
     g->newest_ms = now_ms;
-    peer->heard_ms = now_ms;
-    peer->digest = m->digest;
-    peer->members_digest = m->members_digest;
-    peer->bytes_in += len;
+    struct heard *heard = peer_hear(peer);
+    if (!heard)
+        return;
+    heard->at_ms = now_ms;
+    heard->digest = m->digest;
+    heard->members_digest = m->members_digest;
+    heard->bytes_in += len;
     if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
-        peer->known_epoch = g->epoch;
-        peer->known_number = g->number;
+        heard->known_epoch = g->epoch;
+        heard->known_number = g->number;
     } else if (machine_is_self(g, m->to) &&
-               seen_compare(m->known_epoch, m->known_number, peer->known_epoch,
-                            peer->known_number) > 0) {
-        peer->known_epoch = m->known_epoch;
-        peer->known_number = m->known_number;
+               seen_compare(m->known_epoch, m->known_number, heard->known_epoch,
+                            heard->known_number) > 0) {
+        heard->known_epoch = m->known_epoch;
+        heard->known_number = m->known_number;
     }
     sync_notice(g, now_ms, peer);
 }
@@ -426,13 +431,10 @@ int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
 
 size_t gossip_known_by(const struct gossip *g, uint64_t number)
 {
-    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
     size_t n = 1;
-    for (size_t i = 0; i < live->n; i++) {
-        const struct peer *peer = live->at[i];
-        n += peer->member.state == MEMBER_ALIVE &&
-             (number == 0 ||
-              (peer->known_epoch == g->epoch && peer->known_number >= number));
+    for (size_t i = 0; i < g->members.roles[ROLE_LIVE].n; i++) {
+        const struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
+        n += peer->member.state == MEMBER_ALIVE && peer_known(peer, g->epoch) >= number;
     }
     return n;
 }
@@ -444,10 +446,10 @@ void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
         return;
     news_leave(g, now_ms, out);
     g->is_leaving = true;
-    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    for (size_t i = 0; i < live->n && i < DIRECT_MEMBERS; i++) {
-        struct message m = machine_message(g, now_ms, MESSAGE_NEWS, live->at[i]);
-        machine_send(g, live->at[i]->member.endpoint, live->at[i], &m, true, out);
+    for (size_t i = 0; i < g->members.roles[ROLE_LIVE].n && i < DIRECT_MEMBERS; i++) {
+        struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
+        struct message m = machine_message(g, now_ms, MESSAGE_NEWS, peer);
+        machine_send(g, peer->member.endpoint, peer, &m, true, out);
     }
     batch_flush(&g->batch, out);
 }
@@ -489,18 +491,24 @@ bool gossip_is_ready(const struct gossip *g)
     return g->is_ready;
 }
 
-static const struct coordinate *coordinate_of(const struct gossip *g, struct node_id id)
+static bool find_coordinate(const struct gossip *g, struct node_id id,
+                            struct coordinate *ret_coordinate)
 {
     const struct peer *peer = members_peer(&g->members, id);
-    if (peer == g->self)
-        return g->coordinate.n_samples ? &g->coordinate.now : NULL;
-    return peer && peer->has_coordinate ? &peer->coordinate : NULL;
+    if (peer == g->self) {
+        *ret_coordinate = g->coordinate.now;
+        return g->coordinate.n_samples > 0;
+    }
+    return peer && peer_heard(peer)->has_coordinate &&
+           coordinate_decode(BYTES_OF(peer->heard->coordinate), ret_coordinate) == 0;
 }
 
 uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id b)
 {
-    const struct coordinate *from = coordinate_of(g, a), *to = coordinate_of(g, b);
-    return from && to && from != to ? (uint32_t)coordinate_rtt_us(from, to) + 1 : 0;
+    struct coordinate from, to;
+    if (node_id_equal(a, b) || !find_coordinate(g, a, &from) || !find_coordinate(g, b, &to))
+        return 0;
+    return (uint32_t)coordinate_rtt_us(&from, &to) + 1;
 }
 
 uint64_t gossip_newest_ms(const struct gossip *g)
@@ -518,17 +526,18 @@ size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen)
 bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *ret_view)
 {
     const struct peer *peer = members_peer(&g->members, id);
-    if (!peer || peer->heard_ms == 0)
+    if (!peer || peer_heard(peer)->at_ms == 0)
         return false;
-    bool is_equal = peer->digest == g->table.digest;
+    const struct heard *heard = peer->heard;
+    bool is_equal = heard->digest == g->table.digest;
     *ret_view = (struct peer_view){
-        .digest = peer->digest,
-        .heard_ms = peer->heard_ms,
-        .has_ours = peer->known_epoch == g->epoch ? peer->known_number : 0,
-        .seen = is_equal ? g->seen.numbers : peer->seen,
-        .n_seen = is_equal ? g->seen.n : peer->n_seen,
-        .bytes_in = peer->bytes_in,
-        .bytes_out = peer->bytes_out,
+        .digest = heard->digest,
+        .heard_ms = heard->at_ms,
+        .has_ours = peer_known(peer, g->epoch),
+        .seen = is_equal ? g->seen.numbers : heard->seen,
+        .n_seen = is_equal ? g->seen.n : heard->n_seen,
+        .bytes_in = heard->bytes_in,
+        .bytes_out = heard->bytes_out,
     };
     return true;
 }

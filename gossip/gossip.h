@@ -10,6 +10,7 @@
 #include "core/metrics.h"
 #include "core/store.h"
 #include "core/trace.h"
+#include "gossip/names.h"
 #include "gossip/state.h"
 
 enum gossip_effect_kind {
@@ -22,7 +23,8 @@ enum gossip_effect_kind {
      * that was forgotten is told as left and found no more. */
     GOSSIP_MEMBER_CHANGED,
     GOSSIP_TABLE_CHANGED,  /* `key`: this entry is new or changed (by us or by others) */
-    GOSSIP_CONFLICT,       /* `key`: a concurrent write lost; `member.name` is its writer's */
+    /* `key`: a concurrent write lost; `member.name` is its writer's, NULL when it is not known */
+    GOSSIP_CONFLICT,
     GOSSIP_READY,          /* the first sync is done, or we know that we are alone */
     GOSSIP_LEFT,           /* our leave has been told; the agent may end */
 };
@@ -84,6 +86,7 @@ struct gossip_options {
     uint64_t seed;                       /* of the rng */
     const struct tracer *tracer;         /* may be NULL */
     struct metrics *metrics;             /* owned by the host */
+    struct names *names;                 /* shared by machines of one thread; NULL: its own */
     uint32_t listen_ms; /* who knows nobody waits this long to be met before it is alone; 0: not at all */
 };
 

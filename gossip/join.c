@@ -75,9 +75,9 @@ void join_busy(struct gossip *g, uint64_t now_ms)
 
 static bool is_met(const struct gossip *g, const struct endpoint *at)
 {
-    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    for (size_t i = 0; i < live->n; i++) {
-        if (endpoint_equal(&live->at[i]->member.endpoint, at))
+    for (size_t i = 0; i < g->members.roles[ROLE_LIVE].n; i++) {
+        const struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
+        if (endpoint_equal(&peer->member.endpoint, at))
             return true;
     }
     return false;
@@ -112,13 +112,16 @@ static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 static void settle(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct peer *drawn[SETTLE_LOOKS], *newest = NULL;
+    uint64_t newest_ms = 0;
     size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, drawn, SETTLE_LOOKS);
     for (size_t i = 0; i < n; i++) {
-        if (!newest || drawn[i]->heard_ms > newest->heard_ms)
+        if (peer_heard(drawn[i])->at_ms > newest_ms) {
             newest = drawn[i];
+            newest_ms = newest->heard->at_ms;
+        }
     }
     g->join.settle_ms = --g->join.n_settles ? now_ms + SETTLE_MS : 0;
-    if (newest && newest->heard_ms && newest->members_digest != g->members.digest)
+    if (newest && newest->heard->members_digest != g->members.digest)
         sync_with(g, now_ms, newest, fx);
 }
 

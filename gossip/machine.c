@@ -14,8 +14,9 @@ struct message_member machine_member(const struct peer *peer)
         .state = peer->member.state,
         .incarnation = peer->member.incarnation,
     };
-    if (m.state == MEMBER_SUSPECT)
-        m.accuser = peer->accuser;
+    const struct trouble *trouble = m.state == MEMBER_SUSPECT ? peer->trouble : NULL;
+    if (trouble && trouble->n_accusers > 0)
+        m.accuser = trouble->accusers[trouble->n_accusers - 1];
     return m;
 }
 
@@ -61,7 +62,8 @@ struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_k
         const struct seen_number *seen = seen_find(&g->seen, to->member.id);
         /* Equal digests say it already, and probes are most of what an idle cluster sends. */
         bool is_probe = kind == MESSAGE_PING || kind == MESSAGE_ACK;
-        bool is_said = is_probe && to->heard_ms != 0 && to->digest == g->table.digest;
+        const struct heard *heard = peer_heard(to);
+        bool is_said = is_probe && heard->at_ms != 0 && heard->digest == g->table.digest;
         if (seen && !is_said) {
             m.known_epoch = seen->epoch;
             m.known_number = seen->number;
@@ -76,11 +78,11 @@ struct telling {
     size_t left;
 };
 
-static bool tell(void *ctx, struct rumor *r)
+static bool tell(void *ctx, struct rumor **slot)
 {
     struct telling *t = ctx;
     const struct peer *peer =
-        (const struct peer *)(const void *)((const char *)r -
+        (const struct peer *)(const void *)((const char *)slot -
                                             offsetof(struct peer, rumor));
     struct message_member m = machine_member(peer);
     size_t size = message_member_size(&m);
@@ -114,6 +116,13 @@ static void add_rumors(struct gossip *g, const struct peer *to, struct message *
     (void)rumor_take(&g->rumors, limit, tell, &t);
 }
 
+static void count_sent(struct peer *to, size_t n)
+{
+    struct heard *heard = to ? peer_hear(to) : NULL;
+    if (heard)
+        heard->bytes_out += n;
+}
+
 void machine_send(struct gossip *g, struct endpoint at, struct peer *to,
                   struct message *m, bool has_rumors, struct gossip_effects *fx)
 {
@@ -126,8 +135,7 @@ void machine_send(struct gossip *g, struct endpoint at, struct peer *to,
         g->metrics->drop_bound++;
         return;
     }
-    if (to)
-        to->bytes_out += out.len;
+    count_sent(to, out.len);
     effect_send(fx, at, out);
 }
 
@@ -142,8 +150,6 @@ void machine_send_frame(struct gossip *g, uint32_t stream, struct message *m,
               (int)m->kind);
         return;
     }
-    struct peer *peer = members_peer(&g->members, m->to);
-    if (peer)
-        peer->bytes_out += out.len;
+    count_sent(members_peer(&g->members, m->to), out.len);
     effect_stream_send(fx, stream, out);
 }

@@ -1,13 +1,17 @@
 /* The members as this node knows them, and what it keeps about each as a peer.
  *
- * A list sorted by id, and three unordered lists by role: those to probe (alive or suspect), those
- * that are suspect, and those that are dead and probed rarely.  Self is in the list but in no
+ * Of ten thousand members nearly all are well and were hardly ever spoken to, so a peer is small,
+ * and what exists for few of them lies beside it.  Peers stand in blocks that never move; the list
+ * sorted by id and the unordered lists by role (those to probe, alive or suspect; those that are
+ * suspect; those that are dead and probed rarely) hold their numbers.  Self is in the list but in no
  * role.  Nothing here decides; news.c, swim.c and sync.c do. */
 #ifndef GOSSIP_MEMBER_H
 #define GOSSIP_MEMBER_H
 
 #include "core/rng.h"
 #include "gossip/coordinate.h"
+#include "gossip/names.h"
+#include "gossip/rank.h"
 #include "gossip/rumor.h"
 #include "gossip/state.h"
 
@@ -18,59 +22,94 @@ enum {
 
 enum peer_role { ROLE_LIVE, ROLE_SUSPECT, ROLE_DEAD, PEER_ROLES };
 
-struct peer {
-    struct member member; /* first: members_at hands it out */
-    size_t place[PEER_ROLES]; /* 1 + index in the list of that role; 0: not in it */
-
-    struct rumor rumor;
-    struct node_id accuser; /* told along with a suspicion */
-
+/* Of a peer that is not alive, until it is again. */
+struct trouble {
     /* ROLE_SUSPECT */
-    struct node_id accusers[ACCUSERS_MAX];
-    size_t n_accusers;
+    struct node_id accusers[ACCUSERS_MAX]; /* the last is told along with the suspicion */
+    uint32_t n_accusers;
+    uint32_t place; /* 1 + index among the suspects; 0: not one of them */
     uint64_t suspected_ms, repeat_ms; /* repeat_ms: when it is pinged again; 0: not by us */
     uint64_t dead_at_ms;
 
-    /* as last heard */
-    uint64_t digest, members_digest, heard_ms;
-    uint64_t known_epoch, known_number; /* how far it has seen our own numbers */
-    struct seen_number *seen;           /* malloc'ed, of the last comparison */
-    size_t n_seen;
-    uint64_t bytes_in, bytes_out;
-    struct coordinate coordinate;
-    bool has_coordinate;
+    uint64_t reap_at_ms; /* dead or left */
+};
 
-    uint64_t reap_at_ms;
+/* Of a peer that spoke to us or was spoken to: as last heard. */
+struct heard {
+    uint64_t digest, members_digest, at_ms; /* at_ms 0: never */
+    uint64_t known_epoch, known_number;     /* how far it has seen our own numbers */
+    struct seen_number *seen;               /* malloc'ed, of the last comparison */
+    uint32_t n_seen;
+    bool has_coordinate;
+    uint8_t coordinate[COORDINATE_WIRE];
+    uint64_t bytes_in, bytes_out;
+};
+
+struct peer {
+    struct member member; /* first: members_at hands it out */
+    uint32_t number;      /* its own */
+    uint32_t place;       /* 1 + index among the live or the dead; 0: in neither */
+    struct rumor *rumor;  /* these three are NULL while there is nothing to hold */
+    struct trouble *trouble;
+    struct heard *heard;
 };
 
 struct peer_list {
-    struct peer **at;
+    uint32_t *at;
     size_t n, cap;
 };
 
 struct members {
-    struct peer **at; /* sorted by id */
-    size_t n, cap;
+    struct peer **blocks;
+    size_t n_blocks, n_numbers; /* n_numbers: given out so far */
+    uint32_t next_free;         /* the first of those given back; chained by their places */
+    struct peer_list all;       /* sorted by id */
+    struct ranks live;          /* of `all`: those alive or suspect, and self */
     struct peer_list roles[PEER_ROLES];
+    size_t n_troubled;
     size_t n_state[MEMBER_LEFT + 1];
     uint64_t digest; /* XOR over (id, incarnation, alive or suspect | dead | left) */
+    struct names own_names, *names;
 };
 
-void members_init(struct members *m);
+/* `names` is shared with others and outlives the members; NULL: they have their own.  The struct
+ * stays where it is. */
+void members_init(struct members *m, struct names *names);
 void members_fini(struct members *m);
 struct peer *members_peer(const struct members *m, struct node_id id); /* NULL: unknown */
+struct peer *members_nth(const struct members *m, size_t i);           /* by id */
+struct peer *members_in(const struct members *m, enum peer_role role, size_t i);
 /* The first index whose id is not less than `id`. */
 size_t members_at_least(const struct members *m, struct node_id id);
 /* Insert a copy of `member`, which must not be known, in a random place of its role's list.
  * ERR_BOUND past PEERS_MAX, -ENOMEM. */
 int members_add(struct members *m, const struct member *member, bool is_self, struct rng *rng,
                 struct peer **ret_peer);
+/* It is no longer talked about. */
 void members_remove(struct members *m, struct peer *peer);
-/* Take over name, endpoint, state and incarnation, and move between the roles. */
-void members_update(struct members *m, struct peer *peer, const struct member *to, bool is_self,
-                    struct rng *rng);
+/* Take over name, endpoint, state and incarnation, and move between the roles.  -ENOMEM: nothing has
+ * changed; never for self, or a peer whose trouble has been asked for. */
+int members_update(struct members *m, struct peer *peer, const struct member *to, bool is_self,
+                   struct rng *rng);
 /* Up to `n` different peers of a role, drawn at random, none of them `except`.  Returns how many. */
 size_t members_draw(const struct members *m, enum peer_role role, struct rng *rng,
                     const struct peer *except, struct peer **ret_peers, size_t n);
+void members_shuffle(struct members *m, enum peer_role role, struct rng *rng);
+
+/* Those that are live, and self, make a ring by id: how many of them come before `peer`, and the
+ * k-th, NULL when there are fewer. */
+size_t members_rank(const struct members *m, const struct peer *peer);
+struct peer *members_ranked(const struct members *m, size_t k);
+
+/* Alive or suspect, and not self. */
+bool peer_is_live(const struct peer *peer);
+/* To be read: all zero when the two have never spoken. */
+const struct heard *peer_heard(const struct peer *peer);
+/* To be written: made when it is not there.  NULL when out of memory. */
+struct heard *peer_hear(struct peer *peer);
+/* Up to which number it has seen our own, of this epoch. */
+uint64_t peer_known(const struct peer *peer, uint64_t epoch);
+/* Its trouble, made before it is in any.  NULL when out of memory. */
+struct trouble *members_trouble(struct members *m, struct peer *peer);
 
 #endif

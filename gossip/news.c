@@ -49,7 +49,7 @@ int news_restore_incarnation(struct gossip *g, struct bytes value)
     struct member self = g->self->member;
     if (incarnation >= self.incarnation && incarnation < INCARNATION_MAX)
         self.incarnation = (uint32_t)incarnation + 1;
-    members_update(&g->members, g->self, &self, true, &g->rng);
+    (void)members_update(&g->members, g->self, &self, true, &g->rng);
     return 0;
 }
 
@@ -57,8 +57,9 @@ int news_restore_incarnation(struct gossip *g, struct bytes value)
  * and any word from itself brings it back without a refutation. */
 int news_restore_peer(struct gossip *g, struct bytes value)
 {
+    char name[NAME_LEN_MAX + 1];
     struct member member;
-    if (stored_peer_decode(value, &member) < 0)
+    if (stored_peer_decode(value, name, &member) < 0)
         return ERR_DAMAGED;
     if (members_peer(&g->members, member.id))
         return 0;
@@ -69,7 +70,7 @@ int news_restore_peer(struct gossip *g, struct bytes value)
     struct peer *peer;
     int err = members_add(&g->members, &member, false, &g->rng, &peer);
     if (err == 0)
-        peer->reap_at_ms = member.changed_ms + g->profile.reap_after_ms;
+        peer->trouble->reap_at_ms = member.changed_ms + g->profile.reap_after_ms;
     return err < 0 ? err : 0;
 }
 
@@ -77,8 +78,10 @@ void news_start(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     (void)now_ms;
     persist_incarnation(g, fx);
-    for (size_t i = 0; i < g->members.n; i++)
-        effect_member(fx, &g->members.at[i]->member, g->members.at[i]->member.state);
+    for (size_t i = 0; i < members_count(&g->members); i++) {
+        const struct member *member = members_at(&g->members, i);
+        effect_member(fx, member, member->state);
+    }
 }
 
 /* ---- suspicion ---- */
@@ -102,39 +105,43 @@ static uint64_t suspicion_ms(const struct gossip *g, size_t n_confirmations)
 }
 
 /* True when this accuser is the first to say so. */
-static bool accuse(struct peer *peer, struct node_id accuser)
+static bool accuse(struct trouble *t, struct node_id accuser)
 {
-    for (size_t i = 0; i < peer->n_accusers; i++) {
-        if (node_id_equal(peer->accusers[i], accuser))
+    for (size_t i = 0; i < t->n_accusers; i++) {
+        if (node_id_equal(t->accusers[i], accuser))
             return false;
     }
-    if (peer->n_accusers == ACCUSERS_MAX || node_id_is_zero(accuser))
+    if (t->n_accusers == ACCUSERS_MAX || node_id_is_zero(accuser))
         return false;
-    peer->accusers[peer->n_accusers++] = accuser;
-    peer->accuser = accuser;
+    t->accusers[t->n_accusers++] = accuser;
     return true;
 }
 
-static void set_deadline(const struct gossip *g, struct peer *peer)
+static void set_deadline(const struct gossip *g, struct trouble *t)
 {
-    size_t n_confirmations = peer->n_accusers ? peer->n_accusers - 1 : 0;
-    peer->dead_at_ms = peer->suspected_ms + suspicion_ms(g, n_confirmations);
+    size_t n_confirmations = t->n_accusers ? t->n_accusers - 1 : 0;
+    t->dead_at_ms = t->suspected_ms + suspicion_ms(g, n_confirmations);
 }
 
 /* In a small cluster everybody, in a large one a few, ask a suspect at once whether it
- * lives: its answer refutes, its silence confirms. */
-static void begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer,
+ * lives: its answer refutes, its silence confirms.  False when out of memory. */
+static bool begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer,
                             struct node_id accuser)
 {
-    peer->n_accusers = 0;
-    peer->accuser = (struct node_id){0};
-    peer->suspected_ms = now_ms;
-    (void)accuse(peer, accuser);
-    set_deadline(g, peer);
+    struct trouble *t = members_trouble(&g->members, peer);
+    if (!t) {
+        g->metrics->drop_bound++;
+        return false;
+    }
+    t->n_accusers = 0;
+    t->suspected_ms = now_ms;
+    (void)accuse(t, accuser);
+    set_deadline(g, t);
     size_t n = machine_n_live(g);
     bool asks = n <= DIRECT_MEMBERS || machine_is_self(g, accuser) ||
                 rng_chance(&g->rng, 3.0 / (double)n);
-    peer->repeat_ms = asks && machine_has(g, GOSSIP_ASK_SUSPECTS) ? now_ms : 0;
+    t->repeat_ms = asks && machine_has(g, GOSSIP_ASK_SUSPECTS) ? now_ms : 0;
+    return true;
 }
 
 /* ---- changes ---- */
@@ -145,17 +152,22 @@ static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
     enum member_state was = peer->member.state;
     struct member next = *to;
     next.changed_ms = was == to->state ? peer->member.changed_ms : now_ms;
-    if (peer->member.incarnation != to->incarnation)
-        peer->known_number = 0;
     bool is_same_peer = strcmp(peer->member.name, to->name) == 0 &&
                         endpoint_equal(&peer->member.endpoint, &to->endpoint) &&
                         peer->member.incarnation == to->incarnation;
-    members_update(&g->members, peer, &next, peer == g->self, &g->rng);
+    bool is_anew = peer->member.incarnation != to->incarnation;
+    if (members_update(&g->members, peer, &next, peer == g->self, &g->rng) < 0) {
+        g->metrics->drop_bound++;
+        return;
+    }
+    if (is_anew && peer->heard)
+        peer->heard->known_number = 0;
     if (!is_same_peer && peer != g->self)
         persist_peer(g, peer, fx);
-    if (to->state == MEMBER_DEAD || to->state == MEMBER_LEFT)
-        peer->reap_at_ms = now_ms + g->profile.reap_after_ms +
-                           rng_below(&g->rng, g->profile.reap_after_ms / 16 + 1);
+    bool is_gone = to->state == MEMBER_DEAD || to->state == MEMBER_LEFT;
+    uint64_t spread_ms = is_gone ? rng_below(&g->rng, g->profile.reap_after_ms / 16 + 1) : 0;
+    if (peer->trouble)
+        peer->trouble->reap_at_ms = now_ms + g->profile.reap_after_ms + spread_ms;
     if (is_fresh)
         rumor_put(&g->rumors, &peer->rumor);
     trace(g->tracer, "%s %s incarnation=%u", member_state_name(to->state), to->name,
@@ -165,10 +177,10 @@ static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
 
 static void notice_clash(struct gossip *g, const struct member *member)
 {
-    if (!g->tracer || g->members.n > NAME_CLASH_MEMBERS)
+    if (!g->tracer || members_count(&g->members) > NAME_CLASH_MEMBERS)
         return;
-    for (size_t i = 0; i < g->members.n; i++) {
-        const struct member *other = &g->members.at[i]->member;
+    for (size_t i = 0; i < members_count(&g->members); i++) {
+        const struct member *other = members_at(&g->members, i);
         if (strcmp(other->name, member->name) == 0 &&
             !node_id_equal(other->id, member->id) && other->state == MEMBER_ALIVE)
             trace(g->tracer, "two members are named %s", member->name);
@@ -190,8 +202,9 @@ static void add(struct gossip *g, uint64_t now_ms, const struct member *member,
         return;
     }
     if (member->state == MEMBER_SUSPECT)
-        begin_suspicion(g, now_ms, peer, m->accuser);
-    peer->reap_at_ms = now_ms + g->profile.reap_after_ms;
+        (void)begin_suspicion(g, now_ms, peer, m->accuser); /* it is in trouble already */
+    if (peer->trouble)
+        peer->trouble->reap_at_ms = now_ms + g->profile.reap_after_ms;
     persist_peer(g, peer, fx);
     if (is_fresh)
         rumor_put(&g->rumors, &peer->rumor);
@@ -234,9 +247,9 @@ void news_survive(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 static void confirm(struct gossip *g, struct peer *peer, const struct message_member *m,
                     bool is_fresh)
 {
-    if (!accuse(peer, m->accuser))
+    if (!accuse(peer->trouble, m->accuser))
         return;
-    set_deadline(g, peer);
+    set_deadline(g, peer->trouble);
     if (is_fresh)
         rumor_put(&g->rumors, &peer->rumor);
 }
@@ -268,8 +281,8 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
         .endpoint = m->endpoint,
         .state = m->state,
         .incarnation = m->incarnation,
+        .name = m->name,
     };
-    memcpy(to.name, m->name, strlen(m->name));
     bool is_fresh = source == NEWS_RUMOR;
     struct peer *peer = members_peer(&g->members, m->id);
     if (!peer) {
@@ -288,8 +301,8 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
     if (to.incarnation < peer->member.incarnation ||
         (to.incarnation == peer->member.incarnation && to.state <= peer->member.state))
         return;
-    if (to.state == MEMBER_SUSPECT)
-        begin_suspicion(g, now_ms, peer, m->accuser);
+    if (to.state == MEMBER_SUSPECT && !begin_suspicion(g, now_ms, peer, m->accuser))
+        return;
     change(g, now_ms, peer, &to, is_fresh, fx);
 }
 
@@ -299,15 +312,15 @@ void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer,
     struct member to = peer->member;
     struct node_id self = g->self->member.id;
     if (to.state == MEMBER_SUSPECT) {
-        if (accuse(peer, self)) {
-            set_deadline(g, peer);
+        if (accuse(peer->trouble, self)) {
+            set_deadline(g, peer->trouble);
             rumor_put(&g->rumors, &peer->rumor);
         }
         return;
     }
     to.state = MEMBER_SUSPECT;
-    begin_suspicion(g, now_ms, peer, self);
-    change(g, now_ms, peer, &to, true, fx);
+    if (begin_suspicion(g, now_ms, peer, self))
+        change(g, now_ms, peer, &to, true, fx);
 }
 
 void news_dead(struct gossip *g, uint64_t now_ms, struct peer *peer,

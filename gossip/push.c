@@ -120,10 +120,10 @@ void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
 static void tell_everyone(struct gossip *g, uint64_t now_ms,
                           const struct push_range *range, struct gossip_effects *fx)
 {
-    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    for (size_t i = 0; i < live->n; i++)
-        tell_range(g, now_ms, live->at[i], range, fx);
-    g->push.retry_ms = live->n ? now_ms + RETRY_MS : 0;
+    size_t n_live = g->members.roles[ROLE_LIVE].n;
+    for (size_t i = 0; i < n_live; i++)
+        tell_range(g, now_ms, members_in(&g->members, ROLE_LIVE, i), range, fx);
+    g->push.retry_ms = n_live ? now_ms + RETRY_MS : 0;
     g->push.n_retries = 0;
 }
 
@@ -162,8 +162,8 @@ static size_t tell_again(struct gossip *g, uint64_t now_ms, struct gossip_effect
     const struct peer_list *live = &g->members.roles[ROLE_LIVE];
     size_t n_behind = 0;
     for (size_t i = 0; i < live->n; i++) {
-        struct peer *peer = live->at[i];
-        uint64_t known = peer->known_epoch == g->epoch ? peer->known_number : 0;
+        struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
+        uint64_t known = peer_known(peer, g->epoch);
         if (known >= p->told || p->told - known > RETRY_NUMBERS_MAX)
             continue;
         n_behind++;
@@ -185,8 +185,8 @@ static size_t ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects
     struct message_seen item = {g->self->member.id, g->epoch, g->number};
     size_t n_behind = 0;
     for (size_t i = 0; i < live->n && n_behind < ASKED_MAX; i++) {
-        struct peer *peer = live->at[i];
-        uint64_t known = peer->known_epoch == g->epoch ? peer->known_number : 0;
+        struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
+        uint64_t known = peer_known(peer, g->epoch);
         if (known >= g->push.asked)
             continue;
         n_behind++;
@@ -219,7 +219,7 @@ static void tick_owed(struct gossip *g, uint64_t now_ms, struct gossip_effects *
         struct peer *writer = members_peer(&g->members, p->owed[i].writer);
         if (now_ms < p->owed[i].due_ms)
             p->owed[n_left++] = p->owed[i];
-        else if (writer && writer->place[ROLE_LIVE])
+        else if (writer && peer_is_live(writer))
             send_seen(g, now_ms, writer, fx);
     }
     p->n_owed = n_left;

@@ -2,6 +2,8 @@
  * what waits.  SWIM (Das et al. 2002), section 4.1. */
 #include "gossip/rumor.h"
 
+#include <stdlib.h>
+
 static void ring_init(struct rumor *head)
 {
     head->next = head;
@@ -29,22 +31,35 @@ void rumor_init(struct rumor_queue *q)
     q->n = 0;
 }
 
-void rumor_put(struct rumor_queue *q, struct rumor *r)
+static void rumor_end(struct rumor_queue *q, struct rumor *r)
 {
-    rumor_drop(q, r);
-    r->told = 0;
-    r->is_queued = true;
-    ring_push(&q->heads[0], r);
-    q->n++;
+    *r->slot = NULL;
+    free(r);
+    q->n--;
 }
 
-void rumor_drop(struct rumor_queue *q, struct rumor *r)
+void rumor_put(struct rumor_queue *q, struct rumor **slot)
 {
-    if (!r->is_queued)
+    struct rumor *r = *slot;
+    if (r) {
+        ring_remove(r);
+    } else {
+        r = malloc(sizeof(*r));
+        if (!r)
+            return;
+        q->n++;
+    }
+    *r = (struct rumor){.slot = slot};
+    *slot = r;
+    ring_push(&q->heads[0], r);
+}
+
+void rumor_drop(struct rumor_queue *q, struct rumor **slot)
+{
+    if (!*slot)
         return;
-    ring_remove(r);
-    r->is_queued = false;
-    q->n--;
+    ring_remove(*slot);
+    rumor_end(q, *slot);
 }
 
 unsigned rumor_limit(unsigned mult, size_t n_members)
@@ -57,7 +72,7 @@ unsigned rumor_limit(unsigned mult, size_t n_members)
 }
 
 size_t rumor_take(struct rumor_queue *q, unsigned limit,
-                  bool (*take)(void *ctx, struct rumor *r), void *ctx)
+                  bool (*take)(void *ctx, struct rumor **slot), void *ctx)
 {
     /* What was told waits aside until the walk is over, or it would be offered again. */
     struct rumor told;
@@ -68,7 +83,7 @@ size_t rumor_take(struct rumor_queue *q, unsigned limit,
         struct rumor *head = &q->heads[i];
         while (head->next != head && has_room) {
             struct rumor *r = head->next;
-            has_room = take(ctx, r);
+            has_room = take(ctx, r->slot);
             if (!has_room)
                 break;
             ring_remove(r);
@@ -80,12 +95,10 @@ size_t rumor_take(struct rumor_queue *q, unsigned limit,
         struct rumor *r = told.next;
         ring_remove(r);
         r->told++;
-        if (r->told >= limit) {
-            r->is_queued = false;
-            q->n--;
-        } else {
+        if (r->told >= limit)
+            rumor_end(q, r);
+        else
             ring_push(&q->heads[r->told], r);
-        }
     }
     return n;
 }

@@ -12,12 +12,12 @@
 
 struct member {
     struct node_id id;
-    char name[NAME_LEN_MAX + 1];
     struct endpoint endpoint; /* gossip address */
-    enum member_state state;
     uint32_t incarnation;
+    const char *name;    /* at most NAME_LEN_MAX; belongs to where the member is */
     uint64_t changed_ms; /* when the state was last changed, monotonic */
     uint32_t rtt_us;     /* of the last probe; 0 = never probed */
+    enum member_state state;
 };
 
 struct members; /* every member known, self included */

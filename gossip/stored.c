@@ -117,22 +117,24 @@ struct bytes stored_peer_encode(const struct member *member, struct arena *arena
     return seal(&w, (struct bytes){0});
 }
 
-int stored_peer_decode(struct bytes value, struct member *ret_member)
+int stored_peer_decode(struct bytes value, char name[static NAME_LEN_MAX + 1],
+                       struct member *ret_member)
 {
     struct reader r;
     if (open(value, (struct bytes){0}, &r) < 0)
         return ERR_DAMAGED;
-    struct member m = {.state = MEMBER_ALIVE};
+    struct member m = {.name = name, .state = MEMBER_ALIVE};
     reader_copy(&r, m.id.at, sizeof(m.id.at));
     m.incarnation = reader_u32(&r);
     m.endpoint.family = reader_u8(&r);
     reader_copy(&r, m.endpoint.address, sizeof(m.endpoint.address));
     m.endpoint.port = reader_u16(&r);
-    struct bytes name = reader_rest(&r);
-    if (reader_error(&r) || name.len > NAME_LEN_MAX)
+    struct bytes text = reader_rest(&r);
+    if (reader_error(&r) || text.len > NAME_LEN_MAX)
         return ERR_DAMAGED;
-    if (name.len)
-        memcpy(m.name, name.at, name.len);
+    if (text.len)
+        memcpy(name, text.at, text.len);
+    name[text.len] = '\0';
     *ret_member = m;
     return 0;
 }

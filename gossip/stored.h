@@ -15,8 +15,9 @@ struct bytes stored_number_encode(uint64_t epoch, uint64_t number, struct arena 
 int stored_number_decode(struct bytes value, uint64_t *ret_epoch, uint64_t *ret_number);
 
 struct bytes stored_peer_encode(const struct member *member, struct arena *arena);
-/* id, name, endpoint and incarnation; the state is alive. */
-int stored_peer_decode(struct bytes value, struct member *ret_member);
+/* id, name (in `name`), endpoint and incarnation; the state is alive. */
+int stored_peer_decode(struct bytes value, char name[static NAME_LEN_MAX + 1],
+                       struct member *ret_member);
 
 /* Writer, epoch and number, big-endian, so that the store keeps them in order. */
 struct bytes stored_order_key(const struct node_id *writer, uint64_t epoch, uint64_t number,

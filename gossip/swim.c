@@ -9,6 +9,8 @@
  * patient. */
 #include "gossip/swim.h"
 
+#include <string.h>
+
 #include "core/trace.h"
 #include "gossip/entries.h"
 #include "gossip/news.h"
@@ -79,11 +81,6 @@ void swim_ping_address(struct gossip *g, uint64_t now_ms, struct endpoint at,
     machine_send(g, at, NULL, &m, true, fx);
 }
 
-static bool is_live(const struct gossip *g, const struct peer *peer)
-{
-    return peer == g->self || peer->place[ROLE_LIVE] != 0;
-}
-
 /* The members by id make a ring, and in the k-th period of the wall clock everybody
  * probes the one k places behind: so each is probed by one other in each period, and its
  * death is met within two.  Drawn by chance it would be e/(e-1) on average and 5 now and
@@ -95,21 +92,13 @@ static struct peer *shared_target(struct gossip *g, uint64_t now_ms)
     if (k == g->swim.turn || patience(g) > 1)
         return NULL;
     g->swim.turn = k;
-    const struct members *all = &g->members;
-    size_t n = machine_n_live(g), rank = 0;
-    for (size_t i = 0; all->at[i] != g->self; i++)
-        rank += is_live(g, all->at[i]);
-    size_t left = (rank + 1 + (size_t)(k % (n - 1))) % n;
-    for (size_t i = 0; i < all->n; i++) {
-        if (is_live(g, all->at[i]) && left-- == 0)
-            return all->at[i];
-    }
-    return NULL;
+    size_t n = machine_n_live(g), rank = members_rank(&g->members, g->self);
+    return members_ranked(&g->members, (rank + 1 + (size_t)(k % (n - 1))) % n);
 }
 
 static struct peer *next_target(struct gossip *g, uint64_t now_ms)
 {
-    struct peer_list *live = &g->members.roles[ROLE_LIVE];
+    const struct peer_list *live = &g->members.roles[ROLE_LIVE];
     if (live->n == 0)
         return NULL;
     struct peer *shared =
@@ -119,12 +108,10 @@ static struct peer *next_target(struct gossip *g, uint64_t now_ms)
     if (g->swim.cursor >= live->n && live->n <= UNSHUFFLED_MAX) {
         g->swim.cursor = 0;
     } else if (g->swim.cursor >= live->n) {
-        rng_shuffle(&g->rng, live->at, live->n, sizeof(struct peer *));
-        for (size_t i = 0; i < live->n; i++)
-            live->at[i]->place[ROLE_LIVE] = i + 1;
+        members_shuffle(&g->members, ROLE_LIVE, &g->rng);
         g->swim.cursor = 0;
     }
-    return live->at[g->swim.cursor++];
+    return members_in(&g->members, ROLE_LIVE, g->swim.cursor++);
 }
 
 static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -183,7 +170,7 @@ static void end_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *
     struct peer *target = members_peer(&g->members, s->target);
     s->target = (struct node_id){0};
     /* A new incarnation has spoken meanwhile: it is not the one that was asked. */
-    if (s->is_acked || !target || target->place[ROLE_LIVE] == 0 ||
+    if (s->is_acked || !target || !peer_is_live(target) ||
         target->member.incarnation != s->incarnation)
         return;
     g->metrics->probe_failures++;
@@ -218,10 +205,13 @@ static void learn_rtt(struct gossip *g, uint64_t now_ms, struct peer *peer,
     uint64_t rtt_us = s->sent_us && g->now_us >= s->sent_us ? g->now_us - s->sent_us
                                                             : (now_ms - s->sent_ms) * 1000;
     peer->member.rtt_us = rtt_us < UINT32_MAX ? (uint32_t)rtt_us + 1 : UINT32_MAX;
-    if (!m->coordinate.at || coordinate_decode(m->coordinate, &peer->coordinate) < 0)
+    struct heard *heard = peer_hear(peer);
+    struct coordinate theirs;
+    if (!heard || !m->coordinate.at || coordinate_decode(m->coordinate, &theirs) < 0)
         return;
-    peer->has_coordinate = true;
-    coordinate_learn(&g->coordinate, &peer->coordinate, peer->member.rtt_us, &g->rng);
+    memcpy(heard->coordinate, m->coordinate.at, sizeof(heard->coordinate));
+    heard->has_coordinate = true;
+    coordinate_learn(&g->coordinate, &theirs, peer->member.rtt_us, &g->rng);
 }
 
 void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
@@ -332,14 +322,14 @@ static bool is_deaf(const struct gossip *g, uint64_t now_ms)
 }
 
 /* A suspect has time for an answer left when we hear again; but not for ever. */
-static void wait_for_ears(const struct gossip *g, uint64_t now_ms, struct peer *peer)
+static void wait_for_ears(const struct gossip *g, uint64_t now_ms, struct trouble *trouble)
 {
     uint64_t last_ms =
-        peer->suspected_ms + DEAF_PERIODS * (uint64_t)g->profile.probe_period_ms;
+        trouble->suspected_ms + DEAF_PERIODS * (uint64_t)g->profile.probe_period_ms;
     uint64_t until_ms = now_ms + 2 * (uint64_t)g->profile.probe_period_ms;
     until_ms = until_ms < last_ms ? until_ms : last_ms;
-    if (peer->dead_at_ms < until_ms)
-        peer->dead_at_ms = until_ms;
+    if (trouble->dead_at_ms < until_ms)
+        trouble->dead_at_ms = until_ms;
 }
 
 static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -350,17 +340,18 @@ static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effec
     /* Backwards: a suspect that is declared dead leaves the list, the last takes its
      * place. */
     for (size_t i = suspects->n; i-- > 0;) {
-        struct peer *peer = suspects->at[i];
+        struct peer *peer = members_in(&g->members, ROLE_SUSPECT, i);
+        struct trouble *trouble = peer->trouble;
         if (deaf)
-            wait_for_ears(g, now_ms, peer);
-        if (now_ms >= peer->dead_at_ms) {
+            wait_for_ears(g, now_ms, trouble);
+        if (now_ms >= trouble->dead_at_ms) {
             news_dead(g, now_ms, peer, fx);
-        } else if (peer->repeat_ms && now_ms >= peer->repeat_ms &&
+        } else if (trouble->repeat_ms && now_ms >= trouble->repeat_ms &&
                    n_repeats < REPEATS_PER_TICK) {
-            peer->repeat_ms = now_ms + g->profile.probe_timeout_ms / REPEATS_PER_TIMEOUT;
+            trouble->repeat_ms = now_ms + g->profile.probe_timeout_ms / REPEATS_PER_TIMEOUT;
             n_repeats++;
             swim_ping(g, now_ms, peer, fx);
-            if (now_ms - peer->suspected_ms >= g->profile.probe_timeout_ms * patience(g))
+            if (now_ms - trouble->suspected_ms >= g->profile.probe_timeout_ms * patience(g))
                 news_suspect(g, now_ms, peer, fx);
         }
     }
@@ -372,7 +363,8 @@ static void tick_dead(struct gossip *g, uint64_t now_ms, struct gossip_effects *
     if (dead->n == 0 || now_ms < g->swim.rejoin_ms)
         return;
     g->swim.rejoin_ms = now_ms + g->profile.rejoin_period_ms;
-    swim_ping(g, now_ms, dead->at[g->swim.dead_cursor++ % dead->n], fx);
+    swim_ping(g, now_ms, members_in(&g->members, ROLE_DEAD, g->swim.dead_cursor++ % dead->n),
+              fx);
 }
 
 static void tick_reap(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -380,11 +372,13 @@ static void tick_reap(struct gossip *g, uint64_t now_ms, struct gossip_effects *
     if (now_ms < g->swim.reap_ms)
         return;
     g->swim.reap_ms = now_ms + REAP_CHECK_MS;
-    for (size_t i = g->members.n; i-- > 0;) {
-        struct peer *peer = g->members.at[i];
+    bool has_gone = members_count_state(&g->members, MEMBER_DEAD) > 0 ||
+                    members_count_state(&g->members, MEMBER_LEFT) > 0;
+    for (size_t i = has_gone ? g->members.all.n : 0; i-- > 0;) {
+        struct peer *peer = members_nth(&g->members, i);
         if (peer == g->self || peer->member.state < MEMBER_DEAD)
             continue;
-        if (!entries_drop_forgotten(g, peer, fx) && now_ms >= peer->reap_at_ms) {
+        if (!entries_drop_forgotten(g, peer, fx) && now_ms >= peer->trouble->reap_at_ms) {
             (void)entries_forget(g, now_ms, peer, fx);
             g->push.due_ms = now_ms;
         }
@@ -417,7 +411,7 @@ static uint64_t lateness_ms(const struct gossip *g, uint64_t now_ms)
         sooner(&due, s->deadline_ms);
     }
     for (size_t i = 0; i < suspects->n; i++)
-        sooner(&due, suspects->at[i]->dead_at_ms);
+        sooner(&due, members_in(&g->members, ROLE_SUSPECT, i)->trouble->dead_at_ms);
     return now_ms > due ? now_ms - due : 0;
 }
 
@@ -433,8 +427,9 @@ static void forgive_stall(struct gossip *g, uint64_t late_ms)
     s->deadline_ms += late_ms;
     s->timeout_ms += s->timeout_ms ? late_ms : 0;
     for (size_t i = 0; i < suspects->n; i++) {
-        suspects->at[i]->suspected_ms += late_ms;
-        suspects->at[i]->dead_at_ms += late_ms;
+        struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
+        trouble->suspected_ms += late_ms;
+        trouble->dead_at_ms += late_ms;
     }
     relay_forgive(g, late_ms);
 }
@@ -484,8 +479,9 @@ uint64_t swim_deadline_ms(const struct gossip *g)
     }
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
     for (size_t i = 0; i < suspects->n; i++) {
-        sooner(&deadline, suspects->at[i]->dead_at_ms);
-        sooner(&deadline, suspects->at[i]->repeat_ms);
+        const struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
+        sooner(&deadline, trouble->dead_at_ms);
+        sooner(&deadline, trouble->repeat_ms);
     }
     if (g->members.roles[ROLE_DEAD].n > 0)
         sooner(&deadline, s->rejoin_ms);

@@ -77,13 +77,14 @@ void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
 static bool has_other_members(const struct gossip *g, uint64_t now_ms,
                               const struct peer *peer)
 {
-    return now_ms >= g->sync.members_ms && peer->members_digest != g->members.digest;
+    return now_ms >= g->sync.members_ms &&
+           peer_heard(peer)->members_digest != g->members.digest;
 }
 
 void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
 {
-    bool differs = peer->digest != g->table.digest;
-    if (peer->place[ROLE_LIVE] == 0 || !node_id_is_zero(g->sync.candidate) ||
+    bool differs = peer_heard(peer)->digest != g->table.digest;
+    if (!peer_is_live(peer) || !node_id_is_zero(g->sync.candidate) ||
         g->is_leaving || (!differs && !has_other_members(g, now_ms, peer)))
         return;
     g->sync.candidate = peer->member.id;
@@ -141,14 +142,15 @@ static void remember_seen(struct gossip *g, struct stream *s, const struct messa
 {
     struct peer *peer = members_peer(&g->members, s->peer);
     enum { KEPT_MAX = 1 << 18 };
-    if (!peer || m->n_seen * g->members.n > KEPT_MAX)
+    struct heard *heard = peer ? peer_hear(peer) : NULL;
+    if (!heard || m->n_seen * g->members.all.n > KEPT_MAX)
         return;
     struct seen_number *copy = copy_seen(m);
     if (!copy)
         return;
-    free(peer->seen);
-    peer->seen = copy;
-    peer->n_seen = m->n_seen;
+    free(heard->seen);
+    heard->seen = copy;
+    heard->n_seen = (uint32_t)m->n_seen;
 }
 
 static int greeted(struct gossip *g, struct stream *s, const struct message *m)
@@ -192,17 +194,17 @@ static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
         arena_array(&g->scratch, FRAME_ROOM / 64, sizeof(*list));
     if (!list)
         return false;
-    for (; i < g->members.n; i++) {
-        list[n] = machine_member(g->members.at[i]);
+    for (; i < g->members.all.n; i++) {
+        list[n] = machine_member(members_nth(&g->members, i));
         size_t size = message_member_size(&list[n]);
         if (size > left)
             break;
         left -= size;
         n++;
     }
-    s->sends_members = i < g->members.n;
+    s->sends_members = i < g->members.all.n;
     if (s->sends_members)
-        s->member_cursor = g->members.at[i]->member.id;
+        s->member_cursor = members_at(&g->members, i)->id;
     struct message m =
         machine_message(g, now_ms, MESSAGE_MEMBERS, members_peer(&g->members, s->peer));
     m.members = list;
@@ -407,8 +409,9 @@ static bool can_compare(const struct gossip *g, uint64_t now_ms)
  * compared now and then. */
 static bool is_same(const struct gossip *g, const struct peer *peer)
 {
-    return peer->heard_ms != 0 && peer->digest == g->table.digest &&
-           peer->members_digest == g->members.digest;
+    const struct heard *heard = peer_heard(peer);
+    return heard->at_ms != 0 && heard->digest == g->table.digest &&
+           heard->members_digest == g->members.digest;
 }
 
 void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -420,8 +423,8 @@ void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         can_compare(g, now_ms)) {
         struct peer *peer = members_peer(&g->members, g->sync.candidate);
         g->sync.candidate = (struct node_id){0};
-        if (peer && peer->place[ROLE_LIVE] &&
-            (peer->digest != g->table.digest || has_other_members(g, now_ms, peer)))
+        if (peer && peer_is_live(peer) &&
+            (peer_heard(peer)->digest != g->table.digest || has_other_members(g, now_ms, peer)))
             sync_with(g, now_ms, peer, fx);
     }
     if (now_ms >= g->sync.periodic_ms) {

@@ -46,22 +46,12 @@ static void build_links(struct gossip *g)
     struct tree *t = &g->push.tree;
     if (t->is_built && t->members_digest == g->members.digest)
         return;
-    size_t n = 0, self = 0;
-    struct peer **ring = arena_array(&g->scratch, g->members.n, sizeof(struct peer *));
-    if (!ring)
-        return;
-    for (size_t i = 0; i < g->members.n; i++) {
-        struct peer *peer = g->members.at[i];
-        if (peer == g->self)
-            self = n;
-        if (peer == g->self || peer->place[ROLE_LIVE])
-            ring[n++] = peer;
-    }
+    size_t n = machine_n_live(g), self = members_rank(&g->members, g->self);
     struct tree old = *t;
     t->n_links = 0;
     for (size_t stride = 1; stride <= n / 2; stride *= STRIDE) {
-        keep_link(&old, t, ring[(self + stride) % n]);
-        keep_link(&old, t, ring[(self + n - stride) % n]);
+        keep_link(&old, t, members_ranked(&g->members, (self + stride) % n));
+        keep_link(&old, t, members_ranked(&g->members, (self + n - stride) % n));
     }
     t->members_digest = g->members.digest;
     t->is_built = true;
@@ -139,7 +129,7 @@ void tree_flush(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         sizes[i] = tell_measure(g, &p->ranges[i]);
     for (size_t i = 0; sizes && i < t->n_links; i++) {
         struct peer *to = members_peer(&g->members, t->links[i].peer);
-        if (t->links[i].is_eager && to && to->place[ROLE_LIVE])
+        if (t->links[i].is_eager && to && peer_is_live(to))
             flush_link(g, now_ms, to, sizes, fx);
     }
     p->n = 0;
@@ -181,7 +171,7 @@ static void send_ids(struct gossip *g, uint64_t now_ms, size_t from, size_t to, 
         }
         for (size_t k = 0; k < t->n_links && n > 0; k++) {
             struct peer *peer = members_peer(&g->members, t->links[k].peer);
-            if (t->links[k].is_eager == is_eager && peer && peer->place[ROLE_LIVE])
+            if (t->links[k].is_eager == is_eager && peer && peer_is_live(peer))
                 send_plain(g, now_ms, MESSAGE_HAVE, peer, items, n, fx);
         }
     }
@@ -255,7 +245,7 @@ static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
     m->from[0] = next;
     m->n_tries++;
     m->due_ms = now_ms + beat_ms(g) * (m->n_tries + 1);
-    if (!from || !from->place[ROLE_LIVE])
+    if (!from || !peer_is_live(from))
         return;
     struct tree_link *link = find_link(&g->push.tree, from->member.id);
     if (link)

@@ -190,13 +190,13 @@ static double spread_ms(size_t n, uint64_t seed)
 
 struct teller {
     struct rumor_queue queue;
-    struct rumor rumor;
+    struct rumor *rumor;
     uint64_t heard_ms, next_ms;
 };
 
-static bool take_it(void *ctx, struct rumor *r)
+static bool take_it(void *ctx, struct rumor **slot)
 {
-    (void)r;
+    (void)slot;
     *(size_t *)ctx += 1;
     return true;
 }
@@ -218,13 +218,13 @@ static double spread_alone_ms(size_t n, uint64_t seed)
         for (size_t i = 1; i < n; i++) {
             struct peer *to[8];
             size_t taken = 0;
-            if (!all[i].rumor.is_queued || all[i].heard_ms > now_ms ||
+            if (!all[i].rumor || all[i].heard_ms > now_ms ||
                 all[i].next_ms > now_ms)
                 continue;
             all[i].next_ms = now_ms + profile.gossip_period_ms;
             size_t k = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, to,
                                     profile.gossip_fanout);
-            for (size_t m = 0; m < k && all[i].rumor.is_queued; m++) {
+            for (size_t m = 0; m < k && all[i].rumor; m++) {
                 struct teller *t = &all[index_of(to[m]->member.id)];
                 (void)rumor_take(&all[i].queue, limit, take_it, &taken);
                 if (t->heard_ms)
@@ -235,6 +235,8 @@ static double spread_alone_ms(size_t n, uint64_t seed)
             }
         }
     }
+    for (size_t i = 0; i < n; i++)
+        rumor_drop(&all[i].queue, &all[i].rumor);
     free(all);
     gossip_free(g);
     return (double)now_ms;

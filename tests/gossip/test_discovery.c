@@ -28,7 +28,7 @@ static void open_lan(struct lan *lan, size_t n, uint64_t seed)
 {
     memset(lan, 0, sizeof(*lan));
     rng_init(&lan->rng, seed);
-    members_init(&lan->members);
+    members_init(&lan->members, NULL);
     for (size_t i = 1; i <= n; i++)
         add(lan, i, MEMBER_ALIVE, i == 1);
     discovery_init(&lan->d, id_of(1), seed, 1000);

@@ -104,8 +104,8 @@ Test(membership, a_storm_of_writes_delays_no_death_and_rumors_delay_no_write)
     /* All rumors at once: every member is news to everybody. */
     for (size_t i = 0; i < 39; i++) {
         struct gossip *g = w->nodes[i].gossip;
-        for (size_t k = 0; k < g->members.n; k++)
-            rumor_put(&g->rumors, &g->members.at[k]->rumor);
+        for (size_t k = 0; k < members_count(&g->members); k++)
+            rumor_put(&g->rumors, &members_nth(&g->members, k)->rumor);
     }
     cr_assert_eq(world_write(w, 0, "var/last", "1", NULL), 0);
     cr_expect_lt(world_until(w, world_is_equal, 5000), 1000);

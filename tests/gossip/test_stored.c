@@ -56,6 +56,7 @@ Test(stored, every_truncation_and_every_flipped_bit_is_damage)
     struct arena arena;
     struct entry entry;
     struct member member;
+    char name[NAME_LEN_MAX + 1];
     uint64_t a, b;
     arena_init(&arena, 0);
     struct member peer = {.id = {{9}}, .name = "n9", .endpoint = {4, {127, 0, 0, 1}, 7780},
@@ -65,7 +66,7 @@ Test(stored, every_truncation_and_every_flipped_bit_is_damage)
         stored_number_encode(1, 2, &arena),
         stored_peer_encode(&peer, &arena),
     };
-    cr_assert_eq(stored_peer_decode(forms[2], &member), 0);
+    cr_assert_eq(stored_peer_decode(forms[2], name, &member), 0);
     cr_assert_str_eq(member.name, "n9");
     cr_assert_eq(member.endpoint.port, 7780);
     cr_assert_eq(stored_number_decode(forms[1], &a, &b), 0);
@@ -82,7 +83,7 @@ Test(stored, every_truncation_and_every_flipped_bit_is_damage)
                 continue;
             int err = form == 0   ? stored_entry_decode(sample.key, in, &entry)
                       : form == 1 ? stored_number_decode(in, &a, &b)
-                                  : stored_peer_decode(in, &member);
+                                  : stored_peer_decode(in, name, &member);
             cr_assert_eq(err, ERR_DAMAGED, "form %zu, case %zu", form, i);
         }
     }

@@ -112,8 +112,8 @@ Test(swim, a_suspicion_begins_long_and_confirmations_shorten_it)
             news_hear(b.g, 2000, &m, NEWS_RUMOR, &b.fx);
             news_hear(b.g, 2000, &m, NEWS_RUMOR, &b.fx); /* twice the same is one */
         }
-        cr_expect_eq(peer_of(&b, 5)->dead_at_ms, 2000 + rows[r].lasts_ms, "row %zu: %u",
-                     r, (unsigned)(peer_of(&b, 5)->dead_at_ms - 2000));
+        cr_expect_eq(peer_of(&b, 5)->trouble->dead_at_ms, 2000 + rows[r].lasts_ms, "row %zu: %u",
+                     r, (unsigned)(peer_of(&b, 5)->trouble->dead_at_ms - 2000));
         bench_fini(&b);
     }
 }
@@ -149,7 +149,7 @@ Test(swim, who_hears_of_a_suspicion_asks_the_suspect_again_and_again)
         for (uint64_t t = 2000; t < 3000; t += 25)
             gossip_tick(b.g, t, 1, &b.fx);
         cr_expect_eq(count_sent(&b, MESSAGE_PING, 5, &m), has_part ? 8 : 0);
-        cr_expect_eq(peer_of(&b, 5)->n_accusers, has_part ? 2 : 1,
+        cr_expect_eq(peer_of(&b, 5)->trouble->n_accusers, has_part ? 2 : 1,
                      "its silence confirms");
         bench_fini(&b);
     }

@@ -237,11 +237,12 @@ struct gossip *crowd_machine(size_t n, size_t self, const struct gossip_profile 
     for (size_t i = 0; i < n; i++) {
         struct peer *peer;
         struct member m = {.id = crowd_id(i),
+                           .name = name,
                            .endpoint = crowd_endpoint(i),
                            .state = MEMBER_ALIVE,
                            .incarnation = 1,
                            .changed_ms = now_ms};
-        (void)snprintf(m.name, sizeof(m.name), "n%zu", i);
+        (void)snprintf(name, sizeof(name), "n%zu", i);
         if (i != self && members_add(&g->members, &m, false, &g->rng, &peer) < 0)
             abort();
     }

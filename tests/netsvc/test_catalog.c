@@ -40,10 +40,10 @@ static void add_node(struct world *w, uint8_t i, const char *name,
 {
     struct member m = {
         .id = id_of(i),
+        .name = name,
         .endpoint = {.family = 4, .address = {127, 77, 1, i}, .port = 7780},
         .state = state};
     struct peer *peer;
-    strcpy(m.name, name);
     cr_assert_eq(members_add(&w->members, &m, i == 1, &w->rng, &peer), 0);
     if (!address)
         return;
@@ -75,7 +75,7 @@ static void world_init(struct world *w)
 {
     memset(w, 0, sizeof(*w));
     rng_init(&w->rng, 1);
-    members_init(&w->members);
+    members_init(&w->members, NULL);
     cr_assert_eq(table_init(&w->table), 0);
     add_node(w, 1, "n1", MEMBER_ALIVE, "127.77.0.1");
     add_node(w, 2, "n2", MEMBER_DEAD, "127.77.0.2");

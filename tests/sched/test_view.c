@@ -15,6 +15,7 @@ enum { FAKE_MEMBERS = 8, FAKE_ENTRIES = 64, VALUE_MAX = 2048, AT = 1000000 };
 
 struct members {
     struct member list[FAKE_MEMBERS];
+    char names[FAKE_MEMBERS][8];
     size_t n;
 };
 
@@ -105,9 +106,10 @@ static struct spec_hash hash_of(uint8_t i)
 
 static void put_member(struct world *w, uint8_t i, enum member_state state)
 {
-    struct member *m = &w->members.list[w->members.n++];
-    *m = (struct member){.id = id_of(i), .state = state};
-    snprintf(m->name, sizeof(m->name), "m%u", i);
+    size_t n = w->members.n++;
+    w->members.list[n] =
+        (struct member){.id = id_of(i), .name = w->members.names[n], .state = state};
+    snprintf(w->members.names[n], sizeof(w->members.names[n]), "m%u", i);
 }
 
 static void put_node(struct world *w, uint8_t i, enum agent_state state, uint64_t until)
