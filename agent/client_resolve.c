@@ -101,6 +101,10 @@ int client_resolve(const char *text, uint16_t default_port, struct endpoint *ret
     }
     char name[HOST_NAME_MAX_LEN + 1];
     (void)snprintf(name, sizeof(name), "%.*s", (int)len, text);
+    if (name_is_localhost(bytes_of_text(name))) {
+        *ret_endpoint = endpoint_loopback(4, (uint16_t)port);
+        return 0;
+    }
     struct lookup lookup = {0};
     int error = ask(name, &lookup, err);
     if (error < 0)

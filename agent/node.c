@@ -260,8 +260,9 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
 /* ---- the step ---- */
 
 void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
-               size_t n_seeds, struct node_effects *out)
+               size_t n_seeds, bool is_expecting, struct node_effects *out)
 {
+    gossip_expect(n->gossip, is_expecting);
     publish_self(n, at, out);
     gossip_join(n->gossip, at.now_ms, seeds, n_seeds, &out->gossip);
     holder_set_dirty(&n->holder, at.now_ms);

@@ -35,8 +35,9 @@ int node_restore(struct node *n, enum store_space space, struct bytes key,
 /* false: we do not know that task (any more); the host kills and removes it. */
 bool node_adopt(struct node *n, struct moment at, const char *key, uint32_t pid,
                 uint64_t started_unix_ms, struct bytes note);
+/* `is_expecting`: further addresses are looked up, and node_join is called again with them. */
 void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
-               size_t n_seeds, struct node_effects *out);
+               size_t n_seeds, bool is_expecting, struct node_effects *out);
 
 /* A holder of our secret may be found at `endpoint`; called any time after node_join. */
 void node_meet(struct node *n, struct moment at, struct endpoint endpoint,

@@ -276,6 +276,7 @@ static void close_all(struct agent *a)
     if (a->dns_driver)
         uv_dns_close(a->dns_driver);
     uv_discovery_close(a->discovery);
+    uv_seeds_close(a->seeds);
     if (a->gossip)
         uv_gossip_close(a->gossip);
     if (a->runner)
@@ -321,13 +322,19 @@ static void discover(struct agent *a)
         log_line(LOG_WARN, "discovery", "state", "off", "error", err.text, NULL);
 }
 
+static bool is_alone(void *ctx)
+{
+    struct agent *a = ctx;
+    const struct members *members = gossip_members(node_gossip(a->node));
+    return members_count_state(members, MEMBER_ALIVE) < 2;
+}
+
 /* With another secret the peers are silent, as if they were not there: nothing else would say why
  * this node stays alone. */
 static void on_join_late(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
-    const struct members *members = gossip_members(node_gossip(a->node));
-    if (!a->is_ending && members_count_state(members, MEMBER_ALIVE) < 2)
+    if (!a->is_ending && is_alone(a))
         log_line(LOG_WARN, "join", "state", "alone", "error",
                  "no peer of --join has answered yet: is it up, can its port be reached "
                  "by TCP and "
@@ -335,13 +342,17 @@ static void on_join_late(uv_timer_t *timer)
                  NULL);
 }
 
-static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n)
+static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n, size_t n_unknown)
 {
     struct agent *a = ctx;
     if (a->is_ending)
         return;
-    node_join(a->node, agent_now(a), seeds, n, &a->fx);
+    bool is_first = !a->has_joined;
+    a->has_joined = true;
+    node_join(a->node, agent_now(a), seeds, n, n_unknown > 0, &a->fx);
     agent_perform(a);
+    if (!is_first)
+        return;
     if (!a->options->no_discover)
         discover(a);
     if (a->options->n_join > 0)
@@ -398,8 +409,10 @@ int agent_run(const struct agent_options *options)
     if (status == 0) {
         announce(a);
         uv_runner_found(a->runner, on_task_found, a);
-        status = seeds_resolve(&a->loop, options->join, options->n_join, a->bind.port,
-                               on_seeds, a, &err);
+        const struct uv_seeds_events events = {
+            .found = on_seeds, .is_alone = is_alone, .ctx = a};
+        status = uv_seeds_open(&a->loop, options->join, options->n_join, a->bind.port,
+                               &events, &a->seeds, &err);
     }
     if (status == 0) {
         settings_notify("READY=1");

@@ -17,6 +17,7 @@
 #include "netsvc/uv_dns.h"
 #include "netsvc/uv_http.h"
 
+struct uv_seeds;
 struct watcher; /* an open event stream; see api_stream.c */
 
 struct agent {
@@ -38,6 +39,7 @@ struct agent {
     struct node_effects fx;
     bool is_performing;
     struct uv_gossip *gossip;
+    struct uv_seeds *seeds;
     struct uv_discovery *discovery; /* NULL: switched off, or not possible here */
     struct endpoint advertise;      /* where peers reach our gossip */
     struct uv_runner *runner;
@@ -50,6 +52,7 @@ struct agent {
     struct watcher *watchers;
     struct exchange_wait *waits; /* HTTP exchanges waiting for NODE_DONE */
     uint64_t next_token;
+    bool has_joined; /* what --join says was handed to the node */
     bool is_ending;
     int exit_code;
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/err.h"
 
@@ -135,6 +136,27 @@ int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret
         return ERR_MALFORMED;
     *ret_endpoint = e;
     return 0;
+}
+
+struct endpoint endpoint_loopback(uint8_t family, uint16_t port)
+{
+    struct endpoint e = {.family = family, .port = port};
+    if (family == 4)
+        memcpy(e.address, (const uint8_t[]){127, 0, 0, 1}, 4);
+    else
+        e.address[15] = 1;
+    return e;
+}
+
+bool name_is_localhost(struct bytes name)
+{
+    static const char word[] = "localhost";
+    const size_t len = sizeof(word) - 1;
+    if (name.len > 0 && name.at[name.len - 1] == '.')
+        name.len--; /* the root's dot */
+    if (name.len < len || (name.len > len && name.at[name.len - len - 1] != '.'))
+        return false;
+    return strncasecmp((const char *)name.at + name.len - len, word, len) == 0;
 }
 
 bool name_is_valid(struct bytes name)

@@ -51,6 +51,11 @@ const char *endpoint_host_text(const struct endpoint *e,
 int endpoint_parse(const char *text, uint16_t default_port,
                    struct endpoint *ret_endpoint);
 
+/* This host itself, by family 4 or 6. */
+struct endpoint endpoint_loopback(uint8_t family, uint16_t port);
+/* "localhost" and what ends in ".localhost": this host without asking anybody (RFC 6761, 6.3). */
+bool name_is_localhost(struct bytes name);
+
 /* A job's name is a DNS label: [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? */
 bool name_is_valid(struct bytes name);
 

@@ -132,6 +132,11 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
     batch_flush(&g->batch, out);
 }
 
+void gossip_expect(struct gossip *g, bool is_expecting)
+{
+    g->join.is_expecting = is_expecting;
+}
+
 void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at,
                  struct gossip_effects *out)
 {

@@ -107,6 +107,9 @@ int gossip_restore(struct gossip *g, enum store_space space, struct bytes key, s
  * answered for three probe periods. */
 void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
                  struct gossip_effects *out);
+/* For the next gossip_join: addresses are still being looked up, so a list that is empty so far
+ * does not mean alone. */
+void gossip_expect(struct gossip *g, bool is_expecting);
 /* A holder of our secret may be found at `at`: it is asked once, beside whoever is being joined. */
 void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at, struct gossip_effects *out);
 

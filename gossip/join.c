@@ -42,7 +42,8 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
     }
     size_t n_remembered = g->members.roles[ROLE_DEAD].n;
     bool listens = !g->is_ready && j->n_seeds == 0 && j->listen_ms > 0;
-    j->is_active = j->n_seeds > 0 || n_remembered > 0 || listens;
+    bool expects = !g->is_ready && j->n_seeds == 0 && j->is_expecting;
+    j->is_active = j->n_seeds > 0 || n_remembered > 0 || listens || expects;
     j->wait_ms = FIRST_WAIT_MS;
     j->next_ms = now_ms;
     j->n_tries = 0;
@@ -51,6 +52,8 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
         j->alone_ms = now_ms + (uint64_t)ALONE_PERIODS * g->profile.probe_period_ms;
     if (listens && j->alone_ms < now_ms + j->listen_ms)
         j->alone_ms = now_ms + j->listen_ms;
+    if (expects)
+        j->alone_ms = 0;
     if (!j->is_active)
         become_ready(g, now_ms, "alone", fx);
     join_tick(g, now_ms, fx);

@@ -146,6 +146,7 @@ struct join {
     uint64_t settle_ms; /* when the list of members is looked at again; 0: it has settled */
     unsigned n_settles; /* left */
     uint32_t listen_ms; /* of the options */
+    bool is_expecting;  /* more seeds may come: nobody to ask yet does not mean alone */
 };
 
 struct gossip {

@@ -334,7 +334,7 @@ void host_start(struct host *h)
     for (unsigned i = 0; i < all->n; i++)
         if (&all->hosts[i] != h && !h->has_no_seeds)
             seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
-    node_join(h->node, hosts_now(all), seeds, n_seeds, &h->fx);
+    node_join(h->node, hosts_now(all), seeds, n_seeds, false, &h->fx);
     host_perform(h);
 }
 

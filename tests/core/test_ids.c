@@ -109,3 +109,19 @@ Test(ids, a_name_is_a_dns_label)
     cr_assert(name_is_valid((struct bytes){(uint8_t *)longest, 63}));
     cr_assert_not(name_is_valid((struct bytes){(uint8_t *)longest, 64}));
 }
+
+Test(ids, localhost_is_this_host_by_name)
+{
+    static const char *const good[] = {"localhost", "LOCALHOST", "localhost.",
+                                       "n1.localhost", "a.b.Localhost."};
+    static const char *const bad[] = {
+        "", ".", "localhos", "localhost.com", "mylocalhost", "localhost.."};
+    char text[ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        cr_assert(name_is_localhost(bytes_of_text(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_assert_not(name_is_localhost(bytes_of_text(bad[i])), "%s", bad[i]);
+    struct endpoint four = endpoint_loopback(4, 80), six = endpoint_loopback(6, 80);
+    cr_assert_str_eq(endpoint_text(&four, text), "127.0.0.1:80");
+    cr_assert_str_eq(endpoint_text(&six, text), "[::1]:80");
+}

@@ -227,15 +227,3 @@ def http_get(address, port, path="/", timeout=3):
 
 
 needs_root = unittest.skipUnless(os.geteuid() == 0, "needs root")
-
-
-def knows_localhost():
-    try:
-        with open("/etc/hosts") as hosts:
-            return any("localhost" in line.split("#")[0].split()[1:] for line in hosts)
-    except OSError:
-        return False
-
-
-# Bare images have no such file, and tests ask no name server.
-needs_hosts_file = unittest.skipUnless(knows_localhost(), "/etc/hosts does not name localhost")

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from cluster import STRATOS, Agent, Cluster, job, needs_hosts_file, needs_root, wait_for
+from cluster import STRATOS, Agent, Cluster, job, needs_root, wait_for
 
 CRASH = job("crash", "echo starting; echo oh no >&2; exit 3", more="restart: {attempts: 0}")
 
@@ -27,7 +27,6 @@ class Cli(unittest.TestCase):
         self.addCleanup(agent.stop)
         return agent
 
-    @needs_hosts_file
     def test_a_peer_is_joined_by_name_and_an_unknown_name_is_survived(self):
         cluster = Cluster(1, addresses=["127.0.0.1"])
         cluster.__enter__()

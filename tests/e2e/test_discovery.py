@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import STRATOS, Cluster, needs_hosts_file, needs_root, wait_for
+from cluster import STRATOS, Cluster, needs_root, wait_for
 from test_partition import ip
 
 
@@ -167,7 +167,6 @@ class Discovery(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
-    @needs_hosts_file
     def test_join_takes_a_host_name(self):
         cluster = Cluster(2)
         self.addCleanup(cluster.__exit__, None, None, None)

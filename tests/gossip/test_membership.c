@@ -165,3 +165,37 @@ Test(membership, an_idle_node_wakes_once_per_period_besides_its_mail)
     cr_expect_leq(n, 8 * 600 * 11 / 10, "%u", (unsigned)n);
     world_free(w);
 }
+
+/* Its seeds' names may not resolve yet: a host is often up before its name server. */
+Test(membership, a_node_whose_seeds_are_still_looked_up_is_not_alone)
+{
+    struct gossip_options options = {.id = {{1}},
+                                     .name = "self",
+                                     .endpoint = {4, {127, 0, 0, 1}, 7780},
+                                     .profile = &gossip_profile_lan,
+                                     .epoch = 1,
+                                     .seed = 7,
+                                     .listen_ms = 1500};
+    struct gossip_effects fx;
+    struct gossip *g = gossip_new(&options, 1000);
+    uint64_t now_ms = 1000;
+    gossip_effects_init(&fx);
+    gossip_expect(g, true);
+    gossip_join(g, now_ms, NULL, 0, &fx);
+    for (; now_ms < 60000; now_ms += 100)
+        gossip_tick(g, now_ms, now_ms, &fx);
+    cr_assert_not(gossip_is_ready(g));
+    const struct endpoint seed = {4, {127, 0, 0, 9}, 7780};
+    gossip_effects_clear(&fx);
+    gossip_expect(g, false);
+    gossip_join(g, now_ms, &seed, 1, &fx);
+    cr_assert(fx.n > 0 && fx.list[0].kind == GOSSIP_SEND);
+    cr_assert(endpoint_equal(&fx.list[0].endpoint, &seed));
+    cr_assert_not(gossip_is_ready(g));
+    gossip_join(g, now_ms, &options.endpoint, 1, &fx); /* they name this node alone */
+    for (uint64_t end = now_ms + 2000; now_ms < end; now_ms += 100)
+        gossip_tick(g, now_ms, now_ms, &fx);
+    cr_assert(gossip_is_ready(g));
+    gossip_effects_fini(&fx);
+    gossip_free(g);
+}

@@ -302,7 +302,7 @@ void sim_boot(struct sim *s, unsigned index)
     adopt(s, n, index);
     struct endpoint seeds[2] = {s->nodes[0].endpoint,
                                 s->nodes[s->options.nodes / 2].endpoint};
-    node_join(n->node, sim_moment(s, n), seeds, 2, &n->fx);
+    node_join(n->node, sim_moment(s, n), seeds, 2, false, &n->fx);
     perform(s, index);
 }
 
