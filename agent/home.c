@@ -64,19 +64,30 @@ static int read_file(const char *path, void *out, size_t cap, struct err *err)
 static int identity_open(const char *data_dir, struct identity *ret_identity,
                          struct err *err)
 {
+    enum { WANT = sizeof(struct identity) };
     char path[PATH_TEXT];
+    uint8_t in[WANT + 1]; /* a longer file is not ours either */
     (void)snprintf(path, sizeof(path), "%s/identity", data_dir);
-    int n = read_file(path, ret_identity, sizeof(*ret_identity), err);
+    int n = read_file(path, in, sizeof(in), err);
     if (n == -ENOENT) {
         identity_new(ret_identity);
         return write_file(path, ret_identity, sizeof(*ret_identity), err);
     }
-    if (n >= 0 && n != (int)sizeof(*ret_identity))
+    if (n < 0)
+        return n;
+    struct identity identity;
+    memcpy(&identity, in, sizeof(identity));
+    explicit_bzero(in, sizeof(in));
+    if (n != WANT || !identity_is_sound(&identity))
         return err_set(err, ERR_DAMAGED,
-                       "%s is damaged (%d bytes, want %zu): restore it, or remove it to "
-                       "start as a new node",
-                       path, n, sizeof(*ret_identity));
-    return n < 0 ? n : 0;
+                       "%s is damaged (%s): restore it, or remove it to start as a new "
+                       "node",
+                       path,
+                       n < WANT   ? "it is too short"
+                       : n > WANT ? "it is too long"
+                                  : "its keys do not belong together");
+    *ret_identity = identity;
+    return 0;
 }
 
 static int epoch_open(struct home *home, uint64_t at_unix_ms, struct err *err)

@@ -70,6 +70,8 @@ int secret_wrapped_epochs(struct bytes in, uint8_t *ret_old, uint8_t *ret_next);
 int secret_unwrap(const struct secret *old, struct bytes in, struct secret *ret_next);
 
 void identity_new(struct identity *ret_identity);
+/* Do the three parts belong together? */
+bool identity_is_sound(const struct identity *identity);
 void random_bytes(void *out, size_t len); /* for hosts: seeds, sessions */
 struct spec_hash spec_hash_of(struct bytes body); /* BLAKE2b-256 */
 

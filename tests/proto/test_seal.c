@@ -70,6 +70,19 @@ Test(secret, of_another_form_is_malformed)
     }
 }
 
+Test(identity, of_which_any_bit_is_another_is_not_sound)
+{
+    struct identity made;
+    cr_assert_eq(seal_init(), 0);
+    identity_new(&made);
+    cr_assert(identity_is_sound(&made));
+    for (size_t i = 0; i < 8 * sizeof(made); i++) {
+        struct identity broken = made;
+        ((uint8_t *)&broken)[i / 8] ^= (uint8_t)(1u << i % 8);
+        cr_assert_not(identity_is_sound(&broken), "bit %zu", i);
+    }
+}
+
 Test(identity, is_named_by_the_hash_of_its_key)
 {
     struct identity a, b;
