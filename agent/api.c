@@ -42,7 +42,7 @@ static const struct {
     {ERR_INVALID, 422, "invalid"},         {ERR_MALFORMED, 422, "invalid"},
     {ERR_BOUND, 413, "too_large"},         {ERR_NOT_READY, 503, "not_ready"},
     {ERR_TIMEOUT, 504, "timeout"},         {ERR_STORE, 507, "store"},
-    {ERR_UNSUPPORTED, 422, "unsupported"},
+    {ERR_UNSUPPORTED, 422, "unsupported"}, {ERR_CLOCK, 503, "clock"},
 };
 
 void api_error(struct agent *a, struct uv_http_exchange *x, int code, const char *text)
@@ -422,6 +422,12 @@ static void get_metrics(struct agent *a, struct uv_http_exchange *x)
         {.name = "ready",
          .help = "1 after the first sync",
          .value = gossip_is_ready(g) ? 1 : 0},
+        {.name = "clock_skew_ms",
+         .help = "how far this node's clock is ahead of the median of its peers'",
+         .value = (double)node_wall(a->node)->ahead_ms},
+        {.name = "clock_trusted",
+         .help = "0 while orders are refused because this node's clock is off",
+         .value = wall_is_trusted(node_wall(a->node)) ? 1 : 0},
     };
     struct arena arena;
     arena_init(&arena, 1 << 20);

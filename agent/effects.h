@@ -23,9 +23,9 @@ enum node_effect_kind {
 };
 
 struct node_event {
-    const char *kind;    /* "member", "job", "instance", "var", "conflict" */
+    const char *kind;    /* "member", "job", "instance", "var", "conflict", "clock" */
     const char *subject; /* "n3", "web", "web.0" */
-    const char *state;   /* "alive", "v3", "running"; may be NULL */
+    const char *state;   /* "alive", "v3", "running", "off"; may be NULL */
     const char *text;    /* one sentence */
     const char *cause;   /* may be NULL */
     bool is_own;         /* of this node: goes to its log as well */

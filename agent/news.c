@@ -195,6 +195,31 @@ static void news_control(const struct table *table, struct bytes key,
         event->text = arena_printf(arena, "%s was started", name);
 }
 
+/* Another's clock; what is to be said of ours, wall.c says, who knows it first. */
+static void news_clock(struct news *n, const struct table *table, struct bytes key,
+                       struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    const struct entry *entry = table_get(table, key);
+    uint64_t hash = hash64(key, 0);
+    struct told *slot = &n->told[hash % TOLD_SLOTS];
+    bool was_off = slot->key == hash && slot->state != 0;
+    struct node_doc doc;
+    if (!entry || record_decode_node(entry->value, arena, &doc) < 0)
+        return;
+    bool is_off = doc.clock_skew_ms != 0;
+    if (is_off == was_off)
+        return;
+    *slot = (struct told){.key = hash, .state = is_off};
+    struct node_event *event = add(out, "clock", doc.name, is_off ? "off" : "right");
+    event->text = arena_printf(arena, "%s has %s", doc.name,
+                               is_off ? "another time than its peers"
+                                      : "the time of its peers again");
+    if (is_off)
+        event->cause = arena_printf(arena, "%lld ms %s", llabs(doc.clock_skew_ms),
+                                    doc.clock_skew_ms > 0 ? "ahead" : "behind");
+}
+
 void news_entry(struct news *n, const struct members *members, const struct table *table,
                 struct bytes key, struct node_id self, struct node_effects *out)
 {
@@ -210,6 +235,8 @@ void news_entry(struct news *n, const struct members *members, const struct tabl
         news_claim(n, members, table, key, &parts, node_id_equal(parts.node, self), out);
     } else if (parts.kind == KEY_REFUSE) {
         news_refusal(members, table, key, &parts, node_id_equal(parts.node, self), out);
+    } else if (parts.kind == KEY_NODE && !node_id_equal(parts.node, self)) {
+        news_clock(n, table, key, out);
     } else if (parts.kind == KEY_VAR) {
         char *name = arena_text_of(arena, parts.name);
         struct node_event *event = add(out, "var", name, NULL);

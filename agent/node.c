@@ -32,6 +32,7 @@ struct node {
     struct news *news;
     struct commands commands;
     struct keys keys;
+    struct wall wall;
     struct node_doc self;
     enum leaving leaving;
     uint64_t leave_by_ms;
@@ -143,6 +144,11 @@ const struct keyring *node_keys(const struct node *n)
     return &n->keys.rotation.keys;
 }
 
+const struct wall *node_wall(const struct node *n)
+{
+    return &n->wall;
+}
+
 bool node_is_takeover_held(const struct node *n, uint64_t now_ms)
 {
     return hold_is_on(&n->holder.hold, now_ms);
@@ -240,6 +246,24 @@ static void check_leaving(struct node *n, struct moment at, struct node_effects 
     gossip_leave(n->gossip, at.now_ms, &out->gossip);
 }
 
+/* Our row of an earlier life says how our clock was; it is so until we know better. */
+static void recall_wall(struct node *n, struct node_effects *out)
+{
+    struct node_doc doc;
+    struct key key = key_node(n->options.gossip.id);
+    const struct entry *own = table_get(gossip_table(n->gossip), key_bytes(&key));
+    if (own && record_decode_node(own->value, node_effects_arena(out), &doc) == 0)
+        n->wall.told_ms = n->self.clock_skew_ms = doc.clock_skew_ms;
+}
+
+static void look_at_wall(struct node *n, struct moment at, struct node_effects *out)
+{
+    if (!wall_step(&n->wall, n->gossip, n->self.name, at, out))
+        return;
+    n->self.clock_skew_ms = n->wall.told_ms;
+    publish_self(n, at, out);
+}
+
 /* Every step ends here: route, publish, decide when the view is quiet, answer commands. */
 static void settle(struct node *n, struct moment at, struct node_effects *out)
 {
@@ -252,6 +276,7 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
     }
     if (keys_step(&n->keys, n->gossip, n->options.gossip.id, at, out))
         publish_self(n, at, out);
+    look_at_wall(n, at, out);
     check_leaving(n, at, out);
     commands_check(&n->commands, n->gossip, at, out);
     route(n, at, out);
@@ -263,6 +288,7 @@ void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
                size_t n_seeds, bool is_expecting, struct node_effects *out)
 {
     gossip_expect(n->gossip, is_expecting);
+    recall_wall(n, out);
     publish_self(n, at, out);
     gossip_join(n->gossip, at.now_ms, seeds, n_seeds, &out->gossip);
     holder_set_dirty(&n->holder, at.now_ms);
@@ -396,6 +422,7 @@ void node_command(struct node *n, struct moment at, const struct command *comman
                                   .node = n->self.name,
                                   .keys = &n->keys.rotation.keys,
                                   .metrics = n->options.gossip.metrics};
+    look_at_wall(n, at, out); /* it may have been set since the last step */
     if (command->kind == COMMAND_LEAVE) {
         leave(n, at, out);
         command_done(command->token, 0, "handing over, then departing", n->gossip, 0,
@@ -410,6 +437,10 @@ void node_command(struct node *n, struct moment at, const struct command *comman
             n->gossip, 0, out);
     } else if (n->store_error[0]) {
         command_done(command->token, ERR_STORE, n->store_error, n->gossip, 0, out);
+    } else if (!wall_is_trusted(&n->wall)) {
+        struct err err;
+        int code = wall_refuse(&n->wall, &err);
+        command_done(command->token, code, err.text, n->gossip, 0, out);
     } else {
         commands_apply(&n->commands, &scope, at, command, out);
     }

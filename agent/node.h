@@ -8,6 +8,7 @@
 #define AGENT_NODE_H
 
 #include "agent/effects.h"
+#include "agent/wall.h"
 #include "core/moment.h"
 #include "proto/seal.h"
 #include "sched/view.h"
@@ -121,6 +122,8 @@ void node_set_us(struct node *n, uint64_t now_us);
 int node_view(struct node *n, struct moment at, struct arena *arena,
               struct view *ret_view);
 const struct keyring *node_keys(const struct node *n);
+/* Of our host's wall clock, as of the last step. */
+const struct wall *node_wall(const struct node *n);
 bool node_is_takeover_held(const struct node *n, uint64_t now_ms);
 
 #endif

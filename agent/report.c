@@ -78,6 +78,8 @@ static void member_details(const struct report *r, json_t *out,
                               json_boolean(node->doc.state == AGENT_LEAVING));
     set_int(out, "key_epoch", node->doc.key_epoch);
     set_int(out, "other_key_epoch", node->doc.other_key_epoch);
+    (void)json_object_set_new(out, "clock_skew_ms",
+                              json_integer(node->doc.clock_skew_ms));
     bool is_away =
         node->doc.state == AGENT_AWAY && node->doc.away_until_unix_ms > r->at.at_unix_ms;
     if (is_away)

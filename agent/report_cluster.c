@@ -77,9 +77,10 @@ static json_t *peer_json(const struct report *r, const struct member *m,
     struct peer_view peer;
     json_t *out = json_pack("{s:s}", "node", m->name);
     if (!gossip_peer(r->gossip, m->id, &peer)) {
-        (void)json_object_update_new(out, json_pack("{s:n,s:n,s:n,s:n,s:i,s:i}", "digest",
-                                                    "behind", "heard_ms", "rtt_ms",
-                                                    "bytes_in", 0, "bytes_out", 0));
+        (void)json_object_update_new(out,
+                                     json_pack("{s:n,s:n,s:n,s:n,s:n,s:i,s:i}", "digest",
+                                               "behind", "heard_ms", "rtt_ms", "clock_ms",
+                                               "bytes_in", 0, "bytes_out", 0));
         return out;
     }
     (void)json_object_set_new(out, "digest", hex_text(peer.digest));
@@ -95,6 +96,8 @@ static json_t *peer_json(const struct report *r, const struct member *m,
                       : json_null());
     (void)json_object_set_new(out, "rtt_ms",
                               m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
+    (void)json_object_set_new(out, "clock_ms",
+                              peer.has_clock ? json_integer(peer.clock_ms) : json_null());
     (void)json_object_set_new(out, "bytes_in", json_integer((json_int_t)peer.bytes_in));
     (void)json_object_set_new(out, "bytes_out", json_integer((json_int_t)peer.bytes_out));
     return out;

@@ -189,9 +189,12 @@ static void tell(struct agent *a, const struct node_event *event)
     if (event->is_own) {
         bool is_job = strcmp(event->kind, "job") == 0;
         bool is_version = is_job && event->state && event->state[0] == 'v';
-        log_line(strcmp(event->kind, "conflict") == 0 ? LOG_WARN : LOG_INFO, event->kind,
-                 "name", event->subject, is_version ? "version" : "state", event->state,
-                 "cause", event->cause, NULL);
+        bool is_warning =
+            strcmp(event->kind, "conflict") == 0 ||
+            (strcmp(event->kind, "clock") == 0 && strcmp(event->state, "right") != 0);
+        log_line(is_warning ? LOG_WARN : LOG_INFO, event->kind, "name", event->subject,
+                 is_version ? "version" : "state", event->state, "cause", event->cause,
+                 NULL);
     }
     api_event(a, id);
 }

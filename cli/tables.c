@@ -64,6 +64,30 @@ static void warn_of_namesakes(const json_t *const *sorted_members, size_t n)
     }
 }
 
+/* In whole seconds once it is many: for how long, the log of that node says better. */
+static void warn_of_clocks(const json_t *const *members, size_t n)
+{
+    enum { REFUSES_MS = 500, JUDGES_MIN = 2, MANY_MS = 10000 };
+    size_t n_alive = 0;
+    for (size_t i = 0; i < n; i++)
+        n_alive += strcmp(json_text(members[i], "state"), "alive") == 0;
+    for (size_t i = 0; i < n; i++) {
+        long long skew_ms = json_number(members[i], "clock_skew_ms");
+        long long off_ms = skew_ms < 0 ? -skew_ms : skew_ms;
+        if (skew_ms == 0 || strcmp(json_text(members[i], "state"), "alive") != 0)
+            continue;
+        fflush(stdout);
+        fputs("warning: the clock of ", stderr);
+        print_safe(stderr, json_text(members[i], "name"), false);
+        fprintf(stderr, " is %lld %s %s its peers'%s\n",
+                off_ms < MANY_MS ? off_ms : off_ms / 1000, off_ms < MANY_MS ? "ms" : "s",
+                skew_ms > 0 ? "ahead of" : "behind",
+                off_ms > REFUSES_MS && n_alive > JUDGES_MIN
+                    ? ": it takes no orders until it is set"
+                    : "");
+    }
+}
+
 void members_print(const json_t *members)
 {
     static const char *const heads[] = {"NODE", "STATE",  "ADDRESS", "RTT",
@@ -99,8 +123,10 @@ void members_print(const json_t *members)
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
-    if (list)
+    if (list) {
         warn_of_namesakes(list, n);
+        warn_of_clocks(list, n);
+    }
     free(list);
 }
 

@@ -17,6 +17,9 @@ const char *member_state_name(enum member_state state);
 
 enum agent_state { AGENT_UP, AGENT_LEAVING, AGENT_AWAY };
 
+/* Wall clocks fit into the 48 bits of a stamp, so no two differ by more. */
+#define CLOCK_SKEW_MAX_MS (INT64_C(1) << 48)
+
 /* node/<id>, a row. */
 struct node_doc {
     const char *name, *version;
@@ -31,6 +34,7 @@ struct node_doc {
     uint8_t key_epoch; /* names the secret it seals with; 0 = it does not say */
     uint8_t
         other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
+    int64_t clock_skew_ms; /* ahead of its peers' median; 0 = right, or not known */
 };
 
 /* job/<ns>/<job>, a record; and version/<ns>/<job>/<version>/<hash>, which stays. */

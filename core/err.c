@@ -28,6 +28,7 @@ static const struct {
     {ERR_TIMEOUT, "TIMEOUT", "timed out"},
     {ERR_DENIED, "DENIED", "not allowed by this host or peer"},
     {ERR_UNSUPPORTED, "UNSUPPORTED", "not supported by this version"},
+    {ERR_CLOCK, "CLOCK", "this node's clock is too far off its peers'"},
     {-4095, "EOF", "end of stream"}, /* UV_EOF, whose header only the drivers may see */
 };
 

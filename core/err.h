@@ -23,6 +23,7 @@ enum {
     ERR_TIMEOUT = -1013,
     ERR_DENIED = -1014,      /* this host or this peer does not allow it */
     ERR_UNSUPPORTED = -1015, /* the format has it, this version does not */
+    ERR_CLOCK = -1016,       /* this host's clock is too wrong to stamp a write */
 };
 
 /* Where a person will read the cause.  Fixed size, no allocation. */

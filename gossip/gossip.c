@@ -110,6 +110,7 @@ static void set_wall(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms)
 {
     g->at_unix_ms = at_unix_ms;
     g->at_now_ms = now_ms;
+    skew_look(&g->skew, now_ms, at_unix_ms);
 }
 
 void gossip_set_us(struct gossip *g, uint64_t now_us)
@@ -516,6 +517,16 @@ uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id 
     return (uint32_t)coordinate_rtt_us(&from, &to) + 1;
 }
 
+size_t gossip_skew(const struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                   int64_t *ret_ahead_ms)
+{
+    enum {
+        AGE_PERIODS = 32
+    }; /* twice what a round of all that are compared with takes */
+    return skew_tell(&g->skew, now_ms, at_unix_ms, g->members.roles[ROLE_LIVE].n,
+                     AGE_PERIODS * (uint64_t)g->profile.probe_period_ms, ret_ahead_ms);
+}
+
 uint64_t gossip_newest_ms(const struct gossip *g)
 {
     return g->newest_ms;
@@ -544,6 +555,7 @@ bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *re
         .bytes_in = heard->bytes_in,
         .bytes_out = heard->bytes_out,
     };
+    ret_view->has_clock = skew_of(&g->skew, id, &ret_view->clock_ms);
     return true;
 }
 

@@ -155,6 +155,10 @@ bool gossip_is_ready(const struct gossip *g);
 /* What a round trip between two members should take, by their network coordinates; 0 when one of
  * them is not known yet. */
 uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id b);
+/* By how many ms our wall clock is ahead of the median of our peers' (behind: negative).  Returns of
+ * how many peers, 0 when that is not known: there is nobody, or nobody was asked yet. */
+size_t gossip_skew(const struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
+                   int64_t *ret_ahead_ms);
 uint64_t gossip_newest_ms(const struct gossip *g); /* when the last news from a peer came; 0 = never */
 /* Own seen vector, sorted by writer; valid until the next step. */
 size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);
@@ -165,6 +169,8 @@ struct peer_view {
     const struct seen_number *seen;
     size_t n_seen;
     uint64_t bytes_in, bytes_out;
+    bool has_clock;
+    int64_t clock_ms; /* by how much its wall clock was ahead of ours when it was last asked */
 };
 bool gossip_peer(const struct gossip *g, struct node_id peer, struct peer_view *ret_view);
 size_t gossip_rumors(const struct gossip *g); /* membership rumors and table pushes in flight */

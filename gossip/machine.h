@@ -11,6 +11,7 @@
 #include "gossip/member.h"
 #include "gossip/rumor.h"
 #include "gossip/seen.h"
+#include "gossip/skew.h"
 #include "gossip/table.h"
 #include "proto/codec.h"
 
@@ -168,6 +169,7 @@ struct gossip {
     uint64_t at_unix_ms, at_now_ms;
     uint64_t now_us; /* of the host's finer clock; 0: it has none */
     struct coordinate_self coordinate;
+    struct skew skew;
 
     struct swim swim;
     struct push push;

@@ -198,13 +198,14 @@ void swim_hear_ping(struct gossip *g, uint64_t now_ms, struct endpoint from,
 }
 
 /* Of a direct answer alone: what came late or by stream took another way. */
-static void learn_rtt(struct gossip *g, uint64_t now_ms, struct peer *peer,
+static void learn_trip(struct gossip *g, uint64_t now_ms, struct peer *peer,
                       const struct message *m)
 {
     const struct swim *s = &g->swim;
     uint64_t rtt_us = s->sent_us && g->now_us >= s->sent_us ? g->now_us - s->sent_us
                                                             : (now_ms - s->sent_ms) * 1000;
     peer->member.rtt_us = rtt_us < UINT32_MAX ? (uint32_t)rtt_us + 1 : UINT32_MAX;
+    skew_hear(&g->skew, peer->member.id, s->sent_ms, peer->member.rtt_us, m->at_unix_ms);
     struct heard *heard = peer_hear(peer);
     struct coordinate theirs;
     if (!heard || !m->coordinate.at || coordinate_decode(m->coordinate, &theirs) < 0)
@@ -225,7 +226,7 @@ void swim_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
         node_id_equal(who, s->target)) {
         struct peer *peer = members_peer(&g->members, who);
         if (peer && !m->has_target && s->timeout_ms != 0)
-            learn_rtt(g, now_ms, peer, m);
+            learn_trip(g, now_ms, peer, m);
         if (!s->is_acked)
             health_add(g, -1);
         s->is_acked = true;

@@ -53,6 +53,14 @@ static void put_uint(struct encoder *e, unsigned field, uint64_t value)
     msgpack_pack_uint64(&e->packer, value);
 }
 
+static void put_int(struct encoder *e, unsigned field, int64_t value)
+{
+    if (value == 0)
+        return;
+    put_field(e, field);
+    msgpack_pack_int64(&e->packer, value);
+}
+
 static void put_bool(struct encoder *e, unsigned field, bool value)
 {
     if (!value)
@@ -143,6 +151,7 @@ int record_encode_node(const struct node_doc *doc, struct writer *out)
     }
     put_uint(&e, 9, doc->key_epoch);
     put_uint(&e, 10, doc->other_key_epoch);
+    put_int(&e, 11, doc->clock_skew_ms);
     return encoder_end(&e);
 }
 

@@ -143,6 +143,10 @@ int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *re
         case 10:
             doc.other_key_epoch = (uint8_t)pack_read_uint(&d.r, UINT8_MAX);
             break;
+        case 11:
+            doc.clock_skew_ms =
+                pack_read_int(&d.r, -CLOCK_SKEW_MAX_MS, CLOCK_SKEW_MAX_MS);
+            break;
         default:
             pack_skip(&d.r);
         }

@@ -18,6 +18,13 @@ struct moment hosts_now(const struct hosts *all)
     return (struct moment){all->now_ms, wall_ms + (uint64_t)all->wall_step_ms};
 }
 
+struct moment host_now(const struct host *h)
+{
+    struct moment at = hosts_now(h->all);
+    at.at_unix_ms += (uint64_t)h->skew_ms;
+    return at;
+}
+
 static void __attribute__((format(printf, 2, 3)))
 note(struct host *h, const char *format, ...)
 {
@@ -53,7 +60,7 @@ static void persist(struct host *h, size_t from)
         return;
     h->retry_ms = h->all->now_ms + RETRY_MS;
     if (backlog_write(&h->backlog, h->store, all, n, true, &err) < 0)
-        node_store_failed(h->node, hosts_now(h->all), err.text, &h->fx);
+        node_store_failed(h->node, host_now(h), err.text, &h->fx);
     else
         node_store_mended(h->node);
 }
@@ -98,8 +105,8 @@ static void launch(struct host *h, const struct node_effect *e)
         return;
     t->is_running = true;
     t->pid = ++h->all->next_pid;
-    t->started_unix_ms = hosts_now(h->all).at_unix_ms;
-    node_task_started(h->node, hosts_now(h->all), t->key, t->pid, &h->fx);
+    t->started_unix_ms = host_now(h).at_unix_ms;
+    node_task_started(h->node, host_now(h), t->key, t->pid, &h->fx);
 }
 
 static void end_task(struct host *h, struct host_task *t, int32_t status)
@@ -107,7 +114,7 @@ static void end_task(struct host *h, struct host_task *t, int32_t status)
     cr_assert(t && t->is_running);
     t->is_running = false;
     if (h->node)
-        node_task_exited(h->node, hosts_now(h->all), t->key, status, false, &h->fx);
+        node_task_exited(h->node, host_now(h), t->key, status, false, &h->fx);
 }
 
 void host_exit(struct host *h, const char *key, int32_t status)
@@ -140,7 +147,7 @@ static void perform_task(struct host *h, const struct node_effect *e)
     } else if (e->kind == NODE_PROBE) {
         t->n_probes++;
         note(h, "probe %s check %u port %u\n", e->key, e->check, e->endpoint.port);
-        node_probed(h->node, hosts_now(h->all), e->key, e->check, h->passes_probes,
+        node_probed(h->node, host_now(h), e->key, e->check, h->passes_probes,
                     "connection refused", &h->fx);
     }
 }
@@ -228,7 +235,7 @@ void hosts_run(struct hosts *all, uint64_t ms)
             struct host *h = &all->hosts[i];
             if (!h->node || h->has_exited || node_deadline_ms(h->node) > all->now_ms)
                 continue;
-            node_tick(h->node, hosts_now(all), &h->fx);
+            node_tick(h->node, host_now(h), &h->fx);
             host_perform(h);
         }
     }
@@ -315,7 +322,7 @@ void host_start(struct host *h)
     struct endpoint seeds[HOSTS_MAX];
     size_t n_seeds = 0;
     cr_assert_null(h->node);
-    h->node = node_new(&h->options, hosts_now(all));
+    h->node = node_new(&h->options, host_now(h));
     cr_assert_not_null(h->node);
     for (int space = 0; space < STORE_SPACES; space++) {
         struct restore r = {h, (enum store_space)space};
@@ -324,7 +331,7 @@ void host_start(struct host *h)
     for (size_t i = 0; i < h->n_tasks;) {
         struct host_task *t = &h->tasks[i];
         struct bytes kept = {t->note, t->note_len};
-        bool is_known = node_adopt(h->node, hosts_now(all), t->key,
+        bool is_known = node_adopt(h->node, host_now(h), t->key,
                                    t->is_running ? t->pid : 0, t->started_unix_ms, kept);
         if (is_known)
             i++;
@@ -334,7 +341,7 @@ void host_start(struct host *h)
     for (unsigned i = 0; i < all->n; i++)
         if (&all->hosts[i] != h && !h->has_no_seeds)
             seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
-    node_join(h->node, hosts_now(all), seeds, n_seeds, false, &h->fx);
+    node_join(h->node, host_now(h), seeds, n_seeds, false, &h->fx);
     host_perform(h);
 }
 
@@ -356,7 +363,7 @@ struct hosts *hosts_settled(unsigned n)
 
 void host_command(struct host *h, const struct command *command)
 {
-    node_command(h->node, hosts_now(h->all), command, &h->fx);
+    node_command(h->node, host_now(h), command, &h->fx);
     host_perform(h);
 }
 

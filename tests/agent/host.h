@@ -53,6 +53,7 @@ struct host {
     bool has_no_seeds; /* it starts with what it remembers alone */
     bool obeys;        /* a signalled task exits with 143 */
     bool passes_probes;
+    int64_t skew_ms;   /* of its wall clock, beside the step of all */
     unsigned n_unopened; /* datagrams sealed with what it does not open */
     uint32_t next_accepted;
 };
@@ -76,6 +77,7 @@ void host_start(struct host *h);
 void host_stop(struct host *h);
 void hosts_run(struct hosts *all, uint64_t ms);
 struct moment hosts_now(const struct hosts *all);
+struct moment host_now(const struct host *h); /* by its own clock */
 /* `n` hosts that know each other and have nothing to do. */
 struct hosts *hosts_settled(unsigned n);
 

@@ -128,7 +128,7 @@ static struct node_id stream_peer(struct host *h, uint32_t id)
     return s ? s->peer->options.gossip.id : (struct node_id){0};
 }
 
-static void deliver(struct hosts *all, const struct host_message *m)
+static void deliver(const struct host_message *m)
 {
     struct host *h = m->to;
     struct bytes in = {m->at, m->len};
@@ -138,14 +138,14 @@ static void deliver(struct hosts *all, const struct host_message *m)
     if (!opens(h, m->epoch))
         return;
     if (m->kind == DATAGRAM)
-        node_datagram(h->node, hosts_now(all), m->from, in, &h->fx);
+        node_datagram(h->node, host_now(h), m->from, in, &h->fx);
     else if (m->kind == OPENED)
-        node_stream_opened(h->node, hosts_now(all), m->stream, stream_peer(h, m->stream),
+        node_stream_opened(h->node, host_now(h), m->stream, stream_peer(h, m->stream),
                            &h->fx);
     else if (m->kind == FRAME)
-        node_stream_frame(h->node, hosts_now(all), m->stream, in, &h->fx);
+        node_stream_frame(h->node, host_now(h), m->stream, in, &h->fx);
     else
-        node_stream_closed(h->node, hosts_now(all), m->stream, &h->fx);
+        node_stream_closed(h->node, host_now(h), m->stream, &h->fx);
     if (m->kind == CLOSED && stream_find(h, m->stream))
         stream_remove(stream_find(h, m->stream));
     host_perform(h);
@@ -161,7 +161,7 @@ void host_net_deliver(struct hosts *all)
     while (all->n_queue && all->queue[0].due_ms <= all->now_ms) {
         struct host_message m = all->queue[0];
         memmove(all->queue, all->queue + 1, --all->n_queue * sizeof(*all->queue));
-        deliver(all, &m);
+        deliver(&m);
         free(m.at);
     }
 }

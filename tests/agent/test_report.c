@@ -252,8 +252,8 @@ Test(report, gossip_of_two_shows_the_peer_and_who_is_behind)
         json_t *out = report_gossip(&r, true), *peers = json_object_get(out, "peers");
         cr_assert_eq(json_array_size(peers), 1);
         json_t *peer = json_array_get(peers, 0);
-        check_shape(
-            peer, "node:s digest:S behind:I heard_ms:I rtt_ms:N bytes_in:i bytes_out:i");
+        check_shape(peer, "node:s digest:S behind:I heard_ms:I rtt_ms:N clock_ms:N "
+                          "bytes_in:i bytes_out:i");
         cr_assert_str_eq(text_of(peer, "node"), "n2");
         if (!is_cut)
             cr_assert_eq(int_of(peer, "behind"), 0);

@@ -69,7 +69,8 @@ static const union doc full[KINDS] = {
                    .attributes = attributes,
                    .n_attributes = 2,
                    .key_epoch = 71,
-                   .other_key_epoch = 54},
+                   .other_key_epoch = 54,
+                   .clock_skew_ms = -300},
     [JOB].job = {.spec = {{1, 2, 3}},
                  .version = 7,
                  .first_stamp = UINT64_MAX,
@@ -106,9 +107,10 @@ static const union doc full[KINDS] = {
 #define ZEROS_31 ZEROS_29 "0000"
 
 static const char *const golden[KINDS] = {
-    [NODE] = "8a01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
+    [NODE] = "8b01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
              "0060207cf"
-             "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba2723109470a36",
+             "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba2723109470a360"
+             "bd1fed4",
     [JOB] = "8701c420010203" ZEROS_29
             "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
             "72c3bcc39f206469636807c420010202" ZEROS_29,

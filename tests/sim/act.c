@@ -6,9 +6,61 @@
 
 #include "proto/record.h"
 
-enum { STEP_MS = 500, FLAP_MS = 6000, JUMP_MAX_MS = 600000 };
+enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 600000 };
 
 /* ---- the people ---- */
+
+/* A node that takes orders, looked for from the dice's node on. */
+static int node_for(const struct sim *s, uint64_t dice)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        unsigned k = (unsigned)((dice + i) % s->options.nodes);
+        if (s->nodes[k].node && gossip_is_ready(node_gossip(s->nodes[k].node)))
+            return (int)k;
+    }
+    return -1;
+}
+
+static const struct entry *order_entry(const struct sim *s, unsigned node,
+                                       const struct sim_job *job)
+{
+    struct key key = key_control("default", job->name);
+    return s->nodes[node].node ? table_get(gossip_table(node_gossip(s->nodes[node].node)),
+                                           key_bytes(&key))
+                               : NULL;
+}
+
+/* Remember the newest order of every job that any node holds, for those who hold it may crash. */
+static void note_orders(struct sim *s)
+{
+    for (size_t k = 0; k < s->n_jobs; k++) {
+        for (unsigned i = 0; i < s->options.nodes; i++) {
+            const struct entry *e = order_entry(s, i, &s->jobs[k]);
+            if (e && e->generation > s->jobs[k].newest_order)
+                s->jobs[k].newest_order = e->generation;
+        }
+    }
+}
+
+/* Who does not know the order before would write a concurrent one, and stamps choose between them. */
+static bool knows_orders(const struct sim *s, unsigned node, const struct sim_job *job)
+{
+    const struct entry *e = order_entry(s, node, job);
+    return (e ? e->generation : 0) >= job->newest_order;
+}
+
+/* A node whose clock is wrong says so, and the people do as they are told: they ask the next one. */
+static bool give(struct sim *s, unsigned node, struct command *command, size_t index)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        unsigned k = (node + i) % s->options.nodes;
+        if (node_for(s, k) != (int)k || !knows_orders(s, k, &s->jobs[index]))
+            continue;
+        if (sim_command(s, k, command, index))
+            return true;
+    }
+    return false;
+}
 
 static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
 {
@@ -52,8 +104,7 @@ static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
     };
     struct command command = {
         .kind = COMMAND_SUBMIT, .jobs = &spec, .n_jobs = 1, .ack = 2};
-    job->is_asked = true;
-    sim_command(s, node, &command, index);
+    job->is_asked = give(s, node, &command, index);
 }
 
 static void order(struct sim *s, unsigned node, size_t index, uint64_t dice)
@@ -61,58 +112,18 @@ static void order(struct sim *s, unsigned node, size_t index, uint64_t dice)
     struct sim_job *job = &s->jobs[index];
     struct command command = {.ns = "default", .name = job->name, .ack = 2};
     uint64_t choice = dice % 4;
-    if (choice == 0) {
-        command.kind = COMMAND_REMOVE;
+    static const enum command_kind kinds[] = {COMMAND_REMOVE, COMMAND_SCALE,
+                                              COMMAND_RESTART, COMMAND_STOP};
+    command.kind = kinds[choice];
+    command.count = (uint32_t)(dice / 4 % 6);
+    if (!give(s, node, &command, index))
+        return;
+    if (command.kind == COMMAND_REMOVE)
         job->is_removal_asked = true;
-    } else if (choice == 1) {
-        command.kind = COMMAND_SCALE;
-        command.count = job->scale_asked = (uint32_t)(dice / 4 % 6);
-    } else if (choice == 2) {
-        command.kind = COMMAND_RESTART;
-    } else {
-        command.kind = COMMAND_STOP;
+    else if (command.kind == COMMAND_SCALE)
+        job->scale_asked = command.count;
+    else if (command.kind == COMMAND_STOP)
         job->is_stopped = true;
-    }
-    sim_command(s, node, &command, index);
-}
-
-/* A node that takes orders, looked for from the dice's node on. */
-static int node_for(const struct sim *s, uint64_t dice)
-{
-    for (unsigned i = 0; i < s->options.nodes; i++) {
-        unsigned k = (unsigned)((dice + i) % s->options.nodes);
-        if (s->nodes[k].node && gossip_is_ready(node_gossip(s->nodes[k].node)))
-            return (int)k;
-    }
-    return -1;
-}
-
-static const struct entry *order_entry(const struct sim *s, unsigned node,
-                                       const struct sim_job *job)
-{
-    struct key key = key_control("default", job->name);
-    return s->nodes[node].node ? table_get(gossip_table(node_gossip(s->nodes[node].node)),
-                                           key_bytes(&key))
-                               : NULL;
-}
-
-/* Remember the newest order of every job that any node holds, for those who hold it may crash. */
-static void note_orders(struct sim *s)
-{
-    for (size_t k = 0; k < s->n_jobs; k++) {
-        for (unsigned i = 0; i < s->options.nodes; i++) {
-            const struct entry *e = order_entry(s, i, &s->jobs[k]);
-            if (e && e->generation > s->jobs[k].newest_order)
-                s->jobs[k].newest_order = e->generation;
-        }
-    }
-}
-
-/* Who does not know the order before would write a concurrent one, and stamps choose between them. */
-static bool knows_orders(const struct sim *s, unsigned node, const struct sim_job *job)
-{
-    const struct entry *e = order_entry(s, node, job);
-    return (e ? e->generation : 0) >= job->newest_order;
 }
 
 /* A new job, or an order for one that is known to be there. */
@@ -172,6 +183,13 @@ static void revive(struct sim *s, const struct fate *f)
     }
 }
 
+/* A clock that is wrong is set right, for else soon nobody could tell what is right. */
+static void jump(struct sim_node *n, uint64_t dice)
+{
+    bool is_wrong = n->skew_ms > SKEW_MS || n->skew_ms < -SKEW_MS;
+    n->skew_ms = is_wrong ? 0 : (int64_t)(dice % (2 * JUMP_MAX_MS)) - JUMP_MAX_MS;
+}
+
 void fate_perform(struct sim *s, const struct fate *f)
 {
     unsigned node = (unsigned)(f->dice[0] % s->options.nodes);
@@ -203,7 +221,7 @@ void fate_perform(struct sim *s, const struct fate *f)
         sim_task_exit(s, node);
         break;
     case FATE_JUMP:
-        s->nodes[node].skew_ms = (int64_t)(f->dice[1] % (2 * JUMP_MAX_MS)) - JUMP_MAX_MS;
+        jump(&s->nodes[node], f->dice[1]);
         break;
     }
 }

@@ -3,8 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "gossip/skew.h"
 #include "proto/record.h"
 
 struct check {
@@ -139,6 +141,46 @@ static bool jobs_are_known(struct check *c, const struct sim_node *n)
     return true;
 }
 
+/* ---- clocks ---- */
+
+static int compare_skews(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* How far ahead of the median of all others, as nobody inside can know it. */
+static int64_t true_skew_ms(const struct sim *s, const struct sim_node *of)
+{
+    int64_t others[SIM_NODES_MAX];
+    size_t n = 0;
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        if (&s->nodes[i] != of && s->nodes[i].node)
+            others[n++] = of->skew_ms - s->nodes[i].skew_ms;
+    if (n == 0)
+        return 0;
+    qsort(others, n, sizeof(others[0]), compare_skews);
+    int64_t low = others[(n - 1) / 2], high = others[n / 2];
+    return low > 0 ? low : high < 0 ? high : 0;
+}
+
+/* Who is off refuses, and nobody else does.  Larger clusters compare with some members only. */
+static bool clock_is_judged(struct check *c, const struct sim_node *n)
+{
+    const struct sim_options *o = &c->sim->options;
+    int64_t skew_ms = llabs(true_skew_ms(c->sim, n)), error_ms = o->delay_max_ms + 2;
+    bool is_trusted = wall_is_trusted(node_wall(n->node));
+    if (o->nodes < 1 + WALL_JUDGES || o->nodes > 1 + SKEW_SAMPLES)
+        return true;
+    if (is_trusted && skew_ms > WALL_REFUSE_MS + error_ms)
+        return no(c, "%s trusts its clock, which is off by %lld ms", n->name,
+                  (long long)skew_ms);
+    if (!is_trusted && skew_ms < WALL_REFUSE_MS - WALL_SLACK_MS - error_ms)
+        return no(c, "%s refuses orders, and its clock is off by %lld ms only", n->name,
+                  (long long)skew_ms);
+    return true;
+}
+
 bool checker_is_converged(struct sim *s, char *why, size_t cap)
 {
     struct check c = {.sim = s, .why = why, .cap = cap};
@@ -146,7 +188,7 @@ bool checker_is_converged(struct sim *s, char *why, size_t cap)
     for (unsigned i = 0; i < s->options.nodes; i++) {
         const struct sim_node *n = &s->nodes[i];
         if (n->node && (!members_agree(&c, n) || !tables_agree(&c, &first, n) ||
-                        !jobs_are_known(&c, n)))
+                        !jobs_are_known(&c, n) || !clock_is_judged(&c, n)))
             return false;
     }
     for (size_t i = 0; i < s->n_jobs; i++)

@@ -9,6 +9,7 @@
 
 #include "core/err.h"
 #include "core/hash.h"
+#include "proto/key.h"
 #include "tests/sim/task.h"
 #include "tests/sim/wire.h"
 
@@ -37,7 +38,9 @@ static void answered(struct sim *s, const struct node_effect *e)
 {
     struct sim_job *job = &s->jobs[e->token];
     job->n_open--;
-    if (e->result.code == 0)
+    if (e->result.code == ERR_CLOCK)
+        s->is_refused = true; /* nothing has happened */
+    else if (e->result.code == 0)
         job->is_acked = true;
     else
         job->is_unsure = true;
@@ -342,13 +345,22 @@ void sim_task_exit(struct sim *s, unsigned index)
     }
 }
 
-void sim_command(struct sim *s, unsigned node, struct command *command, size_t job)
+bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job)
 {
     struct sim_node *n = &s->nodes[node];
+    struct key key = key_control("default", s->jobs[job].name);
+    const struct table *table = gossip_table(node_gossip(n->node));
+    const struct entry *was = table_get(table, key_bytes(&key));
+    uint64_t generation = was ? was->generation : 0;
     command->token = job;
+    s->is_refused = false;
     s->jobs[job].n_open++;
     node_command(n->node, sim_moment(s, n), command, &n->fx);
     perform(s, node);
+    const struct entry *is = table_get(table, key_bytes(&key));
+    if (s->is_refused && (is ? is->generation : 0) != generation)
+        sim_fail(s, "%s refused an order and wrote it", n->name);
+    return !s->is_refused;
 }
 
 void sim_init(struct sim *s, const struct sim_options *options)

@@ -82,6 +82,7 @@ struct sim {
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
     bool is_partitioned, is_verbose;
+    bool is_refused; /* the running order, for its node's clock is wrong */
     unsigned flap[2]; /* the link that flaps */
     uint64_t flap_until_ms;
     double loss_now, duplication_now;
@@ -104,8 +105,9 @@ void sim_wipe(struct sim *s,
 void sim_task_exit(struct sim *s, unsigned node); /* one running task of it, if any */
 
 /* ---- orders ---- */
-/* `command`'s token is set to `job`'s index; the answer updates s->jobs. */
-void sim_command(struct sim *s, unsigned node, struct command *command, size_t job);
+/* `command`'s token is set to `job`'s index; the answer updates s->jobs.  False: the node's clock is
+ * wrong, somebody else is to be asked. */
+bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job);
 
 struct moment sim_moment(const struct sim *s, const struct sim_node *n);
 
