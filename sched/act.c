@@ -1,7 +1,8 @@
 /* From plan to deeds for one node.  See act.h.
  *
  * Rolling needs no coordinator: a node may only switch its instance when the view shows that all
- * instances up to max_parallel before it are switched and proven.  Views are late, never ahead,
+ * instances up to max_parallel before it are switched and proven, but for those that nobody holds
+ * because they fit nowhere.  Views are late, never ahead,
  * so at most max_parallel instances of a job are in the making, whoever looks. */
 #include "sched/act.h"
 
@@ -47,6 +48,49 @@ static bool is_current(const struct view_job *j, const struct claim_doc *d)
            d->restart_at >= j->control.restart_at;
 }
 
+/* Does anybody show a claim of this instance, whatever its state? */
+static bool is_claimed(const struct view *v, uint32_t job, uint32_t index)
+{
+    size_t low = v->jobs[job].first_claim, end = low + v->jobs[job].n_claims, high = end;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (v->claims[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < end && v->claims[low].index == index;
+}
+
+/* Has the current version of this instance been tried somewhere, and given up? */
+static bool is_refused(const struct view *v, uint32_t job, uint32_t index)
+{
+    size_t low = 0, high = v->n_refusals;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct view_refuse *r = &v->refusals[middle];
+        if (r->job < job || (r->job == job && r->index < index))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < v->n_refusals && v->refusals[low].job == job &&
+           v->refusals[low].index == index;
+         low++)
+        if (spec_hash_equal(v->refusals[low].doc.spec, v->jobs[job].doc.spec))
+            return true;
+    return false;
+}
+
+/* An instance that nobody holds and that fits nowhere has nothing a switch could break, and says
+ * nothing of the new version: the others need not wait for room to be made for it.  One that
+ * crashed everywhere says a lot. */
+static bool is_no_evidence(const struct view *v, const struct placement *p)
+{
+    return p->action == PLACEMENT_NONE && !is_claimed(v, p->job, p->index) &&
+           !is_refused(v, p->job, p->index);
+}
+
 /* How many instances from 0 on are current and proven without a gap. */
 static uint32_t evidence_of(struct acts *a, uint32_t job)
 {
@@ -56,6 +100,8 @@ static uint32_t evidence_of(struct acts *a, uint32_t job)
     const struct placement *p = plan_find(a->plan, job, 0);
     uint32_t n = 0;
     for (; p && n < j->count; n++) {
+        if (is_no_evidence(a->v, &p[n]))
+            continue;
         if (p[n].action != PLACEMENT_KEEP)
             break;
         const struct claim_doc *d = &a->v->claims[p[n].claim].doc;

@@ -27,7 +27,7 @@ struct act {
  * the older claim, then the smaller id, and the loser stops once the winner is healthy (or at
  * once if the loser is not).  A leaving node's heir has a higher generation.
  * ACT_REPLACE follows the rule of evidence: instance i switches once all up to i - max_parallel
- * are switched and proven.  It keeps the claim's generation.
+ * are switched and proven, or fit nowhere and were not tried.  It keeps the claim's generation.
  * Acts are said again, in the same words, until the view shows them done.  Stops come before
  * starts.  0 or -ENOMEM; the list lives in `arena`. */
 int act_decide(const struct view *v, const struct plan *plan, struct arena *arena,

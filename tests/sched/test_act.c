@@ -161,6 +161,47 @@ Test(act, switches_only_with_evidence_of_what_comes_before)
     fake_fini(&f);
 }
 
+/* Down already, and no word on the new version: the others need not wait for room. */
+Test(act, passes_over_what_nobody_holds_and_fits_nowhere)
+{
+    struct fake_view f;
+    two_nodes(&f, 4);
+    f.nodes[0].doc.cpu_milli = 1000;
+    f.nodes[1].takes_work = false;
+    fake_claim(&f, 0, 1, 0, 1);
+    fake_claim(&f, 0, 3, 0, 1);
+    f.jobs[0].doc.spec.at[0] = 2;
+    f.jobs[0].doc.version = 2;
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.1: update from v1 to v2");
+    f.claims[0].doc.spec.at[0] = 2;
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.3: update from v1 to v2");
+    fake_refuse(&f, 0, 2, 1, "crashed there 3 times");
+    f.refusals[0].doc.spec.at[0] = 1; /* the old version: nothing is known of the new one */
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.3: update from v1 to v2");
+    f.refusals[0].doc.spec.at[0] = 2;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    f.n_refusals = 0;
+    struct view_claim *failed = fake_claim(&f, 0, 2, 1, 1); /* was tried, and has just ended */
+    failed->doc.state = INSTANCE_FAILED;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    fake_fini(&f);
+}
+
+Test(act, waits_for_what_runs_its_old_version_and_cannot_be_placed)
+{
+    struct fake_view f;
+    two_nodes(&f, 2);
+    fake_constraint(&f, 0, CONSTRAINT_EQ, "rack", "r1");
+    fake_claim(&f, 0, 0, 0, 1); /* node 0 is in r0 */
+    fake_claim(&f, 0, 1, 1, 1);
+    f.nodes[1].doc.cpu_milli = 500;
+    f.claims[1].doc.spec.at[0] = f.claims[0].doc.spec.at[0] = 1;
+    f.jobs[0].doc.spec.at[0] = 2;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    cr_assert_str_eq(acts_text(&f, 1), "");
+    fake_fini(&f);
+}
+
 Test(act, restarts_roll_like_updates)
 {
     struct fake_view f;
@@ -397,6 +438,61 @@ Test(act, rolls_without_ever_passing_max_parallel, .timeout = 120)
         settle(&c, seed, "an update");
         fake_fini(&c.base);
     }
+}
+
+/* As full as can be: what the dead node held fits nowhere. */
+static void fill_up(struct cluster *c)
+{
+    const struct moment_of_claims *now = &c->history[c->step];
+    for (uint32_t node = 0; node < c->base.n_nodes; node++) {
+        uint32_t n = 0;
+        for (size_t i = 0; i < now->n; i++)
+            n += now->list[i].node == node;
+        c->base.nodes[node].doc.cpu_milli = 200 * n;
+    }
+}
+
+static bool is_held(const struct moment_of_claims *now, uint32_t job, uint32_t index)
+{
+    for (size_t i = 0; i < now->n; i++)
+        if (now->list[i].job == job && now->list[i].index == index)
+            return true;
+    return false;
+}
+
+Test(act, rolls_past_what_fits_nowhere_within_max_parallel, .timeout = 120)
+{
+    unsigned n_missing = 0;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct cluster c;
+        bool is_done = false;
+        cluster_init(&c, seed);
+        settle(&c, seed, "the start");
+        fill_up(&c);
+        cluster_drop(&c, (uint32_t)rng_below(&c.r, c.base.n_nodes));
+        for (uint32_t job = 0; job < c.base.n_jobs; job++)
+            c.base.jobs[job].doc.spec.at[0] = 2;
+        for (unsigned i = 0; i < STEPS_MAX / 2 && !is_done; i++) {
+            cluster_step(&c);
+            const struct moment_of_claims *now = &c.history[c.step];
+            for (uint32_t job = 0; job < c.base.n_jobs; job++) {
+                uint32_t n_down = 0;
+                for (uint32_t index = 0; index < c.base.jobs[job].count; index++)
+                    n_down += is_held(now, job, index) && count_healthy(now, job, index) == 0;
+                cr_assert_leq(n_down, c.base.jobs[job].spec->update.max_parallel,
+                              "seed %lu, job %u", (unsigned long)seed, job);
+            }
+            is_done = true;
+            for (size_t k = 0; k < now->n; k++)
+                is_done &= now->list[k].doc.is_proven && now->list[k].doc.spec.at[0] == 2;
+        }
+        cr_assert(is_done, "seed %lu: the rollout stands still", (unsigned long)seed);
+        for (uint32_t job = 0; job < c.base.n_jobs; job++)
+            for (uint32_t index = 0; index < c.base.jobs[job].count; index++)
+                n_missing += !is_held(&c.history[c.step], job, index);
+        fake_fini(&c.base);
+    }
+    cr_assert_gt(n_missing, 200, "the test lost its point: %u", n_missing);
 }
 
 Test(act, drains_a_node_without_a_gap, .timeout = 120)
