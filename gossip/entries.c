@@ -12,7 +12,8 @@
 #include "core/trace.h"
 #include "gossip/stored.h"
 
-/* Counters a peer may use: with this many left no addition ever wraps. */
+/* Counters that may be used: with this many left no addition ever wraps.  What we write ourselves
+ * keeps to it as well: others would refuse it, and the tables could never be the same again. */
 #define COUNTER_MAX ((uint64_t)1 << 60)
 
 static const char forget_prefix[] = "forget/";
@@ -72,14 +73,20 @@ static struct bytes forget_key(struct node_id id, char out[static 64])
     return (struct bytes){(const uint8_t *)out, (size_t)len};
 }
 
-bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation)
+uint32_t entries_incarnation_after(const struct gossip *g, struct node_id id)
 {
     char key[64], number[16] = "";
     const struct entry *e = table_get(&g->table, forget_key(id, key));
     if (!e || e->value.len == 0 || e->value.len >= sizeof(number))
-        return false;
+        return 0;
     memcpy(number, e->value.at, e->value.len);
-    return incarnation <= strtoull(number, NULL, 10);
+    unsigned long long until = strtoull(number, NULL, 10);
+    return until < INCARNATION_MAX - 1 ? (uint32_t)until + 1 : 0;
+}
+
+bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation)
+{
+    return incarnation < entries_incarnation_after(g, id);
 }
 
 static bool is_writer_forgotten(const struct gossip *g, struct node_id writer)
@@ -371,6 +378,8 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
             *ret_number = is_ours ? old.number : 0;
         return 0;
     }
+    if (g->number >= COUNTER_MAX || old.generation >= COUNTER_MAX)
+        return ERR_BOUND;
     if (e.kind == ENTRY_RECORD) {
         e.generation = old.generation + 1;
         e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
@@ -434,4 +443,6 @@ void entries_start(struct gossip *g)
 {
     (void)seen_advance(&g->seen, g->self->member.id, g->epoch, 0, g->number);
     g->push.told = g->number;
+    g->is_own_forgotten =
+        entries_is_forgotten(g, g->self->member.id, g->self->member.incarnation);
 }

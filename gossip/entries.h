@@ -22,6 +22,9 @@ int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value)
 /* After the last restore: own numbers go on where they ended. */
 void entries_start(struct gossip *g);
 
+/* The first incarnation in which the member would not be forgotten; 0: in any.  A record that leaves
+ * none says nothing: only a hostile member writes one. */
+uint32_t entries_incarnation_after(const struct gossip *g, struct node_id id);
 bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation);
 int entries_forget(struct gossip *g, uint64_t now_ms, const struct peer *peer,
                    struct gossip_effects *fx);

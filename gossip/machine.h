@@ -27,6 +27,7 @@ enum {
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
     NEWS_MAX = 32,         /* members in one datagram */
+    INCARNATION_MAX = 1 << 30, /* below it; what accuses leaves one more to refute with */
     HEALTH_SCORE_MAX = 8,  /* Lifeguard, section IV-A */
     SCRATCH_MAX = 32 << 20 /* a frame of the smallest parts decodes to some 20 MB */
 };

@@ -12,7 +12,6 @@
 #include "gossip/stored.h"
 
 enum {
-    INCARNATION_MAX = 1 << 30, /* beyond it nobody could refute */
     NEEDED_CONFIRMATIONS = 3,  /* Lifeguard's K */
     /* a suspect has this long, or 1.5 periods, for an answer: hosts stall */
     FLOOR_MS = 1500,
@@ -47,7 +46,9 @@ int news_restore_incarnation(struct gossip *g, struct bytes value)
     if (stored_number_decode(value, &epoch, &incarnation) < 0)
         return ERR_DAMAGED;
     struct member self = g->self->member;
-    if (incarnation >= self.incarnation && incarnation < INCARNATION_MAX)
+    if (incarnation >= INCARNATION_MAX - 1)
+        self.incarnation = INCARNATION_MAX - 1;
+    else if (incarnation >= self.incarnation)
         self.incarnation = (uint32_t)incarnation + 1;
     (void)members_update(&g->members, g->self, &self, true, &g->rng);
     return 0;
@@ -226,7 +227,8 @@ static void hear_of_self(struct gossip *g, uint64_t now_ms,
         return;
     if (m->state == MEMBER_SUSPECT && g->swim.health < HEALTH_SCORE_MAX)
         g->swim.health++;
-    self.incarnation = m->incarnation + 1;
+    self.incarnation =
+        m->incarnation < INCARNATION_MAX - 1 ? m->incarnation + 1 : m->incarnation;
     trace(g->tracer, "refute: i am not %s", member_state_name(m->state));
     change(g, now_ms, g->self, &self, true, fx);
     persist_incarnation(g, fx);
@@ -235,9 +237,10 @@ static void hear_of_self(struct gossip *g, uint64_t now_ms,
 void news_survive(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct member self = g->self->member;
-    if (g->is_leaving || self.incarnation >= INCARNATION_MAX)
+    uint32_t after = entries_incarnation_after(g, self.id);
+    if (g->is_leaving || self.incarnation >= INCARNATION_MAX - 1)
         return;
-    self.incarnation++;
+    self.incarnation = self.incarnation < after ? after : self.incarnation + 1;
     trace(g->tracer, "survive: forgotten, and not gone");
     change(g, now_ms, g->self, &self, true, fx);
     persist_incarnation(g, fx);
@@ -267,8 +270,8 @@ static bool is_name_fine(const char *name)
 void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
                enum news_source source, struct gossip_effects *fx)
 {
-    if (!is_name_fine(m->name) || m->endpoint.family == 0 ||
-        m->incarnation >= INCARNATION_MAX) {
+    uint32_t end = m->state == MEMBER_ALIVE ? INCARNATION_MAX : INCARNATION_MAX - 1;
+    if (!is_name_fine(m->name) || m->endpoint.family == 0 || m->incarnation >= end) {
         g->metrics->drop_malformed++;
         return;
     }
