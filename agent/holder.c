@@ -49,7 +49,7 @@ void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
     bool is_deaf =
         live > 1 && now_ms - gossip_newest_ms(h->options.gossip) > h->options.silence_ms;
     if (state == MEMBER_DEAD && was != MEMBER_DEAD)
-        hold_death(&h->hold, now_ms, live, is_deaf);
+        hold_death(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD), is_deaf);
     else if (state == MEMBER_ALIVE)
         hold_return(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD));
     holder_set_dirty(h, now_ms);

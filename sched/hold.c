@@ -15,14 +15,17 @@ static size_t recent_deaths(const struct hold *h, uint64_t step)
     return n;
 }
 
-void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, bool is_deaf)
+/* Who died twice within the window is missing once. */
+void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead,
+                bool is_deaf)
 {
     uint64_t step = now_ms / HOLD_STEP_MS;
     struct hold_step *now = &h->deaths[step % HOLD_STEPS];
     if (now->step != step)
         *now = (struct hold_step){.step = step};
     now->n++;
-    size_t deaths = recent_deaths(h, step);
+    size_t recent = recent_deaths(h, step);
+    size_t deaths = recent < n_dead ? recent : n_dead;
     if (is_deaf || 2 * deaths > deaths + n_live)
         h->until_ms = now_ms + h->hold_ms;
 }

@@ -26,9 +26,11 @@ struct hold {
 };
 
 void hold_init(struct hold *h, uint32_t hold_ms);
-/* A member died; `n_live` is how many live members are left, self included.  `is_deaf`: we have not
- * heard from any of them lately either, so this death may be the first of many. */
-void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, bool is_deaf);
+/* A member died; `n_live` is how many live members are left, self included, `n_dead` how many are
+ * dead by now, this one included.  `is_deaf`: we have not heard from any of the living lately
+ * either, so this death may be the first of many. */
+void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead,
+                bool is_deaf);
 /* We are up and may decide: are more than half of those we remember missing, it may be us who is. */
 void hold_wake(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead);
 /* A member came back: what was doubted is whole again if fewer than half are missing. */

@@ -280,6 +280,29 @@ Test(holder, a_death_that_others_confirm_is_believed_at_once)
     }
 }
 
+/* Half is not more than half, also when it dies twice. */
+Test(holder, of_two_the_other_takes_over_also_when_one_dies_again)
+{
+    struct fixture f = with_web_on_lan(2);
+    struct host *other = &f.all->hosts[1];
+    char text[256];
+    for (unsigned i = 0; i < 3; i++) {
+        other->n_tasks = 0; /* a lost host */
+        host_stop(other);
+        hosts_run(f.all, 5000);
+        cr_assert_eq(f.h->n_tasks, 3 + 4 * i, "death %u: %zu tasks run", i + 1,
+                     f.h->n_tasks);
+        host_start(other);
+        hosts_run(f.all, 2000);
+        (void)snprintf(text, sizeof(text),
+                       "job: more%u\ncount: 4\ntask: {command: [./x]}\n", i);
+        (void)host_submit(f.h, text, 0, ACK_DEFAULT);
+        hosts_run(f.all, 2000);
+        cr_assert_gt(other->n_tasks, 0, "there is something to take over");
+    }
+    hosts_free(f.all);
+}
+
 Test(holder, who_wakes_up_alone_doubts_that_all_others_died)
 {
     struct fixture f = with_web_on_lan(5);

@@ -33,7 +33,7 @@ Test(hold, begins_when_more_than_half_vanish_within_one_window)
         cr_assert_not(hold_is_on(&h, now_ms));
         for (size_t k = 0; k < row->n_deaths; k++) {
             now_ms += k ? row->apart_ms : 0;
-            hold_death(&h, now_ms, row->n_members - k - 1, false);
+            hold_death(&h, now_ms, row->n_members - k - 1, k + 1, false);
         }
         cr_assert_eq(hold_is_on(&h, now_ms), row->is_on, "%zu of %zu, %llu ms apart",
                      row->n_deaths, row->n_members, (unsigned long long)row->apart_ms);
@@ -45,9 +45,9 @@ Test(hold, ends_by_itself_after_its_time)
     struct hold h;
     hold_init(&h, 5000);
     cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
-    hold_death(&h, START_MS, 2, false);
+    hold_death(&h, START_MS, 2, 1, false);
     cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
-    hold_death(&h, START_MS, 1, false);
+    hold_death(&h, START_MS, 1, 2, false);
     cr_assert_eq(hold_deadline_ms(&h), START_MS + 5000);
     cr_assert(hold_is_on(&h, START_MS + 4999));
     cr_assert_not(hold_is_on(&h, START_MS + 5000));
@@ -58,8 +58,8 @@ Test(hold, is_prolonged_by_further_deaths)
     struct hold h;
     hold_init(&h, 5000);
     for (size_t left = 4; left > 1; left--)
-        hold_death(&h, START_MS, left, false);
-    hold_death(&h, START_MS + 3000, 1, false);
+        hold_death(&h, START_MS, left, 5 - left, false);
+    hold_death(&h, START_MS + 3000, 1, 4, false);
     cr_assert_eq(hold_deadline_ms(&h), START_MS + 8000);
 }
 
@@ -68,12 +68,12 @@ Test(hold, ends_at_once_when_half_are_back_and_has_forgotten_the_deaths)
     struct hold h;
     hold_init(&h, 5000);
     for (size_t left = 4; left > 0; left--)
-        hold_death(&h, START_MS, left, false);
+        hold_death(&h, START_MS, left, 5 - left, false);
     hold_return(&h, START_MS + 10, 2, 3);
     cr_assert(hold_is_on(&h, START_MS + 10), "three of five are missing");
     hold_return(&h, START_MS + 20, 3, 2);
     cr_assert_not(hold_is_on(&h, START_MS + 20));
-    hold_death(&h, START_MS + 30, 2, false);
+    hold_death(&h, START_MS + 30, 2, 3, false);
     cr_assert_not(hold_is_on(&h, START_MS + 30), "what came back did not die");
 }
 
@@ -81,21 +81,36 @@ Test(hold, a_return_without_a_hold_forgets_no_deaths)
 {
     struct hold h;
     hold_init(&h, 5000);
-    hold_death(&h, START_MS, 4, false);
-    hold_death(&h, START_MS, 3, false);
+    hold_death(&h, START_MS, 4, 1, false);
+    hold_death(&h, START_MS, 3, 2, false);
     hold_return(&h, START_MS + 10, 4, 1);
-    hold_death(&h, START_MS + 20, 3, false);
-    hold_death(&h, START_MS + 20, 2, false);
+    hold_death(&h, START_MS + 20, 3, 2, false);
+    hold_death(&h, START_MS + 20, 2, 3, false);
     cr_assert(hold_is_on(&h, START_MS + 20));
+}
+
+/* A host that is restarted again and again is one host. */
+Test(hold, one_member_that_dies_again_is_no_second_one)
+{
+    for (size_t n_members = 2; n_members < 5; n_members++) {
+        struct hold h;
+        uint64_t now_ms = START_MS;
+        hold_init(&h, 5000);
+        for (int i = 0; i < 6; i++, now_ms += 2000) {
+            hold_death(&h, now_ms, n_members - 1, 1, false);
+            cr_assert_not(hold_is_on(&h, now_ms), "of %zu", n_members);
+            hold_return(&h, now_ms + 1000, n_members, 0);
+        }
+    }
 }
 
 Test(hold, a_death_heard_of_in_silence_is_doubted)
 {
     struct hold h;
     hold_init(&h, 5000);
-    hold_death(&h, START_MS, 9, true);
+    hold_death(&h, START_MS, 9, 1, true);
     cr_assert(hold_is_on(&h, START_MS));
-    hold_death(&h, START_MS + 4000, 8, true);
+    hold_death(&h, START_MS + 4000, 8, 2, true);
     cr_assert_eq(hold_deadline_ms(&h), START_MS + 9000);
 }
 
@@ -118,7 +133,7 @@ Test(hold, a_long_trickle_of_deaths_is_not_one_failure)
     uint64_t now_ms = START_MS;
     hold_init(&h, 5000);
     for (size_t left = 9000; left > 2000; left--, now_ms += 200) {
-        hold_death(&h, now_ms, left, false);
+        hold_death(&h, now_ms, left, 9001 - left, false);
         cr_assert_not(hold_is_on(&h, now_ms), "%zu left", left);
     }
 }
