@@ -40,7 +40,8 @@ static void describe(const struct wall *w, char *out, size_t cap)
     char whose[48] = "its only peer's: one of the two is wrong";
     if (w->n_peers > 1)
         (void)snprintf(whose, sizeof(whose), "the median of its %zu peers", w->n_peers);
-    (void)snprintf(out, cap, "%lld %s %s %s", (long long)(off_ms / units[i].one_ms),
+    (void)snprintf(out, cap, "%lld %s %s %s",
+                   (long long)((off_ms + units[i].one_ms / 2) / units[i].one_ms),
                    units[i].name, side, whose);
 }
 

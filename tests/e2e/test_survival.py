@@ -52,6 +52,32 @@ class Survival(unittest.TestCase):
                  lambda: repr(agent.run("status", "brief", "--json")))
         wait_for(lambda: agent.instances("brief")[0]["restarts"] >= 1, 10, lambda: repr(agent.run("status", "brief")))
 
+    def test_a_damaged_identity_is_refused_with_the_remedy(self):
+        _, agent = self.one()
+        node = agent.json("members")[0]["id"]
+        agent.stop()
+        path = os.path.join(agent.data, "identity")
+        with open(path, "rb") as file:
+            kept = file.read()
+        damaged = {"its keys do not belong together": kept[:50] + bytes([kept[50] ^ 1]) + kept[51:],
+                   "it is too short": kept[:-1], "it is too long": kept + b"x"}
+        for why, content in damaged.items():
+            with open(path, "wb") as file:
+                file.write(content)
+            agent.start()
+            self.assertNotEqual(agent.process.wait(10), 0)
+            self.assertIn(f"{path} is damaged ({why}): restore it, or remove it to start as a new node", agent.logged())
+        with open(path, "wb") as file:
+            file.write(kept)
+        agent.start()
+        wait_for(agent.is_up, 10, "the agent is back")
+        self.assertEqual(agent.json("members")[0]["id"], node)
+        agent.stop()
+        os.unlink(path)
+        agent.start()
+        wait_for(agent.is_up, 10, "a new node")
+        self.assertNotIn(node, [m["id"] for m in agent.json("members") if m["state"] == "alive"])
+
     def test_acknowledged_means_there_after_a_kill(self):
         cluster, agent = self.one()
         for attempt in range(3):
