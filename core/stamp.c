@@ -1,6 +1,7 @@
 /* The hybrid logical clock, and wall time as text without any time zone code. */
 #include "core/stamp.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { COUNTER_BITS = 16 };
@@ -8,7 +9,8 @@ enum { COUNTER_BITS = 16 };
 stamp_t hybrid_clock_next(struct hybrid_clock *c, uint64_t at_unix_ms)
 {
     stamp_t wall = at_unix_ms << COUNTER_BITS;
-    c->last = wall > c->last ? wall : c->last + 1;
+    bool was_wrong = stamp_unix_ms(c->last) > at_unix_ms + STAMP_PULL_MAX_MS;
+    c->last = wall > c->last || was_wrong ? wall : c->last + 1;
     return c->last;
 }
 

@@ -14,7 +14,9 @@ struct hybrid_clock {
     stamp_t last;
 };
 
-/* The stamp of a local event at `at_unix_ms`; strictly greater than every one before. */
+/* The stamp of a local event at `at_unix_ms`; strictly greater than every one before, unless the
+ * wall clock was set back by more than STAMP_PULL_MAX_MS: then it had been wrong, and a node must
+ * not win every tie for as long as it was ahead. */
 stamp_t hybrid_clock_next(struct hybrid_clock *c, uint64_t at_unix_ms);
 /* A stamp was heard; later local events are after it, unless it is too far ahead. */
 void hybrid_clock_hear(struct hybrid_clock *c, stamp_t heard, uint64_t at_unix_ms);

@@ -7,13 +7,22 @@ Test(stamp, stamps_rise_even_when_the_wall_clock_does_not)
 {
     struct hybrid_clock c = {0};
     stamp_t last = 0;
-    static const uint64_t wall[] = {1000, 1000, 1001, 999, 5, 1002};
+    static const uint64_t wall[] = {1000, 1000, 1001, 999, 501, 1002};
     for (size_t i = 0; i < 6; i++) {
         stamp_t next = hybrid_clock_next(&c, wall[i]);
         cr_assert_gt(next, last, "row %zu", i);
         last = next;
     }
     cr_assert_eq(stamp_unix_ms(last), 1002);
+}
+
+Test(stamp, a_wall_clock_that_was_wrong_and_is_set_right_is_followed_back)
+{
+    struct hybrid_clock c = {0};
+    (void)hybrid_clock_next(&c, 9000);
+    cr_assert_eq(hybrid_clock_next(&c, 8500), ((stamp_t)9000 << 16) + 1);
+    cr_assert_eq(hybrid_clock_next(&c, 8499), (stamp_t)8499 << 16);
+    cr_assert_eq(hybrid_clock_next(&c, 8499), ((stamp_t)8499 << 16) + 1);
 }
 
 Test(stamp, what_is_heard_comes_before_what_is_written_next)
