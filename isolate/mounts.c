@@ -21,6 +21,27 @@ static int result(int returned)
     return returned < 0 ? -errno : 0;
 }
 
+/* The root of a chroot is often a plain directory, and only mount points can be cut off from the
+ * host's.  So the whole tree is bound to where it can be: onto /proc, which is a mount wherever
+ * an agent runs.  That mount is cut off first, or the host would see what is mounted on it. */
+static int detach_chroot(void)
+{
+    if (mount(NULL, "/proc", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
+        mount("/", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0 ||
+        mount(NULL, "/proc", NULL, MS_SLAVE | MS_REC, NULL) < 0 || chroot("/proc") < 0 ||
+        chdir("/") < 0)
+        return -errno;
+    return 0;
+}
+
+/* Slave: what the host unmounts later is not kept busy by the task. */
+static int detach(void)
+{
+    if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0)
+        return 0;
+    return errno == EINVAL ? detach_chroot() : -errno;
+}
+
 static int keep(int slots[], const struct sandbox_op *op)
 {
     assert(op->slot < SANDBOX_SLOTS);
@@ -43,7 +64,9 @@ static int mask(const struct sandbox_op *op)
     if (S_ISDIR(info.st_mode))
         return result(mount("tmpfs", op->to, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                             "mode=755,size=64k"));
-    return result(mount("/dev/null", op->to, NULL, MS_BIND, NULL));
+    if (mount("/dev/null", op->to, NULL, MS_BIND, NULL) == 0)
+        return 0;
+    return errno == ENOENT ? -ENXIO : -errno; /* that it cannot be hidden is never fine */
 }
 
 /* mount_setattr (Linux 5.12) makes a whole tree read-only at once. */
@@ -63,9 +86,8 @@ static int read_only(const struct sandbox_op *op)
 static int apply(int slots[], const struct sandbox_op *op)
 {
     switch (op->kind) {
-    case SANDBOX_DETACH: /* slave: what the host unmounts later is not kept busy by the
-                            task */
-        return result(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
+    case SANDBOX_DETACH:
+        return detach();
     case SANDBOX_KEEP:
         return keep(slots, op);
     case SANDBOX_TMPFS: /* /dev needs device nodes; everything else does not */

@@ -446,7 +446,8 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
         code = start_shim(t);
     if (code) {
         (void)snprintf(why, sizeof(why), "cannot start the task's shim: %s",
-                       err_text(code));
+                       access("/dev/null", F_OK) < 0 ? "this host has no /dev/null"
+                                                     : err_text(code));
         notice_failed(t, why);
     }
 }
