@@ -293,9 +293,14 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     return 1;
 }
 
+static bool is_number_valid(uint64_t epoch, uint64_t number)
+{
+    return epoch <= COUNTER_MAX && number <= COUNTER_MAX;
+}
+
 static bool is_range_valid(const struct message_range *range)
 {
-    if (range->epoch > COUNTER_MAX || range->through > COUNTER_MAX ||
+    if (!is_number_valid(range->epoch, range->through) ||
         (range->through && range->through < range->after))
         return false;
     for (size_t i = 0; i < range->n_entries; i++) {
@@ -409,13 +414,27 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
 
 /* ---- restoring ---- */
 
+int entries_restore_number(struct gossip *g, struct bytes value)
+{
+    uint64_t epoch, number;
+    if (stored_number_decode(value, &epoch, &number) < 0 ||
+        !is_number_valid(epoch, number))
+        return ERR_DAMAGED;
+    if (seen_compare(epoch, number, g->epoch, g->number) > 0) {
+        g->epoch = epoch;
+        g->number = number;
+    }
+    return 0;
+}
+
 int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
 {
     struct entry e;
     if (stored_entry_decode(key, value, &e) < 0)
         return ERR_DAMAGED;
     e.kind = table_kind(key);
-    if (table_check(&e) < 0)
+    if (table_check(&e) < 0 || !is_number_valid(e.epoch, e.number) || e.number == 0 ||
+        e.generation > COUNTER_MAX)
         return ERR_DAMAGED;
     int result = table_merge(&g->table, &e, NULL, NULL);
     if (result < 0)
@@ -432,7 +451,8 @@ int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value)
     struct node_id writer;
     uint64_t epoch, number;
     if (key.len != sizeof(seen_prefix) - 1 + sizeof(writer.at) ||
-        stored_number_decode(value, &epoch, &number) < 0)
+        stored_number_decode(value, &epoch, &number) < 0 ||
+        !is_number_valid(epoch, number))
         return ERR_DAMAGED;
     memcpy(writer.at, key.at + sizeof(seen_prefix) - 1, sizeof(writer.at));
     int err = seen_advance(&g->seen, writer, epoch, 0, number);

@@ -17,6 +17,8 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
 /* As gossip_publish, without pushing. */
 int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
                   uint64_t *ret_number, struct gossip_effects *fx);
+/* What was stored: ERR_DAMAGED for what we could not have stored. */
+int entries_restore_number(struct gossip *g, struct bytes value);
 int entries_restore(struct gossip *g, struct bytes key, struct bytes value);
 int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value);
 /* After the last restore: own numbers go on where they ended. */

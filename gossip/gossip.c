@@ -13,7 +13,6 @@
 #include "gossip/news.h"
 #include "gossip/push.h"
 #include "gossip/relay.h"
-#include "gossip/stored.h"
 #include "gossip/swim.h"
 #include "gossip/sync.h"
 #include "gossip/tell.h"
@@ -68,18 +67,6 @@ void gossip_free(struct gossip *g)
     free(g);
 }
 
-static int restore_number(struct gossip *g, struct bytes value)
-{
-    uint64_t epoch, number;
-    if (stored_number_decode(value, &epoch, &number) < 0)
-        return ERR_DAMAGED;
-    if (seen_compare(epoch, number, g->epoch, g->number) > 0) {
-        g->epoch = epoch;
-        g->number = number;
-    }
-    return 0;
-}
-
 int gossip_restore(struct gossip *g, enum store_space space, struct bytes key,
                    struct bytes value)
 {
@@ -88,7 +75,7 @@ int gossip_restore(struct gossip *g, enum store_space space, struct bytes key,
     if (space != STORE_LOCAL)
         return 0; /* the order is in the entries */
     if (bytes_equal(key, bytes_of_text("number")))
-        return restore_number(g, value);
+        return entries_restore_number(g, value);
     if (bytes_equal(key, bytes_of_text("incarnation")))
         return news_restore_incarnation(g, value);
     if (bytes_start_with(key, bytes_of_text("peer/")))

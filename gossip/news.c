@@ -19,6 +19,16 @@ enum {
     NAME_CLASH_MEMBERS = 1000,
 };
 
+static bool is_name_fine(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == '/')
+            return false;
+    }
+    return len > 0 && len <= NAME_LEN_MAX;
+}
+
 /* ---- the store ---- */
 
 static void persist_peer(struct gossip *g, const struct peer *peer,
@@ -255,16 +265,6 @@ static void confirm(struct gossip *g, struct peer *peer, const struct message_me
     set_deadline(g, peer->trouble);
     if (is_fresh)
         rumor_put(&g->rumors, &peer->rumor);
-}
-
-static bool is_name_fine(const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == '/')
-            return false;
-    }
-    return len > 0 && len <= NAME_LEN_MAX;
 }
 
 void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,

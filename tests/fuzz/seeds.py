@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the seeds of the scripted fuzz targets, tests/fuzz/corpus/{step,sync,beacon}/.
+"""Write the seeds of the scripted fuzz targets: step, sync, beacon, stored.
 
 A script is what tests/lib/hostile.c reads; the functions below are its fields in their order."""
 import os
@@ -235,6 +235,45 @@ def beacon_seeds():
     yield "wrong", bytes([1, 0]) + b"".join(heard(16, n, b"\xff\xff") for n in range(0, 64, 2)) + b"\xee\0"
 
 
+# ---- what is on the disk: fuzz_stored.c ----
+
+def stored_seeds():
+    def u32(n):
+        return n.to_bytes(4, "big")
+
+    def text(t):
+        return u32(len(t)) + t
+
+    def texts(*list_of):
+        return u32(len(list_of)) + b"".join(text(t) for t in list_of)
+
+    def record(kind, i=0, *fields):
+        return bytes([next(n for n in range(i << 4, 256) if n % 6 == kind and n >> 4 == i)]) + b"".join(fields)
+
+    def stored(key, writer, numbers, data=b"1"):
+        return record(0, 0, bytes([key, writer]), bytes(numbers), value(data))
+
+    def peer(i, incarnation, name=b"n2", look=0):
+        return record(3, i, bytes([look - look % 80 + len(name) if look else len(name), incarnation]), name)
+
+    rows = [stored(row("node", i), i, [1, i + 1, 0, 0]) for i in range(4)]
+    yield "store", bytes([0]) + b"".join(rows) + stored(TEXT["var/a"], 2, [1, 9, 4, 5]) + record(
+        1, 0, bytes([1, 7])) + record(2, 0, bytes([0, 5])) + peer(2, 4) + peer(3, 1, b"n3") + record(
+            4, 2, bytes([1, 9])) + record(4, 3, bytes([1, 4]))
+    yield "store-top", bytes([0]) + stored(TEXT["var/a"], 2, [TOP, TOP, TOP, 0x50]) + record(
+        1, 0, bytes([TOP, TOP])) + record(2, 0, bytes([0, 0x67])) + peer(2, 0x67) + record(4, 2, bytes([TOP, TOP]))
+    yield "store-beyond", bytes([0]) + stored(TEXT["var/a"], 2, [0x50, 0x50, 0x50, 0x50]) + record(
+        1, 0, bytes([0x50, 0x50])) + record(2, 0, bytes([0, 0x50])) + peer(2, 0x50) + record(4, 0, bytes([1, 0x50]))
+    yield "store-forgotten", bytes([0]) + stored(row("forget", 0), 2, [1, 1, 1, 1], b"77") + peer(2, 4)
+    yield "store-any", bytes([0]) + record(5, 0, bytes([2, 60]), bytes(range(60))) + record(
+        5, 0, bytes([0, 16]), bytes(16)) + peer(2, 1, b"a/b") + peer(0, 1) + peer(4, 1, b"")
+    launch = b"STRL\x01" + b"".join(text(t) for t in (
+        b"default.web.0", b"/d/tasks/default.web.0", b"/d", b"stratos/x/default.web.0", b"", b"/"))
+    launch += texts(b"sh", b"-c", b"true") + u32(1) + text(b"A") + text(b"1") + u32(0) + texts(b"/d")
+    yield "launch", bytes([1]) + launch + bytes(16) + u32(100) + u32(50) + u32(3) + u32(0)
+    yield "state", bytes([2]) + b"STRS\x01" + u32(10) + u32(11) + u32(12) + bytes(8) + u32(137) + b"\x01" + u32(2)
+
+
 def put(target, name, data):
     path = os.path.join(HERE, target)
     os.makedirs(path, exist_ok=True)
@@ -245,6 +284,8 @@ def put(target, name, data):
 def main():
     for name, n, events in step_seeds():
         put("step", name, bytes([n]) + b"".join(events))
+    for name, data in stored_seeds():
+        put("stored", name, data)
     for name, data in beacon_seeds():
         put("beacon", name, data)
     for name, a, b, events in sync_seeds():
