@@ -24,6 +24,8 @@
     X(probe_failures, "membership probes without an answer")                             \
     X(entries_merged, "table entries that were news")                                    \
     X(entries_stale, "table entries that were known already")                            \
+    X(entries_superseded, "table entries that were deleted or replaced long ago")         \
+    X(tombstones_dropped, "deletions that everyone has, forgotten")                      \
     X(syncs, "table comparisons with a peer")                                            \
     X(writes, "table entries written by this node")                                      \
     X(store_errors, "failed store operations")                                           \

@@ -19,6 +19,7 @@ static const struct bytes prefixes[] = {
     {(const uint8_t *)"done/", 5},
     {(const uint8_t *)"node/", 5},
     {(const uint8_t *)"refuse/", 7},
+    {(const uint8_t *)"water/", 6},
 };
 
 size_t cell_row_prefix(struct bytes key, unsigned *ret_prefix)

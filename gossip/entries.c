@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "core/trace.h"
 #include "gossip/stored.h"
+#include "gossip/water.h"
 
 /* Counters that may be used: with this many left no addition ever wraps.  What we write ourselves
  * keeps to it as well: others would refuse it, and the tables could never be the same again. */
@@ -104,7 +105,7 @@ int entries_forget(struct gossip *g, uint64_t now_ms, const struct peer *peer,
                          (struct bytes){(const uint8_t *)number, (size_t)len}, NULL, fx);
 }
 
-static void drop_entry(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
+void entries_drop(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
 {
     struct bytes key = arena_bytes(&fx->arena, e->key);
     batch_add(&g->batch, fx, STORE_TABLE, key, (struct bytes){0});
@@ -133,7 +134,7 @@ bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
         struct entry e;
         table_from_key(&g->table, from, &walk);
         while (table_next(&g->table, &walk, &e) && bytes_start_with(e.key, from)) {
-            drop_entry(g, &e, fx);
+            entries_drop(g, &e, fx);
             table_from_key(&g->table, from, &walk);
         }
     }
@@ -259,7 +260,9 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
                  bool is_heard_before, struct gossip_effects *fx)
 {
     int err = table_check(e);
-    if (err == 0 && e->kind == ENTRY_ROW && is_writer_forgotten(g, e->writer))
+    /* A low-water row outlives its writer: what it speaks of is gone for good. */
+    bool is_water = water_is_row(e->key);
+    if (err == 0 && e->kind == ENTRY_ROW && !is_water && is_writer_forgotten(g, e->writer))
         err = ERR_INVALID;
     if (err < 0)
         return err;
@@ -288,6 +291,8 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     if (result == MERGE_REPLACED && is_at_stake)
         keep_lost(g, now_ms, e->key, at_stake, fx);
     hear_lost(g, e, fx);
+    if (is_water)
+        water_hear(g, e, fx);
     if (e->value.at)
         obey_forget(g, e->key, fx);
     return 1;
@@ -296,6 +301,14 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
 static bool is_number_valid(uint64_t epoch, uint64_t number)
 {
     return epoch <= COUNTER_MAX && number <= COUNTER_MAX;
+}
+
+/* Seen, and not here any more: it was deleted or replaced, perhaps by what is gone itself. */
+static bool was_superseded(const struct gossip *g, const struct entry *e)
+{
+    struct entry now;
+    return seen_covers(&g->seen, e->writer, e->epoch, e->number) &&
+           (!table_find(&g->table, e->key, &now) || entry_compare(&now, e) < 0);
 }
 
 static bool is_range_valid(const struct message_range *range)
@@ -314,7 +327,7 @@ static bool is_range_valid(const struct message_range *range)
 }
 
 int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *range,
-                 struct gossip_effects *fx)
+                 bool fills_gaps, struct gossip_effects *fx)
 {
     if (!is_range_valid(range)) {
         g->metrics->drop_malformed++;
@@ -335,6 +348,12 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
             .generation = in->generation,
             .stamp = in->stamp,
         };
+        bool may_fill = range->through == 0 &&
+                        (fills_gaps || water_is_stale_bucket(g, table_bucket(in->key)));
+        if ((!may_fill && was_superseded(g, &e)) || water_covers(g, &e)) {
+            g->metrics->entries_superseded++;
+            continue;
+        }
         bool is_heard =
             seen_compare(range->epoch, in->number, was.epoch, was.number) <= 0;
         int result = merge(g, now_ms, &e, is_heard, fx);
@@ -386,7 +405,7 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     if (g->number >= COUNTER_MAX || old.generation >= COUNTER_MAX)
         return ERR_BOUND;
     if (e.kind == ENTRY_RECORD) {
-        e.generation = old.generation + 1;
+        e.generation = (is_known ? old.generation : g->collect.generation) + 1;
         e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
     }
     struct seen_number before = {0};
@@ -441,6 +460,8 @@ int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
         return result;
     if (machine_is_self(g, e.writer))
         heed_own(g, e.epoch, e.number, NULL);
+    if (water_is_row(key))
+        water_restore(g, &e);
     if (e.kind == ENTRY_RECORD && e.stamp > g->clock.last && machine_is_self(g, e.writer))
         g->clock.last = e.stamp;
     return 0;

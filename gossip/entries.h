@@ -1,19 +1,18 @@
 /* What enters the table, from others and from ourselves: checks, persistence, effects, numbers.
  *
  * A member that was forgotten (record forget/<id>, whose value is the incarnation it had) is kept
- * out with its rows until it comes back with a higher incarnation.
- *
- * Tombstones stay.  Keys of rows are reused (an instance's index), so what a node deletes is bounded
- * by what it once held at one time; dropping them needs the low-water numbers of all members. */
+ * out with its rows until it comes back with a higher incarnation. */
 #ifndef GOSSIP_ENTRIES_H
 #define GOSSIP_ENTRIES_H
 
 #include "gossip/machine.h"
 
 /* Merge all of a range and advance what is seen of its writer; entries that are not allowed are
- * skipped.  Returns 1 when it was news, 0 when not, ERR_MALFORMED, ERR_BOUND, -ENOMEM. */
+ * skipped, and those that were superseded before, unless they fill gaps.  Returns 1 when it was news, 0 when not, ERR_MALFORMED, ERR_BOUND, -ENOMEM. */
 int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *range,
-                 struct gossip_effects *fx);
+                 bool fills_gaps, struct gossip_effects *fx);
+/* Take out an entry without a trace: everyone knows that it is gone. */
+void entries_drop(struct gossip *g, const struct entry *e, struct gossip_effects *fx);
 /* As gossip_publish, without pushing. */
 int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
                   uint64_t *ret_number, struct gossip_effects *fx);

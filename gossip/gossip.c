@@ -8,6 +8,7 @@
 
 #include "core/err.h"
 #include "core/trace.h"
+#include "gossip/collect.h"
 #include "gossip/entries.h"
 #include "gossip/join.h"
 #include "gossip/news.h"
@@ -16,6 +17,7 @@
 #include "gossip/swim.h"
 #include "gossip/sync.h"
 #include "gossip/tell.h"
+#include "gossip/water.h"
 
 /* ---- life ---- */
 
@@ -76,6 +78,8 @@ int gossip_restore(struct gossip *g, enum store_space space, struct bytes key,
         return 0; /* the order is in the entries */
     if (bytes_equal(key, bytes_of_text("number")))
         return entries_restore_number(g, value);
+    if (bytes_start_with(key, bytes_of_text("stale/")))
+        return water_restore_stale(g, key, value);
     if (bytes_equal(key, bytes_of_text("incarnation")))
         return news_restore_incarnation(g, value);
     if (bytes_start_with(key, bytes_of_text("peer/")))
@@ -91,6 +95,12 @@ static void begin(struct gossip *g)
 {
     arena_clear(&g->scratch);
     batch_drop(&g->batch);
+}
+
+static void finish(struct gossip *g, struct gossip_effects *out)
+{
+    collect_run(g, out);
+    batch_flush(&g->batch, out);
 }
 
 static void set_wall(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms)
@@ -117,7 +127,7 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
         sync_start(g, now_ms);
     }
     join_begin(g, now_ms, seeds, n, out);
-    batch_flush(&g->batch, out);
+    finish(g, out);
 }
 
 void gossip_expect(struct gossip *g, bool is_expecting)
@@ -132,7 +142,7 @@ void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at,
     if (g->is_started && !g->is_leaving &&
         !endpoint_equal(&at, &g->self->member.endpoint))
         swim_ping_address(g, now_ms, at, out);
-    batch_flush(&g->batch, out);
+    finish(g, out);
 }
 
 static int decode(struct gossip *g, struct bytes in, struct message *ret_message)
@@ -243,7 +253,7 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
         !sync_is_running(g) && now_ms >= g->sync.next_ms)
         g->join.next_ms = now_ms;
     join_tick(g, now_ms, out);
-    batch_flush(&g->batch, out);
+    finish(g, out);
     return err;
 }
 
@@ -253,7 +263,7 @@ void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to,
     begin(g);
     if (g->is_started && !g->is_leaving)
         swim_refused(g, now_ms, to, out);
-    batch_flush(&g->batch, out);
+    finish(g, out);
 }
 
 /* The address led to another node than the one we meant: it has moved, or was replaced.
@@ -285,7 +295,7 @@ void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream,
         else if (s->use == USE_PROBE)
             swim_stream_opened(g, now_ms, s, out);
     }
-    batch_flush(&g->batch, out);
+    finish(g, out);
 }
 
 static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
@@ -354,7 +364,7 @@ int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     hear_frame(g, now_ms, s, &m, out);
     if (m.kind == MESSAGE_BUSY)
         join_busy(g, now_ms);
-    batch_flush(&g->batch, out);
+    finish(g, out);
     return 0;
 }
 
@@ -382,7 +392,8 @@ void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     push_tick(g, now_ms, out);
     swim_tick(g, now_ms, out);
     sync_tick(g, now_ms, out);
-    batch_flush(&g->batch, out);
+    collect_tick(g, now_ms, out);
+    finish(g, out);
 }
 
 uint64_t gossip_deadline_ms(const struct gossip *g)
@@ -390,7 +401,7 @@ uint64_t gossip_deadline_ms(const struct gossip *g)
     if (!g->is_started)
         return UINT64_MAX;
     const uint64_t all[] = {swim_deadline_ms(g), push_deadline_ms(g), sync_deadline_ms(g),
-                            join_deadline_ms(g)};
+                            join_deadline_ms(g), collect_deadline_ms(g)};
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         deadline = all[i] < deadline ? all[i] : deadline;
@@ -418,7 +429,7 @@ int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     int err = entries_write(g, now_ms, own_key, value, ret_number, out);
     if (g->number != before)
         machine_wake_push(g, now_ms);
-    batch_flush(&g->batch, out);
+    finish(g, out);
     return err;
 }
 
@@ -444,7 +455,7 @@ void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
         struct message m = machine_message(g, now_ms, MESSAGE_NEWS, peer);
         machine_send(g, peer->member.endpoint, peer, &m, true, out);
     }
-    batch_flush(&g->batch, out);
+    finish(g, out);
 }
 
 int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
@@ -458,7 +469,7 @@ int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
         return ERR_INVALID;
     int err = entries_forget(g, now_ms, peer, out);
     machine_wake_push(g, now_ms);
-    batch_flush(&g->batch, out);
+    finish(g, out);
     return err;
 }
 

@@ -23,6 +23,7 @@ enum {
     TREE_MISSING_MAX = 256,
     OWED_MAX = 64,
     CONFLICTS_TOLD = 16,
+    COLLECT_DUE_MAX = 32,
     STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
@@ -125,6 +126,8 @@ struct stream {
     uint64_t cursor_epoch, cursor_number;
     struct seen_number *theirs; /* malloc'ed, sorted by writer */
     size_t n_theirs;
+    struct node_id *stale; /* malloc'ed: writers of whom it says that it missed deletions */
+    size_t n_stale;
 };
 
 struct sync {
@@ -149,6 +152,16 @@ struct join {
     unsigned n_settles; /* left */
     uint32_t listen_ms; /* of the options */
     bool is_expecting;  /* more seeds may come: nobody to ask yet does not mean alone */
+};
+
+/* Tombstones below low-water rows (water.h, collect.h). */
+struct collect {
+    uint64_t next_ms;          /* when the own number is looked at again */
+    uint64_t ripe, ripe_epoch; /* own number that everyone had at the last look */
+    uint64_t generation;       /* the greatest that a dropped tombstone may have had */
+    uint64_t stale[2];         /* a bit per bucket that may hold what was deleted */
+    struct node_id due[COLLECT_DUE_MAX]; /* whose low-water rows came in this step */
+    size_t n_due;                        /* COLLECT_DUE_MAX: perhaps others too */
 };
 
 struct gossip {
@@ -176,6 +189,7 @@ struct gossip {
     struct push push;
     struct sync sync;
     struct join join;
+    struct collect collect;
     uint64_t conflicts_told[CONFLICTS_TOLD]; /* hashes of the latest */
     size_t n_conflicts;
     bool is_ready, is_started, is_leaving, has_left;

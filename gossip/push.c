@@ -59,7 +59,7 @@ static bool has_record(const struct message_range *in)
 static bool hear_range(struct gossip *g, uint64_t now_ms, struct node_id teller,
                        const struct message_range *in, struct gossip_effects *fx)
 {
-    int news = entries_hear(g, now_ms, in, fx);
+    int news = entries_hear(g, now_ms, in, false, fx);
     struct push_range range = {
         .writer = in->writer,
         .from = teller,
@@ -182,7 +182,7 @@ static size_t tell_again(struct gossip *g, uint64_t now_ms, struct gossip_effect
 static size_t ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    struct message_seen item = {g->self->member.id, g->epoch, g->number};
+    struct message_seen item = {g->self->member.id, g->epoch, g->number, false};
     size_t n_behind = 0;
     for (size_t i = 0; i < live->n && n_behind < ASKED_MAX; i++) {
         struct peer *peer = members_in(&g->members, ROLE_LIVE, i);

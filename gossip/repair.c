@@ -4,10 +4,14 @@
 
 #include <stdlib.h>
 
+#include "core/trace.h"
+#include "gossip/entries.h"
 #include "gossip/parcel.h"
+#include "gossip/water.h"
 
 enum {
-    LIST_MAX = 8192,         /* hashes in one LIST: 64 KiB */
+    LIST_ROOM = 8192, /* hashes in one LIST: 64 KiB; more only for one large bucket, */
+    LIST_MAX = 32768, /* which has some 16,000 when the table is full */
     REPAIR_ROOM = 256 << 10, /* of entries sent in answer to one LIST */
 };
 
@@ -35,7 +39,7 @@ static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
         bool has_more = is_wanted[bucket];
         if (!is_wanted[bucket])
             continue;
-        while (n < LIST_MAX &&
+        while (n < (n_listed > 0 ? LIST_ROOM : LIST_MAX) &&
                (has_more = table_bucket_next(&g->table, bucket, &place, &walk, &e)))
             items[n++] = entry_hash(&e);
         if (has_more && n_listed > 0) {
@@ -48,6 +52,8 @@ static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
     m.n_listed = n_listed;
     m.items = items;
     m.n_items = n;
+    m.buckets = g->table.hashes;
+    m.n_buckets = TABLE_BUCKETS;
     if (n_listed > 0)
         machine_send_frame(g, s->id, &m, fx);
     return n_listed > 0;
@@ -59,21 +65,24 @@ static int compare_hashes(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static bool is_listed(const struct message *m, const struct entry *e)
+{
+    uint64_t hash = entry_hash(e);
+    return m->n_items &&
+           bsearch(&hash, m->items, m->n_items, sizeof(*m->items), compare_hashes);
+}
+
 /* Send what is in these buckets here and not there, as single entries. */
 static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
                          const struct message *m, struct gossip_effects *fx)
 {
     struct parcel p = {.left = REPAIR_ROOM};
-    if (m->n_items)
-        qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
     for (size_t i = 0; i < m->n_listed; i++) {
         struct table_walk walk;
         struct entry e;
         size_t place = 0;
         while (table_bucket_next(&g->table, m->listed[i], &place, &walk, &e)) {
-            uint64_t hash = entry_hash(&e);
-            if (m->n_items &&
-                bsearch(&hash, m->items, m->n_items, sizeof(*m->items), compare_hashes))
+            if (is_listed(m, &e))
                 continue;
             if (!parcel_range(g, &p, e.writer, e.epoch, 0))
                 break;
@@ -87,6 +96,96 @@ static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
         parcel_send(g, now_ms, s, &p, fx);
 }
 
+/* ---- taking out what was deleted ---- */
+
+/* The key of an entry that the other has seen and has no more; false when there is none.  *ret_clean
+ * is false when it cannot be told for all. */
+static bool next_dead(struct gossip *g, const struct stream *s, const struct message *m,
+                      uint32_t bucket, size_t *place, struct entry *ret_entry,
+                      bool *is_clean)
+{
+    struct table_walk walk;
+    struct entry e;
+    while (table_bucket_next(&g->table, bucket, place, &walk, &e)) {
+        struct seen_number theirs = stream_their_seen(s, e.writer);
+        if (is_listed(m, &e))
+            continue;
+        *is_clean = *is_clean && stream_speaks_of(s, e.writer);
+        if (seen_compare(e.epoch, e.number, theirs.epoch, theirs.number) > 0)
+            continue;
+        *ret_entry = e;
+        ret_entry->key = arena_bytes(&g->scratch, e.key);
+        return ret_entry->key.at != NULL;
+    }
+    return false;
+}
+
+/* Our own rows are ours to judge: what others let go of is written once more. */
+static void bury(struct gossip *g, uint64_t now_ms, const struct entry *e,
+                 struct gossip_effects *fx)
+{
+    struct bytes value = {0};
+    bool is_own = e->kind == ENTRY_ROW && machine_is_self(g, e->writer) && e->value.at;
+    if (is_own)
+        value = arena_bytes(&g->scratch, e->value);
+    trace(g->tracer, "%.*s was deleted while we were away", (int)e->key.len,
+          (const char *)e->key.at);
+    entries_drop(g, e, fx);
+    if (value.at && entries_write(g, now_ms, e->key, value, NULL, fx) == 0)
+        machine_wake_push(g, now_ms);
+}
+
+/* True when the bucket holds nothing any more that the other has let go of. */
+static bool take_out_dead(struct gossip *g, uint64_t now_ms, const struct stream *s,
+                          const struct message *m, uint32_t bucket,
+                          struct gossip_effects *fx)
+{
+    struct entry *dead = NULL;
+    size_t n = 0, cap = 0, place = 0;
+    bool is_clean = true;
+    while (arena_grow(&g->scratch, (void **)&dead, n, &cap, sizeof(*dead)) == 0 &&
+           next_dead(g, s, m, bucket, &place, &dead[n], &is_clean))
+        n++;
+    for (size_t i = 0; i < n; i++) {
+        struct entry e;
+        if (table_find(&g->table, dead[i].key, &e)) /* values move when entries go */
+            bury(g, now_ms, &e, fx);
+    }
+    return is_clean;
+}
+
+/* Who is stale learns from every list what was deleted, and is clean in a bucket that is the same or
+ * was listed by somebody who missed nothing of what we did.  The hashes of the list are sorted. */
+static void clean_buckets(struct gossip *g, uint64_t now_ms, const struct stream *s,
+                          const struct message *m, struct gossip_effects *fx)
+{
+    if (!water_is_stale(g))
+        return;
+    bool can_clean = water_can_clean(g, s);
+    for (uint32_t i = 0; i < TABLE_BUCKETS && m->n_buckets; i++) {
+        if (can_clean && m->buckets[i] == g->table.hashes[i])
+            water_clean_bucket(g, i);
+    }
+    for (size_t i = 0; i < m->n_listed; i++) {
+        if (water_is_stale_bucket(g, m->listed[i]) &&
+            take_out_dead(g, now_ms, s, m, m->listed[i], fx) && can_clean)
+            water_clean_bucket(g, m->listed[i]);
+    }
+    water_persist(g, fx);
+}
+
+void repair_hear_done(struct gossip *g, const struct stream *s, const struct message *m,
+                      struct gossip_effects *fx)
+{
+    if (m->digest != g->table.digest || !water_is_stale(g) || !water_can_clean(g, s))
+        return;
+    for (uint32_t i = 0; i < TABLE_BUCKETS; i++)
+        water_clean_bucket(g, i);
+    water_persist(g, fx);
+}
+
+/* ---- the messages ---- */
+
 void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
                        const struct message *m, struct gossip_effects *fx)
 {
@@ -96,6 +195,7 @@ void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
         is_wanted[i] = m->n_buckets && m->buckets[i] != g->table.hashes[i];
         differs = differs || is_wanted[i];
     }
+    clean_buckets(g, now_ms, s, m, fx);
     s->is_listing = differs && send_list(g, now_ms, s, is_wanted, fx);
     if (!s->is_listing)
         send_done(g, now_ms, s, fx);
@@ -111,6 +211,9 @@ void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
     }
     for (size_t i = 0; i < m->n_listed; i++)
         is_wanted[m->listed[i]] = true;
+    if (m->n_items)
+        qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
+    clean_buckets(g, now_ms, s, m, fx);
     if (s->is_ours) {
         if (!send_list(g, now_ms, s, is_wanted, fx))
             send_done(g, now_ms, s, fx);

@@ -1,7 +1,8 @@
 /* The end of a comparison: what still differs although both have seen the same.
  *
  * Whole buckets are listed by the hashes of their entries, and each side sends what the other's
- * list lacks: a bounded part at a time, the next comparison goes on. */
+ * list lacks: a bounded part at a time, the next comparison goes on.  Who is stale (water.h) takes
+ * out what the list of one that is not does not have although it has seen it. */
 #ifndef GOSSIP_REPAIR_H
 #define GOSSIP_REPAIR_H
 
@@ -13,5 +14,9 @@ void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
 /* Ours answers with its own LIST, then sends what is lacking; theirs sends it, then DONE. */
 void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
                       const struct message *m, struct gossip_effects *fx);
+
+/* Nothing differs any more, or as much as fits was sent. */
+void repair_hear_done(struct gossip *g, const struct stream *s, const struct message *m,
+                      struct gossip_effects *fx);
 
 #endif

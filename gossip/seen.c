@@ -47,6 +47,19 @@ const struct seen_number *seen_find(const struct seen *s, struct node_id writer)
                                                                    : NULL;
 }
 
+bool seen_covers(const struct seen *s, struct node_id writer, uint64_t epoch, uint64_t number)
+{
+    size_t i = seen_at_least(s, writer);
+    if (i == s->n || !node_id_equal(s->numbers[i].writer, writer) ||
+        epoch > s->numbers[i].epoch)
+        return false;
+    bool is_covered = epoch < s->numbers[i].epoch || number <= s->numbers[i].number;
+    for (size_t k = 0; k < SEEN_SPANS; k++)
+        is_covered = is_covered || (number > s->spans[i].at[k].after &&
+                                    number <= s->spans[i].at[k].through);
+    return is_covered;
+}
+
 static int grow(struct seen *s)
 {
     size_t cap = s->cap ? s->cap * 2 : 16;
@@ -74,6 +87,25 @@ static int insert(struct seen *s, size_t i, struct node_id writer, uint64_t epoc
     s->spans[i] = (struct seen_spans){0};
     s->n++;
     return 0;
+}
+
+int seen_mark_stale(struct seen *s, struct node_id writer)
+{
+    size_t i = seen_at_least(s, writer);
+    if (i == s->n || !node_id_equal(s->numbers[i].writer, writer)) {
+        int err = insert(s, i, writer, 0);
+        if (err < 0)
+            return err;
+    }
+    bool was_stale = s->spans[i].is_stale;
+    s->spans[i].is_stale = true;
+    return !was_stale;
+}
+
+void seen_clear_stale(struct seen *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->spans[i].is_stale = false;
 }
 
 /* Spans that touch the number are part of it now. */
@@ -135,7 +167,7 @@ int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t
         if (after > 0)
             return 1; /* the beginning of the epoch is missing; a sync brings it */
         *number = (struct seen_number){.writer = writer, .epoch = epoch};
-        *spans = (struct seen_spans){0};
+        *spans = (struct seen_spans){.is_stale = spans->is_stale};
         number->number = through;
         return 1;
     }

@@ -17,6 +17,7 @@ struct seen_spans {
     struct {
         uint64_t after, through;
     } at[SEEN_SPANS]; /* of the writer's current epoch, in no order; through 0: free */
+    bool is_stale;    /* some of its deletions never came: water.h */
 };
 
 struct seen {
@@ -29,6 +30,8 @@ void seen_init(struct seen *s);
 void seen_fini(struct seen *s);
 /* NULL when nothing was ever seen of the writer. */
 const struct seen_number *seen_find(const struct seen *s, struct node_id writer);
+/* Merged, or superseded when it came; also what arrived out of order, and all former epochs. */
+bool seen_covers(const struct seen *s, struct node_id writer, uint64_t epoch, uint64_t number);
 /* The first index whose writer is not less than `writer`; s->n at the end. */
 size_t seen_at_least(const struct seen *s, struct node_id writer);
 /* Everything in (after, through] of the writer's epoch has been merged.  A newer epoch begins
@@ -36,6 +39,10 @@ size_t seen_at_least(const struct seen *s, struct node_id writer);
  * later), 0 when it was not, ERR_BOUND for one writer too many, -ENOMEM. */
 int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t after,
                  uint64_t through);
+/* Mark a writer of whose numbers something is missing for good; clearing takes all marks away.
+ * 1 when it had no mark, 0, ERR_BOUND, -ENOMEM. */
+int seen_mark_stale(struct seen *s, struct node_id writer);
+void seen_clear_stale(struct seen *s);
 /* (epoch, number) order. */
 int seen_compare(uint64_t epoch_a, uint64_t number_a, uint64_t epoch_b, uint64_t number_b);
 

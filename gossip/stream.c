@@ -1,6 +1,7 @@
 /* The table of streams.  Few at a time, so looking through all of them is cheap. */
 #include "gossip/stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static struct stream *take_place(struct gossip *g, size_t keep_free)
@@ -87,6 +88,7 @@ void stream_touch(struct stream *s, uint64_t now_ms)
 void stream_drop(struct stream *s)
 {
     free(s->theirs);
+    free(s->stale);
     *s = (struct stream){0};
 }
 
@@ -94,4 +96,58 @@ void stream_close(struct stream *s, struct gossip_effects *fx)
 {
     effect_stream_close(fx, s->id);
     stream_drop(s);
+}
+
+/* ---- what was greeted with ---- */
+
+static int compare_id(const void *a, const void *b)
+{
+    return node_id_compare(*(const struct node_id *)a, *(const struct node_id *)b);
+}
+
+static int compare_writer(const void *a, const void *b)
+{
+    const struct seen_number *left = a, *right = b;
+    return node_id_compare(left->writer, right->writer);
+}
+
+int stream_keep_seen(struct stream *s, const struct message *m)
+{
+    s->theirs = calloc(m->n_seen + 1, sizeof(*s->theirs));
+    s->stale = calloc(m->n_seen + 1, sizeof(*s->stale));
+    if (!s->theirs || !s->stale)
+        return -ENOMEM; /* dropped with the stream */
+    for (size_t i = 0; i < m->n_seen; i++) {
+        const struct message_seen *from = &m->seen[i];
+        s->theirs[i] = (struct seen_number){from->writer, from->epoch, from->number};
+        if (from->is_stale)
+            s->stale[s->n_stale++] = from->writer;
+    }
+    s->n_theirs = m->n_seen;
+    qsort(s->theirs, s->n_theirs, sizeof(*s->theirs), compare_writer);
+    qsort(s->stale, s->n_stale, sizeof(*s->stale), compare_id);
+    return 0;
+}
+
+struct seen_number stream_their_seen(const struct stream *s, struct node_id writer)
+{
+    struct seen_number probe = {.writer = writer};
+    const struct seen_number *found =
+        s->n_theirs
+            ? bsearch(&probe, s->theirs, s->n_theirs, sizeof(probe), compare_writer)
+            : NULL;
+    return found ? *found : probe;
+}
+
+bool stream_is_stale(const struct stream *s, struct node_id writer)
+{
+    return s->n_stale > 0 &&
+           bsearch(&writer, s->stale, s->n_stale, sizeof(writer), compare_id) != NULL;
+}
+
+bool stream_speaks_of(const struct stream *s, struct node_id writer)
+{
+    return s->n_theirs < STREAM_SEEN_MAX ||
+           (node_id_compare(s->theirs[0].writer, writer) <= 0 &&
+            node_id_compare(s->theirs[s->n_theirs - 1].writer, writer) >= 0);
 }

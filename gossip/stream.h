@@ -8,6 +8,7 @@
 enum {
     STREAM_IDLE_MS = 15 * 1000,
     STREAM_OWN_MAX = (1u << 31) - 1, /* ids with the top bit set are of accepted streams */
+    STREAM_SEEN_MAX = 9000, /* writers in one greeting: 45 bytes each stay below FRAME_MAX */
 };
 
 /* Connect to a peer.  NULL when all places are taken. */
@@ -24,5 +25,14 @@ void stream_touch(struct stream *s, uint64_t now_ms);
 /* Forget it; `stream_close` also tells the host. */
 void stream_drop(struct stream *s);
 void stream_close(struct stream *s, struct gossip_effects *fx);
+
+/* Keep what a greeting says.  0, -ENOMEM. */
+int stream_keep_seen(struct stream *s, const struct message *m);
+/* What the other side of a comparison had seen of a writer when it began; number 0: nothing. */
+struct seen_number stream_their_seen(const struct stream *s, struct node_id writer);
+/* By its own word it may hold what the writer deleted. */
+bool stream_is_stale(const struct stream *s, struct node_id writer);
+/* A greeting that is full speaks of the writers between its first and its last only. */
+bool stream_speaks_of(const struct stream *s, struct node_id writer);
 
 #endif

@@ -11,6 +11,7 @@
 #include "gossip/news.h"
 #include "gossip/parcel.h"
 #include "gossip/repair.h"
+#include "gossip/water.h"
 
 _Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
                "the wire carries every bucket");
@@ -22,7 +23,6 @@ enum {
     SAME_RARELY = 100,     /* one in so many periodic comparisons is made although all is the same */
     WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
-    SEEN_FRAME_MAX = 9000, /* writers in one frame: 45 bytes each stay below FRAME_MAX */
 };
 
 void sync_start(struct gossip *g, uint64_t now_ms)
@@ -106,82 +106,48 @@ static void send_greeting(struct gossip *g, uint64_t now_ms, struct stream *s,
         machine_message(g, now_ms, kind, members_peer(&g->members, s->peer));
     m.to = s->peer;
     add_buckets(g, &m);
-    size_t n = g->seen.n < SEEN_FRAME_MAX ? g->seen.n : SEEN_FRAME_MAX;
+    size_t n = g->seen.n < STREAM_SEEN_MAX ? g->seen.n : STREAM_SEEN_MAX;
     size_t start = rng_below(&g->rng, g->seen.n - n + 1); /* another part each time */
     m.seen = arena_array(&g->scratch, n, sizeof(*m.seen));
     if (!m.seen)
         return;
     for (size_t i = 0; i < n; i++) {
         const struct seen_number *from = &g->seen.numbers[start + i];
-        m.seen[i] = (struct message_seen){from->writer, from->epoch, from->number};
+        m.seen[i] = (struct message_seen){from->writer, from->epoch, from->number,
+                                          g->seen.spans[start + i].is_stale};
     }
     m.n_seen = n;
     machine_send_frame(g, s->id, &m, fx);
 }
 
-static int compare_seen(const void *a, const void *b)
-{
-    const struct seen_number *left = a, *right = b;
-    return node_id_compare(left->writer, right->writer);
-}
-
-static struct seen_number *copy_seen(const struct message *m)
-{
-    struct seen_number *out = calloc(m->n_seen + 1, sizeof(*out));
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < m->n_seen; i++)
-        out[i] =
-            (struct seen_number){m->seen[i].writer, m->seen[i].epoch, m->seen[i].number};
-    qsort(out, m->n_seen, sizeof(*out), compare_seen);
-    return out;
-}
-
 /* Kept per peer while the cluster is small enough for all vectors to be held. */
-static void remember_seen(struct gossip *g, struct stream *s, const struct message *m)
+static void remember_seen(struct gossip *g, const struct stream *s)
 {
     struct peer *peer = members_peer(&g->members, s->peer);
     enum { KEPT_MAX = 1 << 18 };
     struct heard *heard = peer ? peer_hear(peer) : NULL;
-    if (!heard || m->n_seen * g->members.all.n > KEPT_MAX)
+    if (!heard || s->n_theirs * g->members.all.n > KEPT_MAX)
         return;
-    struct seen_number *copy = copy_seen(m);
+    struct seen_number *copy = calloc(s->n_theirs + 1, sizeof(*copy));
     if (!copy)
         return;
+    memcpy(copy, s->theirs, s->n_theirs * sizeof(*copy));
     free(heard->seen);
     heard->seen = copy;
-    heard->n_seen = (uint32_t)m->n_seen;
+    heard->n_seen = (uint32_t)s->n_theirs;
 }
 
 static int greeted(struct gossip *g, struct stream *s, const struct message *m)
 {
-    s->theirs = copy_seen(m);
-    if (!s->theirs || m->n_seen > SEEN_WRITERS_MAX)
-        return ERR_MALFORMED;
-    s->n_theirs = m->n_seen;
+    int err = m->n_seen > SEEN_WRITERS_MAX ? ERR_BOUND : stream_keep_seen(s, m);
+    if (err < 0)
+        return err;
     s->is_greeted = true;
     s->credit = WINDOW;
     s->sends_members = m->members_digest != g->members.digest;
-    remember_seen(g, s, m);
+    remember_seen(g, s);
     g->metrics->syncs++;
     return 0;
-}
-
-/* A greeting that is full speaks of the writers between its first and its last only. */
-static bool is_spoken_of(const struct stream *s, struct node_id writer)
-{
-    return s->n_theirs < SEEN_FRAME_MAX ||
-           (node_id_compare(s->theirs[0].writer, writer) <= 0 &&
-            node_id_compare(s->theirs[s->n_theirs - 1].writer, writer) >= 0);
-}
-
-static struct seen_number their_seen(const struct stream *s, struct node_id writer)
-{
-    struct seen_number probe = {.writer = writer};
-    const struct seen_number *found =
-        s->n_theirs ? bsearch(&probe, s->theirs, s->n_theirs, sizeof(probe), compare_seen)
-                    : NULL;
-    return found ? *found : probe;
 }
 
 /* ---- sending what the other lacks ---- */
@@ -213,17 +179,38 @@ static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
     return true;
 }
 
+/* Who lacks numbers whose tombstones are gone learns that first, by an entry that says nothing of
+ * its neighbours.  False when there is no room. */
+static bool add_water(struct gossip *g, struct parcel *p, struct node_id writer,
+                      const struct seen_number *from)
+{
+    char key[KEY_LEN_MAX];
+    struct entry row;
+    struct water w = water_of(g, writer);
+    if (w.number == 0 || seen_compare(from->epoch, from->number, w.epoch, w.number) >= 0 ||
+        !water_row(g, writer, key, &row))
+        return true;
+    if (!parcel_range(g, p, writer, row.epoch, 0))
+        return false;
+    if (parcel_entry(g, p, &row))
+        return true;
+    p->n--;
+    return false;
+}
+
 /* Add what one writer has between the cursor and what we have seen.  True when all of it
  * fits. */
 static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
                        const struct seen_number *seen)
 {
-    struct seen_number from = their_seen(s, seen->writer);
+    struct seen_number from = stream_their_seen(s, seen->writer);
     if (node_id_equal(s->cursor_writer, seen->writer) &&
         seen_compare(s->cursor_epoch, s->cursor_number, from.epoch, from.number) > 0)
         from = (struct seen_number){seen->writer, s->cursor_epoch, s->cursor_number};
     if (seen_compare(from.epoch, from.number, seen->epoch, seen->number) >= 0)
         return true;
+    if (!add_water(g, p, seen->writer, &from))
+        return false;
     struct table_walk walk;
     struct entry entry;
     const struct entry *e = &entry;
@@ -269,7 +256,7 @@ static bool send_entries(struct gossip *g, uint64_t now_ms, struct stream *s,
     struct parcel p = {.left = FRAME_ROOM};
     for (size_t i = seen_at_least(&g->seen, s->cursor_writer); i < g->seen.n; i++) {
         struct seen_number seen = g->seen.numbers[i];
-        if (!is_spoken_of(s, seen.writer))
+        if (!stream_speaks_of(s, seen.writer))
             continue;
         if (!add_writer(g, s, &p, &seen))
             break;
@@ -347,8 +334,10 @@ static void hear_parts(struct gossip *g, uint64_t now_ms, struct stream *s,
     for (size_t i = 0; i < m->n_members; i++)
         news_hear(g, now_ms, &m->members[i], NEWS_SYNC, fx);
     s->n_received += m->n_ranges > 0;
+    /* What only a repair finds fills gaps of ours, unless it may be what was deleted. */
+    bool fills_gaps = water_is_clean_peer(g, s);
     for (size_t i = 0; i < m->n_ranges; i++)
-        (void)entries_hear(g, now_ms, &m->ranges[i], fx);
+        (void)entries_hear(g, now_ms, &m->ranges[i], fills_gaps, fx);
     if (!s->has_all)
         send_plain(g, now_ms, s, MESSAGE_CREDIT, fx);
 }
@@ -383,6 +372,8 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
         repair_hear_check(g, now_ms, s, m, fx);
     if (m->kind == MESSAGE_LIST)
         repair_hear_list(g, now_ms, s, m, fx);
+    if (m->kind == MESSAGE_DONE)
+        repair_hear_done(g, s, m, fx);
     if (m->kind != MESSAGE_DONE || !s->is_ours)
         return false;
     stream_close(s, fx);
@@ -431,7 +422,7 @@ void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         struct peer *peer;
         g->sync.periodic_ms = now_ms + g->profile.sync_period_ms;
         if (members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &peer, 1) == 1 &&
-            (!is_same(g, peer) || rng_below(&g->rng, SAME_RARELY) == 0))
+            (water_is_stale(g) || !is_same(g, peer) || rng_below(&g->rng, SAME_RARELY) == 0))
             sync_with(g, now_ms, peer, fx);
     }
 }

@@ -105,6 +105,11 @@ static uint32_t tag_of(struct bytes key)
     return (uint32_t)(hash64(key, 0) >> 32);
 }
 
+uint32_t table_bucket(struct bytes key)
+{
+    return tag_of(key) >> (32 - TABLE_BUCKET_BITS);
+}
+
 static void count(struct table *t, uint32_t id, const struct entry *e, bool is_added)
 {
     size_t size = sizeof(struct cell) + e->key.len + (e->value.at ? e->value.len : 0);

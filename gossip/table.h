@@ -63,6 +63,7 @@ enum merge {
 int table_init(struct table *t);
 void table_fini(struct table *t);
 enum entry_kind table_kind(struct bytes key); /* by its prefix */
+uint32_t table_bucket(struct bytes key);
 /* The writer is the node in the key of a row; lengths are within bounds.  ERR_INVALID, ERR_BOUND. */
 int table_check(const struct entry *e);
 /* Merge a copy of a checked entry.  *ret_loser (may be NULL) gets the writer of the entry that

@@ -1,6 +1,8 @@
 /* Telling ranges, in datagrams where they fit, else on a stream of their own. */
 #include "gossip/tell.h"
 
+#include "gossip/water.h"
+
 enum {
     DATAGRAMS_MAX = 16,       /* a range that needs more of them goes by stream */
     PUSH_BYTES_MAX = 2 << 20, /* and one larger than this waits for a comparison */
@@ -86,6 +88,9 @@ struct tell_size tell_measure(const struct gossip *g, const struct push_range *r
     struct tell_size size = {0};
     struct table_walk walk;
     struct entry e;
+    /* Who lacks numbers whose tombstones are gone has to learn that first, by a comparison. */
+    struct water w = water_of(g, range->writer);
+    size.is_too_large = range->epoch == w.epoch && range->after < w.number;
     table_from(&g->table, range->writer, range->epoch, range->after + 1, &walk);
     while (!size.is_too_large && next_in(g, &walk, range, &e)) {
         size_t len = message_entry_size(e.key, e.value);

@@ -167,7 +167,8 @@ static void send_ids(struct gossip *g, uint64_t now_ms, size_t from, size_t to, 
         for (size_t k = i; k < to && k < i + ITEMS_MAX; k++) {
             const struct seen_number *seen = seen_find(&g->seen, t->have[k]);
             if (seen)
-                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number};
+                items[n++] = (struct message_seen){
+                    seen->writer, seen->epoch, seen->number, false};
         }
         for (size_t k = 0; k < t->n_links && n > 0; k++) {
             struct peer *peer = members_peer(&g->members, t->links[k].peer);
@@ -237,9 +238,9 @@ static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
 {
     struct peer *from = members_peer(&g->members, m->from[0]);
     const struct seen_number *seen = seen_find(&g->seen, m->writer);
-    struct message_seen item = {m->writer, 0, 0};
+    struct message_seen item = {.writer = m->writer};
     if (seen)
-        item = (struct message_seen){m->writer, seen->epoch, seen->number};
+        item = (struct message_seen){m->writer, seen->epoch, seen->number, false};
     struct node_id next = m->from[1];
     m->from[1] = m->from[0];
     m->from[0] = next;

@@ -121,6 +121,7 @@ static int lists_wire(const struct message *m, struct arena *a, Stratos__Message
         to->writer = data_of_id(&from->writer);
         to->epoch = from->epoch;
         to->number = from->number;
+        to->is_stale = from->is_stale;
         out->seen[out->n_seen] = to;
     }
     return 0;
@@ -270,6 +271,7 @@ static int lists_of(const Stratos__Message *in, struct arena *a, struct message 
         err = id_of(from->writer, false, &to->writer);
         to->epoch = from->epoch;
         to->number = from->number;
+        to->is_stale = from->is_stale;
     }
     for (size_t i = 0; i < in->n_listed && err == 0; i++) {
         if (in->listed[i] >= MESSAGE_BUCKETS)

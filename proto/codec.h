@@ -66,6 +66,7 @@ struct message_range {
 struct message_seen {
     struct node_id writer;
     uint64_t epoch, number;
+    bool is_stale; /* of a greeting */
 };
 
 struct message {

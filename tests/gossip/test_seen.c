@@ -74,3 +74,34 @@ Test(seen, writers_are_sorted_and_bounded)
     cr_assert_eq(seen_advance(&s, node(0xffffff), 1, 0, 1), ERR_BOUND);
     seen_fini(&s);
 }
+
+Test(seen, covers_what_was_merged_in_order_or_beyond_a_gap_and_former_epochs)
+{
+    struct seen s;
+    struct node_id w = {{7}}, other = {{8}};
+    seen_init(&s);
+    cr_assert_eq(seen_advance(&s, w, 2, 0, 5), 1);
+    cr_assert_eq(seen_advance(&s, w, 2, 8, 10), 1);
+    cr_assert(seen_covers(&s, w, 2, 5) && !seen_covers(&s, w, 2, 6) && !seen_covers(&s, w, 2, 8));
+    cr_assert(seen_covers(&s, w, 2, 9) && seen_covers(&s, w, 2, 10) && !seen_covers(&s, w, 2, 11));
+    cr_assert(seen_covers(&s, w, 1, 99) && !seen_covers(&s, w, 3, 1));
+    cr_assert(!seen_covers(&s, other, 1, 1));
+    seen_fini(&s);
+}
+
+Test(seen, a_mark_stays_through_advances_and_epochs_until_all_are_cleared)
+{
+    struct seen s;
+    struct node_id w = {{7}}, unknown = {{8}};
+    seen_init(&s);
+    cr_assert_eq(seen_advance(&s, w, 1, 0, 5), 1);
+    cr_assert_eq(seen_mark_stale(&s, w), 1);
+    cr_assert_eq(seen_mark_stale(&s, w), 0);
+    cr_assert_eq(seen_mark_stale(&s, unknown), 1);
+    cr_assert_eq(seen_advance(&s, w, 1, 5, 6), 1);
+    cr_assert_eq(seen_advance(&s, w, 2, 0, 1), 1);
+    cr_assert(s.spans[0].is_stale && s.spans[1].is_stale);
+    seen_clear_stale(&s);
+    cr_assert(!s.spans[0].is_stale && !s.spans[1].is_stale);
+    seen_fini(&s);
+}

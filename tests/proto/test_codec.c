@@ -30,7 +30,7 @@ static void fill(struct message *m, struct message_member *members, struct messa
     entries[1] = (struct message_entry){.key = bytes_of_text("var/b"), .number = 6};
     entries[2] = (struct message_entry){bytes_of_text("var/c"), {(const uint8_t *)"", 0}, 7, 0, 0};
     *range = (struct message_range){members->id, 2, 2, 9, entries, 3};
-    *seen = (struct message_seen){members->id, 2, 9};
+    *seen = (struct message_seen){members->id, 2, 9, true};
     for (size_t i = 0; i < MESSAGE_BUCKETS; i++)
         numbers[i] = i;
     listed[0] = 0;
@@ -115,7 +115,7 @@ Test(codec, a_message_comes_back_as_it_was)
     cr_assert_eq(back.ranges[0].entries[0].stamp, 5);
     cr_assert_null(back.ranges[0].entries[1].value.at);
     cr_assert_not_null(back.ranges[0].entries[2].value.at);
-    cr_assert(back.n_seen == 1 && back.seen[0].number == 9);
+    cr_assert(back.n_seen == 1 && back.seen[0].number == 9 && back.seen[0].is_stale);
     cr_assert(back.n_buckets == MESSAGE_BUCKETS && back.buckets[127] == 127);
     cr_assert(back.n_listed == 2 && back.listed[1] == 127 && back.n_items == 5);
     arena_fini(&arena);

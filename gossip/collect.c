@@ -1,0 +1,118 @@
+/* Publishing the own low-water number, dropping what lies below those of all. */
+#include "gossip/collect.h"
+
+#include <stdio.h>
+
+#include "core/trace.h"
+#include "gossip/entries.h"
+#include "gossip/water.h"
+
+enum {
+    LAG_PART = 432
+}; /* of the reap time: ten minutes of 72 hours, for what is under way */
+
+/* ---- dropping ---- */
+
+/* The first tombstone of the writer with a number in [from, through]. */
+static bool next_tombstone(const struct gossip *g, struct node_id writer, uint64_t epoch,
+                           uint64_t from, uint64_t through, struct table_walk *ret_walk,
+                           struct entry *ret_entry)
+{
+    table_from(&g->table, writer, epoch, from, ret_walk);
+    while (table_next(&g->table, ret_walk, ret_entry)) {
+        if (!node_id_equal(ret_entry->writer, writer) || ret_entry->epoch != epoch ||
+            ret_entry->number > through)
+            return false;
+        if (!ret_entry->value.at)
+            return true;
+    }
+    return false;
+}
+
+static void drop_below(struct gossip *g, struct node_id writer, struct gossip_effects *fx)
+{
+    struct water w = water_of(g, writer);
+    struct table_walk walk;
+    struct entry e;
+    uint64_t from = 1;
+    while (w.number > 0 &&
+           next_tombstone(g, writer, w.epoch, from, w.number, &walk, &e)) {
+        from = e.number + 1;
+        entries_drop(g, &e, fx);
+        g->metrics->tombstones_dropped++;
+    }
+}
+
+void collect_run(struct gossip *g, struct gossip_effects *fx)
+{
+    struct collect *c = &g->collect;
+    bool are_all_due = c->n_due == COLLECT_DUE_MAX;
+    for (size_t i = 0; i < (are_all_due ? g->seen.n : c->n_due); i++)
+        drop_below(g, are_all_due ? g->seen.numbers[i].writer : c->due[i], fx);
+    c->n_due = 0;
+}
+
+/* ---- the own number ---- */
+
+/* How far everyone has seen us, the dead and the departed too until they are reaped. */
+static uint64_t known_by_all(const struct gossip *g)
+{
+    uint64_t number = g->number;
+    for (size_t i = 0; i < g->members.all.n; i++) {
+        const struct peer *peer = members_nth(&g->members, i);
+        uint64_t known = peer_known(peer, g->epoch);
+        if (peer != g->self && known < number)
+            number = known;
+    }
+    return number;
+}
+
+static uint64_t lag_ms(const struct gossip *g)
+{
+    return g->profile.reap_after_ms / LAG_PART + 1;
+}
+
+static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
+                    struct gossip_effects *fx)
+{
+    struct water was = water_of(g, g->self->member.id);
+    struct water next = {.number = through, .generation = g->collect.generation};
+    struct table_walk walk;
+    struct entry e;
+    uint64_t from = was.epoch == g->epoch ? was.number + 1 : 1;
+    bool has_any = false;
+    while (next_tombstone(g, g->self->member.id, g->epoch, from, through, &walk, &e)) {
+        has_any = true;
+        from = e.number + 1;
+        next.generation = e.generation > next.generation ? e.generation : next.generation;
+    }
+    char key[KEY_LEN_MAX], id[NODE_ID_TEXT];
+    (void)snprintf(key, sizeof(key), "water/%s", node_id_text(g->self->member.id, id));
+    struct bytes value = water_encode(&next, &g->scratch);
+    if (!has_any || !value.at ||
+        entries_write(g, now_ms, bytes_of_text(key), value, NULL, fx) < 0)
+        return;
+    trace(g->tracer, "tombstones up to %llu are with everyone",
+          (unsigned long long)through);
+    machine_wake_push(g, now_ms);
+    drop_below(g, g->self->member.id, fx);
+}
+
+void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct collect *c = &g->collect;
+    if (!g->is_ready || g->is_leaving || now_ms < c->next_ms)
+        return;
+    c->next_ms = now_ms + lag_ms(g);
+    /* Who may hold what was deleted does not say that nobody does. */
+    if (c->ripe > 0 && c->ripe_epoch == g->epoch && !water_is_stale(g))
+        publish(g, now_ms, c->ripe, fx);
+    c->ripe = known_by_all(g);
+    c->ripe_epoch = g->epoch;
+}
+
+uint64_t collect_deadline_ms(const struct gossip *g)
+{
+    bool is_idle = !g->is_ready || g->is_leaving || g->number == 0;
+    return is_idle ? UINT64_MAX : g->collect.next_ms;
+}

@@ -1,0 +1,297 @@
+/* Tombstones go when everyone has them, and nothing that was deleted ever comes back. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "gossip/machine.h"
+#include "tests/gossip/world.h"
+
+static struct gossip_profile short_lived(void)
+{
+    struct gossip_profile profile = gossip_profile_lan;
+    profile.reap_after_ms = 600 * 1000; /* tombstones are let go after 1.4 s */
+    return profile;
+}
+
+static size_t n_tombstones(const struct world *w, size_t i)
+{
+    const struct table *t = gossip_table(w->nodes[i].gossip);
+    return table_size(t) - table_count(t);
+}
+
+static bool none_is_left(struct world *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->nodes[i].is_up && (n_tombstones(w, i) > 0 || !w->nodes[i].is_ready))
+            return false;
+    }
+    return world_is_equal(w);
+}
+
+static bool is_quiet(struct world *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->nodes[i].is_up && !gossip_is_ready(w->nodes[i].gossip))
+            return false;
+    }
+    return world_is_equal(w);
+}
+
+static void delete(struct world *w, size_t i, const char *key)
+{
+    cr_assert_eq(world_write(w, i, key, NULL, NULL), 0);
+}
+
+static const char *row(const struct world *w, size_t i, int k)
+{
+    static char key[KEY_LEN_MAX];
+    char id[NODE_ID_TEXT];
+    (void)snprintf(key, sizeof(key), "claim/%s/default/web/%d", node_id_text(w->nodes[i].id, id), k);
+    return key;
+}
+
+Test(collect, after_deletes_and_rest_tables_are_equal_and_hold_no_tombstone)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(4, 1, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (int k = 0; k < 40; k++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        cr_assert_eq(world_write(w, (size_t)k % 4, key, "x", NULL), 0);
+        cr_assert_eq(world_write(w, (size_t)k % 4, row(w, (size_t)k % 4, k), "x", NULL), 0);
+        world_run(w, 20);
+        if (k % 3 == 0)
+            continue;
+        delete(w, (size_t)(k + 1) % 4, key);
+        delete(w, (size_t)k % 4, row(w, (size_t)k % 4, k));
+    }
+    cr_assert_neq(world_until(w, none_is_left, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 4; i++) {
+        for (int k = 0; k < 40; k++) {
+            char key[16];
+            (void)snprintf(key, sizeof(key), "var/%d", k);
+            cr_assert_eq(world_read(w, i, key) != NULL, k % 3 == 0);
+            cr_assert_eq(world_read(w, i, row(w, (size_t)k % 4, k)) != NULL, k % 3 == 0);
+        }
+    }
+    world_free(w);
+}
+
+Test(collect, a_member_that_is_down_holds_tombstones_until_it_is_reaped)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(4, 2, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    cr_assert_eq(world_write(w, 0, "var/gone", "x", NULL), 0);
+    cr_assert_eq(world_write(w, 3, row(w, 3, 1), "own", NULL), 0);
+    cr_assert_eq(world_write(w, 3, "var/kept", "x", NULL), 0);
+    world_run(w, 1000);
+    world_kill(w, 3);
+    world_run(w, 10000);
+    delete(w, 0, "var/gone");
+    world_run(w, 20000);
+    cr_assert_eq(n_tombstones(w, 1), 1, "it may come back with what was deleted");
+    cr_assert_neq(world_until(w, none_is_left, 1000000), UINT64_MAX);
+    /* Back with its old store: it drops what may have been deleted, keeps its own rows. */
+    world_start(w, 3, (size_t[]){0, 1}, 2);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_null(world_read(w, i, "var/gone"));
+        cr_assert_not_null(world_read(w, i, "var/kept"));
+        cr_assert_not_null(world_read(w, i, row(w, 3, 1)));
+    }
+    world_free(w);
+}
+
+/* ---- both sides of a long separation ---- */
+
+Test(collect, halves_that_were_apart_for_longer_than_the_reap_time_keep_each_others_deletions_and_writes)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(4, 3, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 4; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%zu", i);
+        cr_assert_eq(world_write(w, i, key, "x", NULL), 0);
+    }
+    world_run(w, 2000);
+    world_part(w, 2, true);
+    world_run(w, 20000);
+    delete(w, 0, "var/2"); /* what a node of the other half wrote */
+    delete(w, 3, "var/1");
+    cr_assert_eq(world_write(w, 1, "var/left", "x", NULL), 0);
+    cr_assert_eq(world_write(w, 2, "var/right", "x", NULL), 0);
+    world_run(w, 700000);
+    cr_assert_eq(n_tombstones(w, 1) + n_tombstones(w, 2), 0, "each half has let its own go");
+    /* By now they have forgotten each other, so somebody has to introduce them. */
+    world_part(w, 2, false);
+    world_kill(w, 2);
+    world_start(w, 2, (size_t[]){0}, 1);
+    cr_assert_neq(world_until(w, none_is_left, 60000), UINT64_MAX);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_not_null(world_read(w, i, "var/0"));
+        cr_assert_null(world_read(w, i, "var/1"));
+        cr_assert_null(world_read(w, i, "var/2"));
+        cr_assert_not_null(world_read(w, i, "var/3"));
+        cr_assert_not_null(world_read(w, i, "var/left"));
+        cr_assert_not_null(world_read(w, i, "var/right"));
+    }
+    world_free(w);
+}
+
+Test(collect, a_key_that_is_written_anew_is_greater_than_what_a_returner_has_of_it)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(3, 4, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (int k = 0; k < 9; k++)
+        cr_assert_eq(world_write(w, 0, "var/a", k % 2 ? "old" : "older", NULL), 0);
+    world_run(w, 1000);
+    world_kill(w, 2);
+    delete(w, 0, "var/a");
+    world_run(w, 700000);
+    cr_assert_eq(n_tombstones(w, 0), 0);
+    cr_assert_eq(world_write(w, 1, "var/a", "new", NULL), 0);
+    world_start(w, 2, (size_t[]){0}, 1);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_str_eq(world_read(w, i, "var/a"), "new");
+    world_free(w);
+}
+
+/* ---- anything at all ---- */
+
+enum { KEYS = 100, STEPS = 250 };
+
+/* What is known for sure of a key: whether it was written or deleted last, as most members had it.
+ * What only few had may win or be lost whenever they meet the others again. */
+struct fate {
+    bool is_there, is_gone, is_doubtful;
+    size_t by; /* who did it last */
+};
+
+static size_t n_down(const struct world *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n; i++)
+        n += !w->nodes[i].is_up;
+    return n;
+}
+
+static void start(struct world *w, size_t i)
+{
+    if (!w->nodes[i].is_up)
+        world_start(w, i, (size_t[]){0, 1, 2, 3}, 4);
+}
+
+/* Its identity starts over with nothing; what it alone did may be lost with its store. */
+static void wipe(struct world *w, struct rng *rng, struct fate fates[KEYS])
+{
+    size_t i = (size_t)rng_below(rng, w->n);
+    if (w->nodes[i].is_up || n_down(w) > 1)
+        return;
+    world_wipe(w, i);
+    for (int k = 0; k < KEYS; k++) {
+        fates[k].is_doubtful |= fates[k].by == i;
+    }
+}
+
+static void disturb(struct world *w, struct rng *rng, struct fate fates[KEYS])
+{
+    size_t i = (size_t)rng_below(rng, w->n);
+    switch (rng_below(rng, 9)) {
+    case 0:
+        if (w->nodes[i].is_up && n_down(w) < 2)
+            world_cut(w, i);
+        break;
+    case 1:
+    case 2:
+        start(w, i);
+        break;
+    case 3:
+        world_part(w, (size_t)rng_below(rng, w->n), rng_chance(rng, 0.5));
+        break;
+    case 4:
+        w->loss = rng_chance(rng, 0.5) ? 0 : 0.2;
+        break;
+    case 5:
+        if (rng_chance(rng, 0.2)) {
+            world_part(w, 0, false);
+            world_run(w, 700000); /* who is down now is reaped */
+        }
+        break;
+    case 6:
+        if (rng_chance(rng, 0.2))
+            wipe(w, rng, fates);
+        break;
+    default:
+        break;
+    }
+}
+
+static void write_or_delete(struct world *w, struct rng *rng, struct fate fates[KEYS])
+{
+    size_t i = (size_t)rng_below(rng, w->n);
+    int k = (int)rng_below(rng, KEYS);
+    char key[16];
+    uint64_t number;
+    (void)snprintf(key, sizeof(key), "var/%d", k);
+    if (!w->nodes[i].is_up || !gossip_is_ready(w->nodes[i].gossip))
+        return;
+    bool deletes = world_read(w, i, key) != NULL;
+    cr_assert_eq(world_write(w, i, key, deletes ? NULL : "x", &number), 0);
+    world_run(w, 300);
+    bool is_told = w->nodes[i].is_up && gossip_known_by(w->nodes[i].gossip, number) > w->n / 2;
+    fates[k] = (struct fate){!deletes, deletes, fates[k].is_doubtful || !is_told, i};
+}
+
+static void tell_all(struct world *w)
+{
+    world_part(w, 0, false);
+    w->loss = 0;
+    for (size_t i = 0; i < w->n; i++)
+        start(w, i);
+}
+
+static void try_seed(uint64_t seed)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(5, seed, &profile);
+    struct rng rng;
+    struct fate fates[KEYS] = {{0}};
+    rng_init(&rng, seed);
+    for (size_t i = 0; i < w->n; i++)
+        w->nodes[i].keeps_undo = true;
+    world_start_all(w);
+    for (int step = 0; step < STEPS; step++) {
+        disturb(w, &rng, fates);
+        world_run(w, rng_below(&rng, 400));
+        write_or_delete(w, &rng, fates);
+    }
+    tell_all(w);
+    cr_assert_neq(world_until(w, is_quiet, 60000), UINT64_MAX, "seed %u", (unsigned)seed);
+    world_run(w, 20000);
+    /* Collecting goes on; tables meet again each time. */
+    cr_assert_neq(world_until(w, is_quiet, 5000), UINT64_MAX, "seed %u", (unsigned)seed);
+    for (int k = 0; k < KEYS; k++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        bool is_there = world_read(w, 0, key) != NULL;
+        if (fates[k].is_doubtful)
+            continue;
+        cr_assert(!fates[k].is_gone || !is_there, "seed %u: %s is back", (unsigned)seed, key);
+        cr_assert(!fates[k].is_there || is_there, "seed %u: %s is lost", (unsigned)seed, key);
+    }
+    world_free(w);
+}
+
+Test(collect, nothing_deleted_comes_back_and_nothing_else_goes)
+{
+    for (uint64_t seed = 1; seed <= 15; seed++)
+        try_seed(seed);
+}
