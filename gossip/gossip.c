@@ -61,7 +61,8 @@ void gossip_free(struct gossip *g)
     if (!g)
         return;
     for (size_t i = 0; i < STREAMS_MAX; i++)
-        stream_drop(&g->sync.streams[i]);
+        stream_drop(g, &g->sync.streams[i]);
+    free(g->push.ranges);
     members_fini(&g->members);
     table_fini(&g->table);
     seen_fini(&g->seen);
@@ -283,7 +284,7 @@ void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream,
         if (s)
             s->peer = peer;
     } else if (s && !s->is_open && is_another(s, peer)) {
-        stream_close(s, out);
+        stream_close(g, s, out);
     } else if (!s) {
         effect_stream_close(out, stream); /* given up while it was being opened */
     } else if (!s->is_open) {
@@ -309,13 +310,13 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
         break;
     case MESSAGE_ACK:
         swim_hear_ack(g, now_ms, m, out);
-        stream_close(s, out);
+        stream_close(g, s, out);
         break;
     case MESSAGE_PUSH:
         push_hear(g, now_ms, nowhere, s, m, out);
         break;
     case MESSAGE_SEEN:
-        tell_hear_seen(s, out);
+        tell_hear_seen(g, s, out);
         break;
     case MESSAGE_SYNC:
     case MESSAGE_SYNC_REPLY:
@@ -338,7 +339,7 @@ static void hear_frame(struct gossip *g, uint64_t now_ms, struct stream *s,
     case MESSAGE_PRUNE:
     case MESSAGE_KINDS:
         g->metrics->drop_malformed++;
-        stream_close(s, out);
+        stream_close(g, s, out);
         break;
     }
 }
@@ -356,7 +357,7 @@ int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     if (err == 0 && !node_id_is_zero(s->peer) && !node_id_equal(m.sender.id, s->peer))
         err = ERR_INVALID;
     if (err < 0) {
-        stream_close(s, out);
+        stream_close(g, s, out);
         return err;
     }
     stream_touch(s, now_ms);
@@ -375,7 +376,7 @@ void gossip_stream_closed(struct gossip *g, uint64_t now_ms, uint32_t stream,
     (void)out;
     struct stream *s = stream_find(g, stream);
     if (s)
-        stream_drop(s);
+        stream_drop(g, s);
 }
 
 void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,

@@ -55,6 +55,7 @@ struct swim {
     uint64_t turn; /* of the shared order: the period of the wall clock that was probed in last */
     unsigned health; /* Lifeguard's local health: 0 well, HEALTH_SCORE_MAX very late */
     struct relay relays[RELAYS_MAX];
+    size_t n_relays; /* those from here on are free */
     uint64_t reap_ms;
     uint64_t left_ms; /* when the leave has been told enough; 0: not leaving */
 };
@@ -100,8 +101,8 @@ struct push {
     uint64_t due_ms;   /* own fresh entries or waiting ranges go out; 0: nothing waits */
     uint64_t retry_ms; /* who has not answered is told again; 0: all have */
     unsigned n_retries;
-    struct push_range ranges[PUSHES_MAX];
-    size_t n;
+    struct push_range *ranges; /* malloc'ed; at most PUSHES_MAX */
+    size_t n, cap;
     uint64_t asked; /* the newest own number that somebody may wait for */
     struct push_owed owed[OWED_MAX];
     size_t n_owed;
@@ -132,6 +133,7 @@ struct stream {
 
 struct sync {
     struct stream streams[STREAMS_MAX];
+    size_t n_streams;         /* in use */
     uint32_t next_id;
     struct node_id candidate; /* differs from us; zero: none */
     uint64_t candidate_ms;    /* when it is asked, if it still differs */

@@ -10,7 +10,9 @@
 #include "core/err.h"
 #include "core/hash.h"
 
-enum { BLOCK_PEERS = 32, NUMBER_NONE = UINT32_MAX };
+#define NUMBER_NONE UINT32_MAX
+
+enum { BLOCK_PEERS = 32 };
 
 _Static_assert(sizeof(struct peer) <= 96, "10,000 nodes that know each other fit into one process");
 
@@ -122,7 +124,7 @@ void members_fini(struct members *m)
 
 struct peer *members_nth(const struct members *m, size_t i)
 {
-    return peer_of(m, m->all.at[i]);
+    return peer_of(m, m->all.at[i].number);
 }
 
 struct peer *members_in(const struct members *m, enum peer_role role, size_t i)
@@ -130,12 +132,37 @@ struct peer *members_in(const struct members *m, enum peer_role role, size_t i)
     return peer_of(m, m->roles[role].at[i]);
 }
 
+static uint32_t id_start(struct node_id id)
+{
+    return (uint32_t)id.at[0] << 24 | (uint32_t)id.at[1] << 16 | (uint32_t)id.at[2] << 8 | id.at[3];
+}
+
+static bool is_below(const struct members *m, size_t i, struct node_id id)
+{
+    uint32_t start = id_start(id);
+    if (m->all.at[i].id_start != start)
+        return m->all.at[i].id_start < start;
+    return node_id_compare(members_nth(m, i)->member.id, id) < 0;
+}
+
+/* Ids are hashes, so one stands near that part of the list which it is of all ids: from there outwards
+ * in longer and longer steps, and then by halves. */
 size_t members_at_least(const struct members *m, struct node_id id)
 {
-    size_t low = 0, high = m->all.n;
+    size_t low = 0, high = m->all.n, step = 8;
+    size_t guess = (size_t)((uint64_t)id_start(id) * high >> 32);
+    if (high > 0 && is_below(m, guess, id)) {
+        for (low = guess + 1; low + step < high && is_below(m, low + step, id); step *= 2)
+            low += step + 1;
+        high = low + step < high ? low + step : high;
+    } else if (high > 0) {
+        for (high = guess; high > step && !is_below(m, high - step, id); step *= 2)
+            high -= step;
+        low = high > step ? high - step + 1 : 0;
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (node_id_compare(members_nth(m, middle)->member.id, id) < 0)
+        if (is_below(m, middle, id))
             low = middle + 1;
         else
             high = middle;
@@ -163,13 +190,26 @@ struct peer *members_ranked(const struct members *m, size_t k)
 
 /* ---- roles ---- */
 
+/* By half, for at the size of thousands what lies idle counts. */
 static int list_reserve(struct peer_list *list, size_t n)
 {
     if (n <= list->cap)
         return 0;
     size_t cap = list->cap ? list->cap + list->cap / 2 : 16;
-    cap = cap < n ? n : cap;
     uint32_t *at = realloc(list->at, cap * sizeof(*at));
+    if (!at)
+        return -ENOMEM;
+    list->at = at;
+    list->cap = cap;
+    return 0;
+}
+
+static int sorted_reserve(struct sorted_peers *list, size_t n)
+{
+    if (n <= list->cap)
+        return 0;
+    size_t cap = list->cap ? list->cap + list->cap / 2 : 16;
+    struct sorted_peer *at = realloc(list->at, cap * sizeof(*at));
     if (!at)
         return -ENOMEM;
     list->at = at;
@@ -299,7 +339,7 @@ int members_add(struct members *m, const struct member *member, bool is_self,
 {
     if (m->all.n >= PEERS_MAX)
         return ERR_BOUND;
-    if (list_reserve(&m->all, m->all.n + 1) < 0 ||
+    if (sorted_reserve(&m->all, m->all.n + 1) < 0 ||
         list_reserve(&m->roles[ROLE_LIVE], m->all.n + 1) < 0 ||
         ranks_reserve(&m->live, m->all.n + 1) < 0)
         return -ENOMEM;
@@ -315,7 +355,7 @@ int members_add(struct members *m, const struct member *member, bool is_self,
     }
     size_t i = members_at_least(m, member->id);
     memmove(m->all.at + i + 1, m->all.at + i, (m->all.n - i) * sizeof(*m->all.at));
-    m->all.at[i] = peer->number;
+    m->all.at[i] = (struct sorted_peer){id_start(member->id), peer->number};
     m->all.n++;
     ranks_insert(&m->live, i);
     ranks_mark(&m->live, i, is_self || is_live(member));

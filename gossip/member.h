@@ -59,11 +59,21 @@ struct peer_list {
     size_t n, cap;
 };
 
+struct sorted_peer {
+    uint32_t id_start; /* the first bytes of its id, so that few peers are looked at to find one */
+    uint32_t number;
+};
+
+struct sorted_peers {
+    struct sorted_peer *at;
+    size_t n, cap;
+};
+
 struct members {
     struct peer **blocks;
     size_t n_blocks, n_numbers; /* n_numbers: given out so far */
     uint32_t next_free;         /* the first of those given back; chained by their places */
-    struct peer_list all;       /* sorted by id */
+    struct sorted_peers all;    /* by id */
     struct ranks live;          /* of `all`: those alive or suspect, and self */
     struct peer_list roles[PEER_ROLES];
     size_t n_troubled;

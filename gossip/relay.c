@@ -11,6 +11,8 @@ void relay_hear_request(struct gossip *g, uint64_t now_ms, struct endpoint from,
     for (size_t i = 0; i < RELAYS_MAX && !place; i++) {
         if (g->swim.relays[i].expires_ms == 0)
             place = &g->swim.relays[i];
+        if (place && i >= g->swim.n_relays)
+            g->swim.n_relays = i + 1;
     }
     if (!target || target == g->self || !place) {
         g->metrics->drop_bound++;
@@ -46,7 +48,7 @@ static void answer_relay(struct gossip *g, uint64_t now_ms, const struct relay *
 void relay_hear_ack(struct gossip *g, uint64_t now_ms, struct node_id who,
                     uint32_t sequence, struct gossip_effects *fx)
 {
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
+    for (size_t i = 0; i < g->swim.n_relays; i++) {
         struct relay *relay = &g->swim.relays[i];
         if (relay->expires_ms == 0 || relay->sequence != sequence ||
             !node_id_equal(relay->target, who))
@@ -59,7 +61,7 @@ void relay_hear_ack(struct gossip *g, uint64_t now_ms, struct node_id who,
 
 void relay_refused(struct gossip *g, uint64_t now_ms, const struct endpoint *at)
 {
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
+    for (size_t i = 0; i < g->swim.n_relays; i++) {
         struct relay *relay = &g->swim.relays[i];
         if (relay->expires_ms == 0 || relay->nack_ms == 0)
             continue;
@@ -71,7 +73,7 @@ void relay_refused(struct gossip *g, uint64_t now_ms, const struct endpoint *at)
 
 void relay_forgive(struct gossip *g, uint64_t late_ms)
 {
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
+    for (size_t i = 0; i < g->swim.n_relays; i++) {
         struct relay *relay = &g->swim.relays[i];
         relay->expires_ms += relay->expires_ms ? late_ms : 0;
         relay->nack_ms += relay->nack_ms ? late_ms : 0;
@@ -80,7 +82,7 @@ void relay_forgive(struct gossip *g, uint64_t late_ms)
 
 void relay_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
+    for (size_t i = 0; i < g->swim.n_relays; i++) {
         struct relay *relay = &g->swim.relays[i];
         if (relay->expires_ms == 0)
             continue;
@@ -91,12 +93,14 @@ void relay_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         if (now_ms >= relay->expires_ms)
             *relay = (struct relay){0};
     }
+    while (g->swim.n_relays > 0 && g->swim.relays[g->swim.n_relays - 1].expires_ms == 0)
+        g->swim.n_relays--;
 }
 
 uint64_t relay_deadline_ms(const struct gossip *g)
 {
     uint64_t deadline = 0;
-    for (size_t i = 0; i < RELAYS_MAX; i++) {
+    for (size_t i = 0; i < g->swim.n_relays; i++) {
         const struct relay *relay = &g->swim.relays[i];
         if (relay->expires_ms == 0)
             continue;

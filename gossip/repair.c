@@ -206,7 +206,7 @@ void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
 {
     bool is_wanted[TABLE_BUCKETS] = {false};
     if (!s->is_listing || m->n_listed > TABLE_BUCKETS || m->n_items > LIST_MAX) {
-        stream_close(s, fx);
+        stream_close(g, s, fx);
         return;
     }
     for (size_t i = 0; i < m->n_listed; i++)

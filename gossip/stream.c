@@ -1,4 +1,5 @@
-/* The table of streams.  Few at a time, so looking through all of them is cheap. */
+/* The table of streams.  Few at a time, so looking through all of them is cheap; none at most times,
+ * and then nothing is looked at. */
 #include "gossip/stream.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct stream *stream_connect(struct gossip *g, uint64_t now_ms, const struct pe
         g->metrics->drop_bound++;
         return NULL;
     }
+    g->sync.n_streams++;
     g->sync.next_id = g->sync.next_id % STREAM_OWN_MAX + 1;
     *s = (struct stream){
         .id = g->sync.next_id,
@@ -47,13 +49,14 @@ struct stream *stream_accept(struct gossip *g, uint64_t now_ms, uint32_t id,
         effect_stream_close(fx, id);
         return NULL;
     }
+    g->sync.n_streams++;
     *s = (struct stream){.id = id, .is_open = true, .idle_ms = now_ms + STREAM_IDLE_MS};
     return s;
 }
 
 struct stream *stream_find(struct gossip *g, uint32_t id)
 {
-    for (size_t i = 0; id != 0 && i < STREAMS_MAX; i++) {
+    for (size_t i = 0; id != 0 && g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         if (g->sync.streams[i].id == id)
             return &g->sync.streams[i];
     }
@@ -62,7 +65,7 @@ struct stream *stream_find(struct gossip *g, uint32_t id)
 
 struct stream *stream_to(struct gossip *g, struct node_id peer, enum stream_use use)
 {
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         struct stream *s = &g->sync.streams[i];
         if (s->id != 0 && s->is_ours && s->use == use && node_id_equal(s->peer, peer))
             return s;
@@ -73,7 +76,7 @@ struct stream *stream_to(struct gossip *g, struct node_id peer, enum stream_use 
 size_t stream_count(const struct gossip *g, bool is_ours, enum stream_use use)
 {
     size_t n = 0;
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         const struct stream *s = &g->sync.streams[i];
         n += s->id != 0 && s->is_ours == is_ours && s->use == use;
     }
@@ -85,17 +88,18 @@ void stream_touch(struct stream *s, uint64_t now_ms)
     s->idle_ms = now_ms + STREAM_IDLE_MS;
 }
 
-void stream_drop(struct stream *s)
+void stream_drop(struct gossip *g, struct stream *s)
 {
+    g->sync.n_streams -= s->id != 0;
     free(s->theirs);
     free(s->stale);
     *s = (struct stream){0};
 }
 
-void stream_close(struct stream *s, struct gossip_effects *fx)
+void stream_close(struct gossip *g, struct stream *s, struct gossip_effects *fx)
 {
     effect_stream_close(fx, s->id);
-    stream_drop(s);
+    stream_drop(g, s);
 }
 
 /* ---- what was greeted with ---- */

@@ -23,8 +23,8 @@ struct stream *stream_to(struct gossip *g, struct node_id peer, enum stream_use 
 size_t stream_count(const struct gossip *g, bool is_ours, enum stream_use use);
 void stream_touch(struct stream *s, uint64_t now_ms);
 /* Forget it; `stream_close` also tells the host. */
-void stream_drop(struct stream *s);
-void stream_close(struct stream *s, struct gossip_effects *fx);
+void stream_drop(struct gossip *g, struct stream *s);
+void stream_close(struct gossip *g, struct stream *s, struct gossip_effects *fx);
 
 /* Keep what a greeting says.  0, -ENOMEM. */
 int stream_keep_seen(struct stream *s, const struct message *m);

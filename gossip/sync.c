@@ -23,6 +23,7 @@ enum {
     SAME_RARELY = 100,     /* one in so many periodic comparisons is made although all is the same */
     WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
+    LISTED_MAX = 1024,     /* members in one frame, however short their names are */
 };
 
 void sync_start(struct gossip *g, uint64_t now_ms)
@@ -42,7 +43,7 @@ bool sync_is_running(const struct gossip *g)
 static const struct stream *rival(const struct gossip *g, struct node_id peer,
                                   const struct stream *except)
 {
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         const struct stream *s = &g->sync.streams[i];
         if (s == except || s->id == 0 || s->use != USE_SYNC || s->has_all)
             continue;
@@ -157,10 +158,10 @@ static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
 {
     size_t i = members_at_least(&g->members, s->member_cursor), n = 0, left = FRAME_ROOM;
     struct message_member *list =
-        arena_array(&g->scratch, FRAME_ROOM / 64, sizeof(*list));
+        arena_array(&g->scratch, LISTED_MAX, sizeof(*list));
     if (!list)
         return false;
-    for (; i < g->members.all.n; i++) {
+    for (; i < members_count(&g->members) && n < LISTED_MAX; i++) {
         list[n] = machine_member(members_nth(&g->members, i));
         size_t size = message_member_size(&list[n]);
         if (size > left)
@@ -168,7 +169,7 @@ static bool send_members(struct gossip *g, uint64_t now_ms, struct stream *s,
         left -= size;
         n++;
     }
-    s->sends_members = i < g->members.all.n;
+    s->sends_members = i < members_count(&g->members);
     if (s->sends_members)
         s->member_cursor = members_at(&g->members, i)->id;
     struct message m =
@@ -316,12 +317,12 @@ static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
                      node_id_compare(s->peer, g->self->member.id) < 0;
     if ((other && !gives_way) || stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
         send_plain(g, now_ms, s, MESSAGE_BUSY, fx);
-        stream_close(s, fx);
+        stream_close(g, s, fx);
         return;
     }
     s->use = USE_SYNC;
     if (greeted(g, s, m) < 0) {
-        stream_close(s, fx);
+        stream_close(g, s, fx);
         return;
     }
     send_greeting(g, now_ms, s, MESSAGE_SYNC_REPLY, fx);
@@ -355,7 +356,7 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
         /* Whoever was sent away comes back at a moment of its own; a newcomer asks others. */
         if (m->kind == MESSAGE_BUSY && g->is_ready)
             g->sync.busy_ms = now_ms + pause_ms(g) / 2 + rng_below(&g->rng, 2 * pause_ms(g));
-        stream_close(s, fx);
+        stream_close(g, s, fx);
         return false;
     }
     if (is_reply)
@@ -376,7 +377,7 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
         repair_hear_done(g, s, m, fx);
     if (m->kind != MESSAGE_DONE || !s->is_ours)
         return false;
-    stream_close(s, fx);
+    stream_close(g, s, fx);
     return true;
 }
 
@@ -384,10 +385,10 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
 
 static void tick_streams(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         struct stream *s = &g->sync.streams[i];
         if (s->id != 0 && now_ms >= s->idle_ms)
-            stream_close(s, fx);
+            stream_close(g, s, fx);
     }
 }
 
@@ -435,7 +436,7 @@ uint64_t sync_deadline_ms(const struct gossip *g)
                                                              : g->sync.next_ms;
         deadline = at < deadline ? at : deadline;
     }
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
         const struct stream *s = &g->sync.streams[i];
         if (s->id != 0 && s->idle_ms < deadline)
             deadline = s->idle_ms;

@@ -128,16 +128,16 @@ void tell_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
 {
     struct peer *to = members_peer(&g->members, s->peer);
     if (!to) {
-        stream_close(s, fx);
+        stream_close(g, s, fx);
         return;
     }
     send_parts(g, now_ms, (struct route){to, s->id}, &s->range, FRAME_BYTES, fx);
 }
 
-void tell_hear_seen(struct stream *s, struct gossip_effects *fx)
+void tell_hear_seen(struct gossip *g, struct stream *s, struct gossip_effects *fx)
 {
     if (s->use == USE_PUSH && s->credit > 0 && --s->credit == 0)
-        stream_close(s, fx);
+        stream_close(g, s, fx);
 }
 
 /* ---- many ranges in few datagrams ---- */

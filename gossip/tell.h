@@ -26,6 +26,6 @@ void tell_rest(struct gossip *g, uint64_t now_ms, struct peer *to, struct parcel
 void tell_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
                         struct gossip_effects *fx);
 /* One frame on a stream of ours was answered. */
-void tell_hear_seen(struct stream *s, struct gossip_effects *fx);
+void tell_hear_seen(struct gossip *g, struct stream *s, struct gossip_effects *fx);
 
 #endif

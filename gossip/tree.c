@@ -1,6 +1,7 @@
 /* The tree.  Links, then payload, then ids and repair. */
 #include "gossip/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/trace.h"
@@ -75,6 +76,19 @@ static void note_have(struct gossip *g, uint64_t now_ms, struct node_id writer)
         t->have_ms = now_ms + beat_ms(g);
 }
 
+static bool has_room(struct push *p)
+{
+    size_t cap = p->cap ? 2 * p->cap : 16;
+    if (p->n < p->cap)
+        return true;
+    struct push_range *ranges = realloc(p->ranges, cap * sizeof(*ranges));
+    if (!ranges)
+        return false;
+    p->ranges = ranges;
+    p->cap = cap;
+    return true;
+}
+
 void tree_add(struct gossip *g, uint64_t now_ms, const struct push_range *range)
 {
     struct push *p = &g->push;
@@ -87,7 +101,7 @@ void tree_add(struct gossip *g, uint64_t now_ms, const struct push_range *range)
             return;
         }
     }
-    if (p->n == PUSHES_MAX) {
+    if (p->n == PUSHES_MAX || !has_room(p)) {
         g->metrics->drop_bound++;
         return;
     }

@@ -5,6 +5,7 @@
 
 #include "gossip/machine.h"
 #include "tests/gossip/world.h"
+#include "tests/lib/crowd.h"
 
 static struct world *small_world(size_t n, uint64_t seed,
                                  const struct gossip_profile *profile)
@@ -198,4 +199,17 @@ Test(membership, a_node_whose_seeds_are_still_looked_up_is_not_alone)
     cr_assert(gossip_is_ready(g));
     gossip_effects_fini(&fx);
     gossip_free(g);
+}
+
+/* Short names make members short: more of them would fit into a frame than are listed in it. */
+Test(membership, a_list_of_thousands_is_taken_over_whole)
+{
+    enum { KNOWN = 3000 };
+    struct crowd *c = crowd_new(2, 1, &gossip_profile_lan);
+    gossip_free(c->nodes[0].gossip);
+    c->nodes[0].gossip = crowd_machine(KNOWN, 0, &gossip_profile_lan, 1, &c->nodes[0].metrics,
+                                       &c->names, c->now_ms);
+    crowd_run(c, 20000);
+    cr_assert_eq(members_count(gossip_members(c->nodes[1].gossip)), KNOWN);
+    crowd_free(c);
 }

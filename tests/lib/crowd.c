@@ -8,6 +8,8 @@
 
 #include "gossip/machine.h"
 
+#define SPREAD 2654435769u
+
 enum { UNIX_MS = 1800000000, DELAY_MIN_MS = 1, DELAY_MAX_MS = 3, START_MS = 1000 };
 
 enum event_kind { EVENT_TICK, EVENT_DATAGRAM, EVENT_OPENED, EVENT_FRAME, EVENT_CLOSED };
@@ -172,8 +174,10 @@ static void note_death(struct crowd *c, size_t by, const struct gossip_effect *e
 static void perform(struct crowd *c, size_t i)
 {
     struct crowd_node *n = &c->nodes[i];
-    for (size_t k = 0; k < n->fx.n; k++) {
-        const struct gossip_effect *e = &n->fx.list[k];
+    for (size_t k = 0; k < c->fx.n; k++) {
+        const struct gossip_effect *e = &c->fx.list[k];
+        if (c->watcher.effect)
+            c->watcher.effect(c->watcher.ctx, i, e);
         size_t to = e->kind == GOSSIP_SEND ? node_at(c, e->endpoint) : c->n;
         if (e->kind == GOSSIP_SEND) {
             c->n_datagrams++;
@@ -190,7 +194,10 @@ static void perform(struct crowd *c, size_t i)
         if (e->kind == GOSSIP_MEMBER_CHANGED)
             note_death(c, i, e);
     }
-    gossip_effects_clear(&n->fx);
+    gossip_effects_clear(&c->fx);
+    if (c->watcher.probe && n->metrics.probes != n->n_probes)
+        c->watcher.probe(c->watcher.ctx, i, n->gossip->swim.target);
+    n->n_probes = n->metrics.probes;
     uint64_t at_ms = gossip_deadline_ms(n->gossip);
     at_ms = at_ms > c->now_ms ? at_ms : c->now_ms + 1;
     if (n->slowness == CROWD_STOPPED)
@@ -203,11 +210,13 @@ static void perform(struct crowd *c, size_t i)
 
 /* ---- life ---- */
 
+/* As even as the hashes that real ids are: multiples of the golden part of 2^32. */
 struct node_id crowd_id(size_t i)
 {
-    struct node_id id = {{0x10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
-    memset(id.at + 4, 0x5a, sizeof(id.at) - 4);
-    return id;
+    uint32_t start = (uint32_t)(i + 1) * SPREAD;
+    return (struct node_id){{(uint8_t)(start >> 24), (uint8_t)(start >> 16),
+                             (uint8_t)(start >> 8), (uint8_t)start, 0x5a, (uint8_t)(i >> 16),
+                             (uint8_t)(i >> 8), (uint8_t)i}};
 }
 
 struct endpoint crowd_endpoint(size_t i)
@@ -216,8 +225,14 @@ struct endpoint crowd_endpoint(size_t i)
         4, {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}, 7780};
 }
 
+size_t crowd_index(struct node_id id)
+{
+    return (size_t)id.at[5] << 16 | (size_t)id.at[6] << 8 | id.at[7];
+}
+
 struct gossip *crowd_machine(size_t n, size_t self, const struct gossip_profile *profile,
-                             uint64_t seed, struct metrics *metrics, uint64_t now_ms)
+                             uint64_t seed, struct metrics *metrics, struct names *names,
+                             uint64_t now_ms)
 {
     char name[NAME_LEN_MAX + 1];
     (void)snprintf(name, sizeof(name), "n%zu", self);
@@ -227,7 +242,8 @@ struct gossip *crowd_machine(size_t n, size_t self, const struct gossip_profile 
                                      .profile = profile,
                                      .epoch = 1,
                                      .seed = seed,
-                                     .metrics = metrics};
+                                     .metrics = metrics,
+                                     .names = names};
     struct gossip *g = gossip_new(&options, now_ms);
     struct gossip_effects fx;
     assert(g);
@@ -259,13 +275,13 @@ struct crowd *crowd_new(size_t n, uint64_t seed, const struct gossip_profile *pr
     c->n = n;
     c->now_ms = START_MS;
     rng_init(&c->rng, seed);
+    names_init(&c->names);
+    gossip_effects_init(&c->fx);
     for (size_t i = 0; i < n; i++) {
         struct crowd_node *node = &c->nodes[i];
-        node->crowd = c;
         node->is_up = true;
-        gossip_effects_init(&node->fx);
-        node->gossip =
-            crowd_machine(n, i, profile, rng_next(&c->rng), &node->metrics, START_MS);
+        node->gossip = crowd_machine(n, i, profile, rng_next(&c->rng), &node->metrics,
+                                     &c->names, START_MS);
         perform(c, i);
     }
     return c;
@@ -275,9 +291,10 @@ void crowd_free(struct crowd *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         gossip_free(c->nodes[i].gossip);
-        gossip_effects_fini(&c->nodes[i].fx);
         free(c->nodes[i].ends);
     }
+    gossip_effects_fini(&c->fx);
+    names_fini(&c->names);
     for (size_t i = 0; i < c->n_heap; i++)
         free(c->heap[i]);
     free(c->heap);
@@ -295,21 +312,21 @@ static void deliver(struct crowd *c, struct crowd_event *e)
     switch (e->kind) {
     case EVENT_TICK:
         n->tick_ms = 0;
-        gossip_tick(n->gossip, now_ms, unix_ms, &n->fx);
+        gossip_tick(n->gossip, now_ms, unix_ms, &c->fx);
         break;
     case EVENT_DATAGRAM:
         (void)gossip_receive(n->gossip, now_ms, unix_ms, crowd_endpoint(e->from), in,
-                             &n->fx);
+                             &c->fx);
         break;
     case EVENT_OPENED:
-        gossip_stream_opened(n->gossip, now_ms, e->stream, crowd_id(e->from), &n->fx);
+        gossip_stream_opened(n->gossip, now_ms, e->stream, crowd_id(e->from), &c->fx);
         break;
     case EVENT_FRAME:
-        (void)gossip_stream_frame(n->gossip, now_ms, unix_ms, e->stream, in, &n->fx);
+        (void)gossip_stream_frame(n->gossip, now_ms, unix_ms, e->stream, in, &c->fx);
         break;
     case EVENT_CLOSED:
         drop_end(n, e->stream);
-        gossip_stream_closed(n->gossip, now_ms, e->stream, &n->fx);
+        gossip_stream_closed(n->gossip, now_ms, e->stream, &c->fx);
         break;
     }
     perform(c, e->to);
@@ -337,6 +354,16 @@ void crowd_kill(struct crowd *c, size_t i)
     n->n_ends = 0;
 }
 
+uint64_t crowd_write(struct crowd *c, size_t i, const char *key, const char *value)
+{
+    uint64_t number = 0;
+    if (gossip_publish(c->nodes[i].gossip, c->now_ms, UNIX_MS + c->now_ms,
+                       bytes_of_text(key), bytes_of_text(value), &number, &c->fx) < 0)
+        abort();
+    perform(c, i);
+    return number;
+}
+
 void crowd_whisper(struct crowd *c, size_t i, size_t of, uint32_t incarnation)
 {
     struct gossip *g = c->nodes[i].gossip;
@@ -356,20 +383,9 @@ void crowd_whisper(struct crowd *c, size_t i, size_t of, uint32_t incarnation)
     if (message_encode(&m, &arena, &out) < 0)
         abort();
     (void)gossip_receive(g, c->now_ms, UNIX_MS + c->now_ms, sender.endpoint, out,
-                         &c->nodes[i].fx);
+                         &c->fx);
     arena_fini(&arena);
     perform(c, i);
-}
-
-size_t crowd_count_incarnation(const struct crowd *c, size_t of, uint32_t incarnation)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->n; i++) {
-        const struct member *m =
-            members_find(gossip_members(c->nodes[i].gossip), crowd_id(of));
-        n += c->nodes[i].is_up && i != of && m && m->incarnation >= incarnation;
-    }
-    return n;
 }
 
 size_t crowd_count_state(const struct crowd *c, size_t of, enum member_state state)
