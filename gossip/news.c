@@ -70,7 +70,9 @@ int news_restore_peer(struct gossip *g, struct bytes value)
 {
     char name[NAME_LEN_MAX + 1];
     struct member member;
-    if (stored_peer_decode(value, name, &member) < 0)
+    if (stored_peer_decode(value, name, &member) < 0 || !is_name_fine(name) ||
+        node_id_is_zero(member.id) || member.incarnation >= INCARNATION_MAX ||
+        (member.endpoint.family != 4 && member.endpoint.family != 6))
         return ERR_DAMAGED;
     if (members_peer(&g->members, member.id))
         return 0;

@@ -210,6 +210,8 @@ static void pass_time(struct machine *m, uint8_t pick)
         m->now_ms = deadline_ms;
     else
         m->now_ms += waits_ms[pick % 16];
+    if (pick & 0x10)
+        gossip_set_us(m->gossip, m->now_ms * 1000 + pick);
     m->unix_ms = pick & 0x40 ? m->unix_ms + (pick & 0x20 ? 1u << 30 : 1u) : m->now_ms;
     tick(m);
 }
@@ -273,6 +275,14 @@ static void read_all(const struct machine *m)
                            members_count_state(members, MEMBER_SUSPECT);
     (void)table_each(gossip_table(g), (struct bytes){0}, count_one, &n);
     must(n == table_count(gossip_table(g)));
+    const struct seen_number *seen;
+    size_t n_seen = gossip_seen(g, &seen);
+    for (size_t i = 1; i < n_seen; i++)
+        must(node_id_compare(seen[i - 1].writer, seen[i].writer) < 0);
+    int64_t ahead_ms = 0;
+    must(gossip_skew(g, m->now_ms, m->unix_ms, &ahead_ms) <= n_live);
+    must(gossip_newest_ms(g) <= m->now_ms);
+    (void)gossip_rumors(g);
     must(gossip_known_by(g, gossip_number(g)) <= n_live + 1); /* a leaver counts itself */
     for (size_t i = 0; i < members_count(members); i++) {
         const struct member *member = members_at(members, i);

@@ -12,9 +12,10 @@
 
 enum {
     EVENTS_MAX = 120,
-    ENTRIES_MAX = 200, /* of one machine at the start */
-    FRAMES_MAX = 4096, /* under way at one time */
-    LINKS_MAX = 256,   /* streams ever opened; more are refused */
+    ENTRIES_SOME = 200, /* of one machine at the start */
+    ENTRIES_MANY = 700, /* enough for the table's trees to grow and shrink */
+    FRAMES_MAX = 4096,  /* under way at one time */
+    LINKS_MAX = 256,    /* streams ever opened; more are refused */
     ARENA = 16 << 20,
     QUIET_MS = 1200 * 1000, /* the bound */
 };
@@ -177,7 +178,23 @@ static void tick(struct pair_of *p)
 
 /* ---- the script ---- */
 
-static void begin(struct pair_of *p, unsigned side, unsigned n_entries)
+/* Some entries in common and some not; of many, each is written twice. */
+static void write_entries(struct pair_of *p, unsigned side, uint8_t pick)
+{
+    static const uint8_t value[3000];
+    struct machine *m = &p->side[side];
+    unsigned n = pick < ENTRIES_SOME ? pick : 2 * ENTRIES_MANY;
+    for (unsigned i = 0; i < n; i++) {
+        char *key = arena_printf(&p->scratch, "var/%u", i % ENTRIES_MANY * (side + 1));
+        struct bytes some = {value, i % 16 == 0 ? sizeof(value) : i % 7 + 1};
+        (void)gossip_publish(m->gossip, p->now_ms, p->now_ms, bytes_of_text(key), some,
+                             NULL, &m->fx);
+        gossip_effects_clear(&m->fx);
+        arena_clear(&p->scratch);
+    }
+}
+
+static void begin(struct pair_of *p, unsigned side, uint8_t pick)
 {
     struct endpoint other = hostile_endpoint(1 - side);
     struct machine *m = &p->side[side];
@@ -194,15 +211,8 @@ static void begin(struct pair_of *p, unsigned side, unsigned n_entries)
     if (!m->gossip)
         abort();
     gossip_join(m->gossip, p->now_ms, &other, side, &m->fx);
-    for (unsigned i = 0; i < n_entries; i++) {
-        char *key = arena_printf(&p->scratch, "var/%u", i * (side + 1));
-        static const uint8_t value[3000];
-        struct bytes some = {value, i % 16 == 0 ? sizeof(value) : i % 7 + 1};
-        (void)gossip_publish(m->gossip, p->now_ms, p->now_ms, bytes_of_text(key), some,
-                             NULL, &m->fx);
-        gossip_effects_clear(&m->fx);
-    }
     perform(p, side);
+    write_entries(p, side, pick);
 }
 
 static void hostile(struct pair_of *p, enum event event, unsigned side,
@@ -320,8 +330,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     p = (struct pair_of){.now_ms = 1000};
     arena_init(&p.arena, ARENA);
     arena_init(&p.scratch, ARENA);
-    begin(&p, 0, reader_u8(&script) % ENTRIES_MAX);
-    begin(&p, 1, reader_u8(&script) % ENTRIES_MAX);
+    begin(&p, 0, reader_u8(&script));
+    begin(&p, 1, reader_u8(&script));
     for (int i = 0; i < EVENTS_MAX && reader_error(&script) == 0; i++) {
         step(&p, &script);
         arena_clear(&p.scratch);

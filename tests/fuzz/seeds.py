@@ -124,8 +124,8 @@ def step_seeds():
     hello = datagram(message("PING", M2, 1))
     claims = ranges(2, [entry(row("claim", 2)), entry(row("node", 2)), entry(row("refuse", 2))])
     rivals = ranges(2, [entry(TEXT["var/a"], b"2", 1, 0x55), entry(TEXT["job"], b"x", 3)])
-    yield "probe-answered", 0, [hello, tick(NEXT), datagram(message(
-        "ACK", M2, SEQUENCE, coordinate=COORDINATE))] + [tick(NEXT)] * 6
+    yield "probe-answered", 0, [hello] + [tick(NEXT | 0x10), datagram(message(
+        "ACK", M2, SEQUENCE, coordinate=COORDINATE))] * 20
     yield "probe-relayed", 0, [hello, datagram(message("PING_REQ", M2, 7, target=M3)), datagram(
         message("NEWS", M2, members=[M3])), datagram(message("PING_REQ", M2, 7, target=M3)),
         tick(1), datagram(message("ACK", M3, SEQUENCE)), datagram(message("ACK", M3, 0x33)),
@@ -199,6 +199,7 @@ def sync_seeds():
         return at(5, side) + bytes([2]) + message("PUSH", M2, ranges=[ranges(2, entries, **how)])
 
     yield "honest", 150, 90, [ALL, wait(4), ALL, wait(6), ALL]
+    yield "many", 255, 90, [ALL, wait(4), ALL, wait(6), ALL]
     yield "broken", 199, 7, sum(([DELIVER, wait(1), at(4)] for _ in range(12)), [])
     yield "claims-too-much", 20, 20, [push(0, form=1, epoch=1, after=0), at(5, 1) + bytes([2]) + message(
         "PUSH", M2, ranges=[ranges(0, [], 6, 1, 0, 15), ranges(1, [], 6, 1, 0, 0x14)])]

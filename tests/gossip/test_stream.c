@@ -53,3 +53,41 @@ Test(stream, takes_no_message_of_another_than_its_peer)
     arena_fini(&arena);
     world_free(w);
 }
+
+/* The address of a member leads to another: it has moved, or its place was taken. */
+Test(stream, says_nothing_to_another_than_it_meant)
+{
+    static const int proven[] = {1, 2, -1};
+    for (size_t row = 0; row < sizeof(proven) / sizeof(*proven); row++) {
+        struct world *w = world_new(3, 1, &gossip_profile_lan);
+        world_start_all(w);
+        cr_assert_neq(world_until(w, world_is_whole, 5000), UINT64_MAX);
+        struct gossip *g = w->nodes[0].gossip;
+        struct gossip_effects *fx = &w->nodes[0].fx;
+        struct node_id peer = {0};
+        uint32_t stream = 0;
+        static uint8_t large[60000];
+        size_t n_said = 0;
+        gossip_effects_clear(fx);
+        cr_assert_eq(gossip_publish(g, w->now_ms, w->unix_ms, bytes_of_text("var/a"),
+                                    (struct bytes){large, sizeof(large)}, NULL, fx),
+                     0);
+        gossip_effects_clear(fx);
+        gossip_tick(g, w->now_ms + 20, w->unix_ms, fx);
+        for (size_t i = 0; i < fx->n; i++)
+            if (fx->list[i].kind == GOSSIP_STREAM_OPEN &&
+                endpoint_equal(&fx->list[i].endpoint, &w->nodes[1].endpoint))
+                stream = fx->list[i].stream;
+        cr_assert_neq(stream, 0);
+        if (proven[row] >= 0)
+            peer = w->nodes[proven[row]].id;
+        gossip_effects_clear(fx);
+        gossip_stream_opened(g, w->now_ms + 20, stream, peer, fx);
+        for (size_t i = 0; i < fx->n; i++)
+            n_said += fx->list[i].kind == GOSSIP_STREAM_SEND;
+        cr_expect_eq(has_closed(fx, stream), proven[row] == 2, "row %zu", row);
+        cr_expect_eq(n_said > 0, proven[row] != 2, "row %zu", row);
+        gossip_effects_clear(fx);
+        world_free(w);
+    }
+}

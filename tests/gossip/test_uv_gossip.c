@@ -278,6 +278,46 @@ Test(uv_gossip, counts_and_drops_what_is_forged_replayed_or_malformed)
     close_all(&loop, &a, &stranger);
 }
 
+/* Later, from another address and port, with any bit changed or cut anywhere. */
+Test(uv_gossip, a_captured_datagram_has_no_effect_but_a_counter)
+{
+    uv_loop_t loop;
+    struct peer a = {0};
+    static const uint8_t session[SESSION_LEN] = "captured";
+    uint8_t sealed[DATAGRAM_MAX], other[DATAGRAM_MAX];
+    struct keyring keys = keyring_of(&secret);
+    uv_loop_init(&loop);
+    open_peer(&loop, &a, &secret);
+    struct sealer *s = sealer_new(&keys, session);
+    int len = sealer_seal(s, bytes_of_text("once"), sealed, sizeof(sealed));
+    send_raw(a.at, sealed, (size_t)len, 1);
+    run_until(&loop, &a.n_datagrams, 1);
+    for (unsigned i = 2; i < 70; i++) { /* it leaves the window */
+        int n = sealer_seal(s, bytes_of_text("later"), other, sizeof(other));
+        send_raw(a.at, other, (size_t)n, 1);
+        run_until(&loop, &a.n_datagrams, i);
+        send_raw(a.at, sealed, (size_t)len, 1); /* each time from another port */
+    }
+    run_for(&loop, 50);
+    cr_expect_eq(a.metrics.drop_replayed, 68);
+    for (int bit = 0; bit < 8 * len; bit++) {
+        memcpy(other, sealed, (size_t)len);
+        other[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        send_raw(a.at, other, (size_t)len, 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    for (size_t cut = 1; cut < (size_t)len; cut++) {
+        send_raw(a.at, sealed, cut, 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    run_for(&loop, 50);
+    cr_expect_eq(a.n_datagrams, 69);
+    cr_expect_eq(a.metrics.drop_replayed, 68);
+    cr_expect_eq(a.metrics.drop_forged + a.metrics.drop_malformed, (unsigned)(9 * len - 1));
+    sealer_free(s);
+    close_all(&loop, &a, NULL);
+}
+
 Test(uv_gossip, reports_a_refused_datagram_with_its_destination)
 {
     uv_loop_t loop;

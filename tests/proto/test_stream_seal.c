@@ -364,6 +364,43 @@ Test(stream_seal, takes_new_keys_in_step)
     end(&p);
 }
 
+/* The stream against ciphers that are seen: the frame after 2^16 needs another key, which cannot
+ * open what was sealed before, nor be told from it. */
+Test(stream_seal, seals_nothing_with_the_old_key_after_a_change)
+{
+    enum { REKEY_FRAMES = 1 << 16 };
+    static const uint8_t chance[HELLO_CHANCE_LEN] = {3};
+    struct keyring keys = keyring_of(&secret);
+    struct identity self = identity_of(10), other = identity_of(11);
+    struct hello h;
+    struct noise_cipher send, receive, stale;
+    uint8_t first[HELLO_1_LEN], second[HELLO_2_LEN], third[HELLO_3_LEN], wire[64],
+        out[64];
+    cr_assert_eq(seal_init(), 0);
+    struct sealed_stream *s = sealed_stream_new(&keys, &self, true, STREAM_GOSSIP);
+    cr_assert_eq(take_pending(s, first, sizeof(first)), HELLO_1_LEN);
+    cr_assert_eq(hello_check(&h, &keys, first), 0);
+    cr_assert_eq(hello_answer(&h, &keys, &other, chance, second), 0);
+    cr_assert_eq(feed(s, second, sizeof(second)), 0);
+    cr_assert_eq(take_pending(s, third, sizeof(third)), HELLO_3_LEN);
+    cr_assert_eq(hello_confirm(&h, third), 0);
+    noise_split(&h.noise, &send, &receive);
+    for (unsigned i = 0; i <= REKEY_FRAMES; i++) {
+        size_t len = seal(s, "frame", wire, sizeof(wire));
+        struct bytes sealed = {wire + 4, len - 4};
+        if (i == REKEY_FRAMES) {
+            stale = receive;
+            noise_cipher_rekey(&receive);
+            cr_expect_neq(memcmp(stale.key, receive.key, NOISE_KEY_LEN), 0);
+            cr_expect_eq(noise_cipher_open(&stale, (struct bytes){0}, sealed, out),
+                         ERR_FORGED);
+        }
+        cr_assert_eq(noise_cipher_open(&receive, (struct bytes){0}, sealed, out), 5,
+                     "frame %u", i);
+    }
+    sealed_stream_free(s);
+}
+
 Test(stream_seal, refuses_other_protocols_at_their_first_bytes)
 {
     struct pair_of p = begin(&secret, &secret);
@@ -430,6 +467,49 @@ Test(stream_seal, waits_for_every_byte_of_the_hello)
     end(&p);
 }
 
+/* Any of the three messages of a hello, of this stream or another, to either side at any time: only
+ * the one that is awaited is taken. */
+Test(stream_seal, takes_no_hello_message_in_place_of_another)
+{
+    enum { TO_INITIATOR, TO_RESPONDER, TO_RESPONDER_AGAIN, STAGES };
+    for (int stage = 0; stage < STAGES; stage++) {
+        for (int which = 0; which < 6; which++) {
+            struct pair_of p = begin(&secret, &secret), other = opened();
+            const uint8_t *messages[] = {p.hello_1,     p.hello_2,     p.hello_3,
+                                         other.hello_1, other.hello_2, other.hello_3};
+            const size_t lens[] = {HELLO_1_LEN, HELLO_2_LEN, HELLO_3_LEN};
+            struct sealed_stream *to = stage == TO_INITIATOR ? p.a : p.b;
+            int awaited = stage == TO_INITIATOR ? 1 : stage == TO_RESPONDER ? 0 : 2;
+            if (stage != TO_RESPONDER) {
+                cr_assert_eq(feed(p.b, p.hello_1, HELLO_1_LEN), 0);
+                take_pending(p.b, p.hello_2, sizeof(p.hello_2));
+            }
+            if (stage == TO_RESPONDER_AGAIN) {
+                cr_assert_eq(feed(p.a, p.hello_2, HELLO_2_LEN), 0);
+                take_pending(p.a, p.hello_3, HELLO_3_LEN);
+            }
+            uint8_t wire[3 * HELLO_2_LEN] = {0};
+            memcpy(wire, messages[which], lens[which % 3]);
+            size_t used = 0;
+            struct bytes frame;
+            int result = sealed_stream_feed(
+                to, (struct bytes){wire, which == awaited ? lens[awaited] : sizeof(wire)},
+                &used, &frame);
+            /* A recorded first message is answered, and no more: see the test below. */
+            if (stage == TO_RESPONDER && which == 3)
+                cr_expect_not(sealed_stream_is_open(to));
+            else
+                cr_expect_eq(result == 0, which == awaited, "stage %d message %d", stage,
+                             which);
+            cr_expect_eq(sealed_stream_is_open(to),
+                         which == awaited && stage != TO_RESPONDER, "stage %d message %d",
+                         stage, which);
+            end(&p);
+            end(&other);
+        }
+    }
+}
+
 Test(stream_seal, gives_nothing_for_a_recorded_hello)
 {
     struct pair_of p = opened(), again = begin(&secret, &secret),
@@ -472,6 +552,19 @@ Test(stream_seal, breaks_on_any_flipped_bit_of_a_frame)
                   result);
         end(&p);
     }
+}
+
+Test(stream_seal, waits_for_every_byte_of_a_frame)
+{
+    struct pair_of p = opened();
+    uint8_t wire[64];
+    struct bytes frame;
+    size_t used, len = seal(p.a, "frame", wire, sizeof(wire));
+    for (size_t at = 0; at < len; at++) {
+        int result = sealed_stream_feed(p.b, (struct bytes){wire + at, 1}, &used, &frame);
+        cr_expect_eq(result, at + 1 == len, "byte %zu", at);
+    }
+    end(&p);
 }
 
 Test(stream_seal, breaks_on_a_frame_repeated_or_left_out)
