@@ -17,6 +17,7 @@ enum {
     ALONE_PERIODS = 3,
     REMEMBERED_MAX = 32, /* remembered peers asked at a time */
     READY_TRIES = 20,    /* for addresses given to a node that is ready already */
+    AGAIN_PERIODS = 30,  /* between two questions to seeds that are forgotten */
 };
 
 static void become_ready(struct gossip *g, uint64_t now_ms, const char *why,
@@ -46,6 +47,7 @@ void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds,
     j->is_active = j->n_seeds > 0 || n_remembered > 0 || listens || expects;
     j->wait_ms = FIRST_WAIT_MS;
     j->next_ms = now_ms;
+    j->again_ms = now_ms + AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms;
     j->n_tries = 0;
     j->alone_ms = 0;
     if (j->n_seeds == 0 && n_remembered > 0)
@@ -84,6 +86,26 @@ static bool is_met(const struct gossip *g, const struct endpoint *at)
             return true;
     }
     return false;
+}
+
+/* Alive or dead: the dead are probed for ever, those who were forgotten after a long partition are
+ * not, and then only an address that was given leads to the other side. */
+static bool is_known(const struct gossip *g, const struct endpoint *at)
+{
+    for (size_t i = 0; i < g->members.all.n; i++) {
+        if (endpoint_equal(&members_nth(&g->members, i)->member.endpoint, at))
+            return true;
+    }
+    return false;
+}
+
+static void ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    const struct endpoint *seed = &j->seeds[rng_below(&g->rng, j->n_seeds)];
+    j->again_ms = now_ms + AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms;
+    if (!is_known(g, seed))
+        swim_ping_address(g, now_ms, *seed, fx);
 }
 
 static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -135,6 +157,8 @@ void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         return;
     if (j->settle_ms && now_ms >= j->settle_ms)
         settle(g, now_ms, fx);
+    if (!j->is_active && g->is_ready && j->n_seeds > 0 && now_ms >= j->again_ms)
+        ask_again(g, now_ms, fx);
     if (!j->is_active)
         return;
     if (j->alone_ms && now_ms >= j->alone_ms && g->members.roles[ROLE_LIVE].n == 0) {
@@ -158,6 +182,8 @@ uint64_t join_deadline_ms(const struct gossip *g)
     bool may_be_alone = j->alone_ms && g->members.roles[ROLE_LIVE].n == 0;
     if (g->is_leaving)
         return UINT64_MAX;
+    if (!j->is_active && g->is_ready && j->n_seeds > 0 && j->again_ms < deadline)
+        deadline = j->again_ms;
     if (j->is_active && j->next_ms < deadline)
         deadline = j->next_ms;
     if (j->is_active && may_be_alone && j->alone_ms < deadline)

@@ -148,6 +148,7 @@ struct join {
     size_t n_seeds;
     bool is_active;
     uint64_t next_ms, wait_ms;
+    uint64_t again_ms; /* when a seed that is nobody's address any more is asked again */
     unsigned n_tries;
     uint64_t alone_ms; /* ready by then even if nobody answers; 0: never */
     uint64_t settle_ms; /* when the list of members is looked at again; 0: it has settled */

@@ -1,8 +1,9 @@
 /* Tombstones go when everyone has them, and nothing that was deleted ever comes back. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/entries.h"
 #include "tests/gossip/world.h"
 
 static struct gossip_profile short_lived(void)
@@ -105,6 +106,32 @@ Test(collect, a_member_that_is_down_holds_tombstones_until_it_is_reaped)
     world_free(w);
 }
 
+Test(collect, an_entry_that_was_seen_and_is_gone_is_taken_only_to_fill_a_gap)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(2, 6, &profile);
+    uint64_t number;
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    cr_assert_eq(world_write(w, 0, "var/a", "x", &number), 0);
+    world_run(w, 1000);
+    delete(w, 0, "var/a");
+    cr_assert_neq(world_until(w, none_is_left, 20000), UINT64_MAX);
+    struct message_entry late = {.key = bytes_of_text("var/a"),
+                                 .value = bytes_of_text("x"),
+                                 .number = number,
+                                 .generation = 1,
+                                 .stamp = 1};
+    struct message_range range = {
+        .writer = w->nodes[0].id, .epoch = w->nodes[0].gossip->epoch, .entries = &late, .n_entries = 1};
+    struct gossip *g = w->nodes[1].gossip;
+    cr_assert_eq(entries_hear(g, w->now_ms, &range, false, &w->nodes[1].fx), 0);
+    cr_assert_null(world_read(w, 1, "var/a"));
+    cr_assert_eq(entries_hear(g, w->now_ms, &range, true, &w->nodes[1].fx), 1);
+    cr_assert_not_null(world_read(w, 1, "var/a"));
+    world_free(w);
+}
+
 /* ---- both sides of a long separation ---- */
 
 Test(collect, halves_that_were_apart_for_longer_than_the_reap_time_keep_each_others_deletions_and_writes)
@@ -127,10 +154,8 @@ Test(collect, halves_that_were_apart_for_longer_than_the_reap_time_keep_each_oth
     cr_assert_eq(world_write(w, 2, "var/right", "x", NULL), 0);
     world_run(w, 700000);
     cr_assert_eq(n_tombstones(w, 1) + n_tombstones(w, 2), 0, "each half has let its own go");
-    /* By now they have forgotten each other, so somebody has to introduce them. */
+    /* By now they have forgotten each other, and only the address given at the start helps. */
     world_part(w, 2, false);
-    world_kill(w, 2);
-    world_start(w, 2, (size_t[]){0}, 1);
     cr_assert_neq(world_until(w, none_is_left, 60000), UINT64_MAX);
     for (size_t i = 0; i < 4; i++) {
         cr_assert_not_null(world_read(w, i, "var/0"));
@@ -157,10 +182,45 @@ Test(collect, a_key_that_is_written_anew_is_greater_than_what_a_returner_has_of_
     world_run(w, 700000);
     cr_assert_eq(n_tombstones(w, 0), 0);
     cr_assert_eq(world_write(w, 1, "var/a", "new", NULL), 0);
+    struct entry e;
+    cr_assert(table_find(gossip_table(w->nodes[1].gossip), bytes_of_text("var/a"), &e));
+    cr_assert_gt(e.generation, 10);
     world_start(w, 2, (size_t[]){0}, 1);
     cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
     for (size_t i = 0; i < 3; i++)
         cr_assert_str_eq(world_read(w, i, "var/a"), "new");
+    world_free(w);
+}
+
+static bool is_ripe(struct world *w)
+{
+    return w->nodes[0].gossip->collect.ripe > 0;
+}
+
+Test(collect, who_missed_deletions_learns_so_before_the_numbers_that_follow_them)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(3, 5, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    cr_assert_eq(world_write(w, 1, "var/a", "x", NULL), 0);
+    world_run(w, 1000);
+    world_kill(w, 2);
+    world_run(w, 10000);
+    delete(w, 0, "var/a");
+    cr_assert_neq(world_until(w, is_ripe, 900000), UINT64_MAX);
+    char value[1024] = "";
+    memset(value, 'x', sizeof(value) - 1);
+    for (int k = 0; k < 200; k++) { /* more than a frame of a comparison */
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        cr_assert_eq(world_write(w, 0, key, value, NULL), 0);
+    }
+    cr_assert_neq(world_until(w, none_is_left, 10000), UINT64_MAX);
+    world_start(w, 2, (size_t[]){0, 1}, 2);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_null(world_read(w, i, "var/a"));
     world_free(w);
 }
 
