@@ -153,6 +153,7 @@ $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB) $(LIB)
 simulator: $(SIM)
 sim: $(SIM)                          # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
+	$(if $(SEED)$(SEEDS)$(NODES),,@$(SIM) --stories "" --seeds 1-20)
 	$(if $(SEED)$(SEEDS)$(NODES),,@echo "1,000 nodes, which takes some minutes" && $(SIM) --seed 1 --nodes 1000 $(SIM_ARGS))
 swim-stats: $(OUT)/tests/bench_swim  # what membership costs and how fast it is, to 10,000 members
 	@$<

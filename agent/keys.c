@@ -7,6 +7,13 @@
 #include "proto/key.h"
 #include "proto/record.h"
 
+void keys_init(struct keys *k, const struct keyring *keys, uint64_t now_ms)
+{
+    *k = (struct keys){.rotation.keys = *keys};
+    if (rotation_phase(&k->rotation) != ROTATION_ONE_KEY)
+        k->begun_ms = now_ms ? now_ms : 1;
+}
+
 static struct bytes record_of(const struct gossip *g)
 {
     struct key key = key_secret();
@@ -34,25 +41,37 @@ static struct rotation_peer peer_of(const struct gossip *g, struct node_id id,
     return (struct rotation_peer){doc.key_epoch, doc.other_key_epoch};
 }
 
-/* The members to wait for but us, in `arena`; NULL when out of memory. */
-static struct rotation_peer *awaited_peers(const struct keys *k, const struct gossip *g,
-                                           struct node_id self, uint64_t now_ms,
-                                           struct arena *arena, size_t *ret_n,
-                                           bool *ret_is_first)
+/* The members to wait for but us. */
+struct awaited {
+    struct rotation_peer *peers; /* NULL when out of memory */
+    size_t n;
+    bool is_first;            /* of them and us, we are the first by id ... */
+    bool is_first_with_these; /* ... of those who have the same secrets */
+};
+
+static struct awaited awaited_peers(const struct keys *k, const struct gossip *g,
+                                    struct node_id self, uint64_t now_ms,
+                                    struct arena *arena)
 {
     const struct members *members = gossip_members(g);
-    struct rotation_peer *peers =
-        arena_array(arena, members_count(members) + 1, sizeof(*peers));
-    *ret_n = 0;
-    *ret_is_first = true;
-    for (size_t i = 0; peers && i < members_count(members); i++) {
+    struct rotation_peer own = rotation_own(&k->rotation);
+    struct awaited all = {
+        .peers = arena_array(arena, members_count(members) + 1, sizeof(*all.peers)),
+        .is_first = true,
+        .is_first_with_these = true};
+    for (size_t i = 0; all.peers && i < members_count(members); i++) {
         const struct member *m = members_at(members, i);
         if (node_id_equal(m->id, self) || !is_awaited(k, m, now_ms))
             continue;
-        *ret_is_first = *ret_is_first && node_id_compare(self, m->id) < 0;
-        peers[(*ret_n)++] = peer_of(g, m->id, arena);
+        struct rotation_peer peer = peer_of(g, m->id, arena);
+        bool is_before = node_id_compare(self, m->id) > 0;
+        bool is_same = peer.seals + peer.opens == own.seals + own.opens &&
+                       (peer.seals == own.seals || peer.seals == own.opens);
+        all.is_first &= !is_before;
+        all.is_first_with_these &= !is_before || !is_same;
+        all.peers[all.n++] = peer;
     }
-    return peers;
+    return all;
 }
 
 /* Something has begun, or goes on after a restart, or is over. */
@@ -83,12 +102,45 @@ static void tell(const struct rotation *r, struct node_effects *out)
                                         .is_own = true};
 }
 
-/* One of all is to remove the record: the first by id. */
-static void retire(struct gossip *g, struct moment at, struct node_effects *out)
+static void write_record(struct gossip *g, struct moment at, struct bytes value,
+                         struct node_effects *out)
 {
     struct key key = key_secret();
-    (void)gossip_publish(g, at.now_ms, at.at_unix_ms, key_bytes(&key), (struct bytes){0},
-                         NULL, &out->gossip);
+    (void)gossip_publish(g, at.now_ms, at.at_unix_ms, key_bytes(&key), value, NULL,
+                         &out->gossip);
+}
+
+/* True once it has been so for that long. */
+static bool has_lasted(uint64_t *since_ms, bool is_so, uint64_t now_ms, uint64_t for_ms)
+{
+    if (!is_so)
+        *since_ms = 0;
+    else if (*since_ms == 0)
+        *since_ms = now_ms ? now_ms : 1;
+    return is_so && now_ms >= *since_ms + for_ms;
+}
+
+/* One of all removes the record when nobody needs it, and one of those who can puts it
+ * back when it was displaced: by a removal of the one before it, written where its own
+ * order had not been heard of. */
+static void tend_record(struct keys *k, struct gossip *g, const struct awaited *all,
+                        struct moment at, struct node_effects *out)
+{
+    const struct rotation *r = &k->rotation;
+    struct bytes record = record_of(g);
+    uint8_t value[SECRET_WRAPPED_LEN];
+    bool is_over = record.at && rotation_is_over(r, record, all->peers, all->n);
+    bool is_lacking = rotation_is_lacking(r, record, all->peers, all->n);
+    /* Nobody to ask may mean that we have just started and heard of nobody. */
+    uint64_t wait_ms = all->n == 0 ? ROTATION_GRACE_MS : 0;
+    if (has_lasted(&k->over_ms, is_over, at.now_ms, wait_ms) && all->is_first)
+        write_record(g, at, (struct bytes){0}, out);
+    if (has_lasted(&k->lacking_ms, is_lacking, at.now_ms, ROTATION_GRACE_MS) &&
+        all->is_first_with_these) {
+        k->lacking_ms = 0;
+        rotation_wrap(r, k->is_forced ? SECRET_FORCED : SECRET_PATIENT, value);
+        write_record(g, at, BYTES_OF(value), out);
+    }
 }
 
 bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct moment at,
@@ -96,29 +148,28 @@ bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct mom
 {
     struct rotation *r = &k->rotation;
     struct bytes record = record_of(g);
-    bool has_changed = record.at && rotation_offer(r, record), is_first;
+    bool has_changed = record.at && rotation_offer(r, record);
     if (r->keys.n == 0 || (!record.at && rotation_phase(r) == ROTATION_ONE_KEY)) {
         k->next_ms = 0;
         return false;
     }
     note_begin(k, at.now_ms);
-    k->is_forced = secret_wrapped_urgency(record) == SECRET_FORCED;
+    if (record.at)
+        k->is_forced = secret_wrapped_urgency(record) == SECRET_FORCED;
     if (has_changed)
         tell(r, out);
     if (at.now_ms < k->next_ms)
         return has_changed;
     k->next_ms = at.now_ms + KEYS_STEP_MS;
     struct arena arena;
-    size_t n;
     arena_init(&arena, 0);
-    struct rotation_peer *peers =
-        awaited_peers(k, g, self, at.now_ms, &arena, &n, &is_first);
-    if (peers && rotation_advance(r, at.now_ms, peers, n)) {
+    struct awaited all = awaited_peers(k, g, self, at.now_ms, &arena);
+    if (all.peers && rotation_advance(r, at.now_ms, all.peers, all.n)) {
         note_begin(k, at.now_ms);
         tell(r, out);
         has_changed = true;
-    } else if (peers && is_first && record.at && rotation_is_over(r, record, peers, n)) {
-        retire(g, at, out);
+    } else if (all.peers) {
+        tend_record(k, g, &all, at, out);
     }
     arena_fini(&arena);
     return has_changed;

@@ -17,8 +17,15 @@ struct keys {
     struct rotation rotation;
     uint64_t next_ms;  /* when to look again; 0: nothing is under way */
     uint64_t begun_ms; /* since when there are two keys; 0: there is one */
-    bool is_forced;    /* the record says: wait for nobody who is away */
+    uint64_t
+        over_ms; /* since when nobody needs the record; 0: somebody does, or none is there */
+    uint64_t lacking_ms; /* since when somebody needs it and it is not there; 0: not so */
+    bool is_forced;      /* the record says: wait for nobody who is away */
 };
+
+/* With the secrets of the file.  `now_ms`: when the node was made, and whom it remembers
+ * began to count as dead. */
+void keys_init(struct keys *k, const struct keyring *keys, uint64_t now_ms);
 
 /* Go on with a rotation, if there is one.  True when the keys have changed: NODE_KEYS is
  * in `out`, and our own row is to be published after it. */

@@ -55,7 +55,7 @@ static void publish_self(struct node *n, struct moment at, struct node_effects *
 
 /* ---- new and free ---- */
 
-static bool copy_options(struct node *n, const struct node_options *o)
+static bool copy_options(struct node *n, const struct node_options *o, struct moment at)
 {
     struct arena *a = &n->own;
     n->options = *o;
@@ -63,7 +63,7 @@ static bool copy_options(struct node *n, const struct node_options *o)
     n->options.gossip.name = arena_text(a, o->gossip.name);
     n->options.binary = arena_text(a, o->binary);
     n->self = o->self;
-    n->keys.rotation.keys = o->keys;
+    keys_init(&n->keys, &o->keys, at.now_ms);
     explicit_bzero(&n->options.keys, sizeof(n->options.keys));
     n->self.name = n->options.gossip.name;
     n->self.version = arena_text(a, o->self.version);
@@ -83,7 +83,7 @@ struct node *node_new(const struct node_options *options, struct moment at)
         return NULL;
     arena_init(&n->own, 0);
     n->news = news_new();
-    if (!copy_options(n, options) || !n->news)
+    if (!copy_options(n, options, at) || !n->news)
         goto fail;
     n->gossip = gossip_new(&n->options.gossip, at.now_ms);
     if (!n->gossip)

@@ -24,15 +24,15 @@ bool rotation_offer(struct rotation *r, struct bytes record)
 {
     struct secret next;
     uint8_t from, to;
-    if (r->keys.n == 0 || rotation_phase(r) == ROTATION_SENDING ||
-        secret_wrapped_epochs(record, &from, &to) < 0 || from != epoch_of(r, 0))
+    if (r->keys.n == 0 || secret_wrapped_epochs(record, &from, &to) < 0 ||
+        from != epoch_of(r, 0))
         return false;
     if (rotation_phase(r) == ROTATION_ACCEPTING && to == epoch_of(r, 1))
         return false;
     if (secret_unwrap(&r->keys.secrets[0], record, &next) < 0)
         return false;
-    /* Another one than we accepted: of two written at once this one stands, and nobody
-     * can have sealed with the other, as its writer's rival never opened it. */
+    /* Of two written at once this one stands, and nobody can have sealed with the other we
+     * accepted, as its writer's rival never opened it.  Or the other is the one before. */
     r->keys.secrets[1] = next;
     r->keys.n = 2;
     r->keys.is_second_next = true;
@@ -102,6 +102,34 @@ bool rotation_advance(struct rotation *r, uint64_t now_ms,
     if (is_due)
         r->agreed_ms = 0;
     return is_due;
+}
+
+static const struct secret *secret_old(const struct rotation *r)
+{
+    return &r->keys.secrets[rotation_phase(r) == ROTATION_SENDING];
+}
+
+static const struct secret *secret_next(const struct rotation *r)
+{
+    return &r->keys.secrets[rotation_phase(r) == ROTATION_ACCEPTING];
+}
+
+bool rotation_is_lacking(const struct rotation *r, struct bytes record,
+                         const struct rotation_peer *live, size_t n)
+{
+    uint8_t from, to;
+    if (rotation_phase(r) == ROTATION_ONE_KEY)
+        return false;
+    uint8_t old = secret_epoch(secret_old(r)), next = secret_epoch(secret_next(r));
+    bool is_there =
+        secret_wrapped_epochs(record, &from, &to) == 0 && from == old && to == next;
+    return !is_there && !all_open(live, n, next);
+}
+
+void rotation_wrap(const struct rotation *r, enum secret_urgency urgency,
+                   uint8_t out[static SECRET_WRAPPED_LEN])
+{
+    secret_rewrap(secret_old(r), secret_next(r), urgency, out);
 }
 
 bool rotation_is_over(const struct rotation *r, struct bytes record,

@@ -8,6 +8,10 @@
  *             --- every live member has sealed with the new for ROTATION_GRACE_MS --->
  *     ONE KEY     the new one
  *
+ * Who slept while all others went from SENDING to one key, and is then offered a third
+ * secret under the new, goes from SENDING to ACCEPTING: the offer's writer had seen that
+ * nobody uses the old one any more.
+ *
  * At no time does a live member seal with a key that another, as far as their rows tell
  * the truth, does not open: a member begins to seal with the next only after all have
  * said that they open it, and rows are only ever late.  "Live" is the caller's word: who
@@ -41,6 +45,12 @@ bool rotation_offer(struct rotation *r, struct bytes record);
 /* `live`: the live members without ourselves.  True when the keys have changed. */
 bool rotation_advance(struct rotation *r, uint64_t now_ms,
                       const struct rotation_peer *live, size_t n);
+/* Does a live member need the next secret, and not find it in the record (empty: there is none)?
+ * Another write may have displaced the offer: then whoever has both secrets makes it again. */
+bool rotation_is_lacking(const struct rotation *r, struct bytes record,
+                         const struct rotation_peer *live, size_t n);
+void rotation_wrap(const struct rotation *r, enum secret_urgency urgency,
+                   uint8_t out[static SECRET_WRAPPED_LEN]);
 /* Has everybody what this record offers, and nothing older?  Then it may go: who learns
  * the old secret later shall not find the new one in the table. */
 bool rotation_is_over(const struct rotation *r, struct bytes record,

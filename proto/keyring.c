@@ -98,6 +98,19 @@ void secret_wrap(const struct secret *old, const struct secret *next,
     sodium_memzero(key, sizeof(key));
 }
 
+/* Two plain texts never share this nonce, for it is a keyed hash of what is wrapped. */
+void secret_rewrap(const struct secret *old, const struct secret *next,
+                   enum secret_urgency urgency, uint8_t out[static SECRET_WRAPPED_LEN])
+{
+    uint8_t nonce[SECRET_NONCE_LEN];
+    uint8_t in[SECRET_LEN + 1];
+    memcpy(in, next->at, SECRET_LEN);
+    in[SECRET_LEN] = (uint8_t)urgency;
+    crypto_generichash(nonce, sizeof(nonce), in, sizeof(in), old->at, SECRET_LEN);
+    secret_wrap(old, next, urgency, nonce, out);
+    sodium_memzero(in, sizeof(in));
+}
+
 enum secret_urgency secret_wrapped_urgency(struct bytes in)
 {
     return in.len > 0 && in.at[0] == SECRET_FORCED ? SECRET_FORCED : SECRET_PATIENT;

@@ -63,6 +63,9 @@ enum { SECRET_NONCE_LEN = 24, SECRET_WRAPPED_LEN = 3 + SECRET_NONCE_LEN + SECRET
 void secret_wrap(const struct secret *old, const struct secret *next,
                  enum secret_urgency urgency, const uint8_t nonce[static SECRET_NONCE_LEN],
                  uint8_t out[static SECRET_WRAPPED_LEN]);
+/* The same without a nonce, which is made of both secrets, and thus the same for the same. */
+void secret_rewrap(const struct secret *old, const struct secret *next,
+                   enum secret_urgency urgency, uint8_t out[static SECRET_WRAPPED_LEN]);
 /* The epochs are told without any key.  ERR_MALFORMED. */
 enum secret_urgency secret_wrapped_urgency(struct bytes in); /* PATIENT for what is malformed */
 int secret_wrapped_epochs(struct bytes in, uint8_t *ret_old, uint8_t *ret_next);

@@ -129,6 +129,7 @@ if [ -n "$has_sim" ]; then
     small=1-200 large=1-100 again=101-105
     [ "$kind" != asan ] || small=1-40 large=1-4 again=5
     sim=build/$binary_kind/sim
+    program "simulator, stories" 300 "$out/sim" --stories "" --seeds 1-3
     program "simulator, 5 nodes" 600 "$out/sim" --seeds $small --nodes 5 --workers "$jobs" --twice
     program "simulator, 50 nodes" 900 "$sim" --seeds $large --nodes 50 --workers "$jobs"
     program "simulator, 50 nodes twice" 600 "$sim" --seeds $again --nodes 50 --workers "$jobs" --twice

@@ -122,6 +122,28 @@ Test(keys, change_also_for_a_node_that_is_cut_off_meanwhile)
     }
 }
 
+/* Who remembers others by its disk alone waits for them as well. */
+Test(keys, change_also_for_a_node_that_is_cut_off_while_the_others_restart)
+{
+    struct hosts *all = sealed_hosts(3);
+    all->hosts[2].is_cut = true;
+    rotate(&all->hosts[0], 1, false);
+    hosts_run(all, 10000);
+    for (unsigned i = 0; i < 2; i++)
+        host_stop(&all->hosts[i]);
+    for (unsigned i = 0; i < 2; i++)
+        host_start(&all->hosts[i]);
+    hosts_run(all, 30000);
+    cr_expect_eq(node_keys(all->hosts[0].node)->n, 2);
+    all->hosts[2].is_cut = false;
+    hosts_run(all, 60000);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect(has_next_alone(&all->hosts[i]), "n%u", i + 1);
+        cr_expect_eq(n_alive(&all->hosts[i]), 3, "n%u", i + 1);
+    }
+    hosts_free(all);
+}
+
 /* It does not come back: patience ends, or somebody forgets it. */
 Test(keys, wait_only_so_long_for_who_died_meanwhile)
 {

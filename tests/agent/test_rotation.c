@@ -185,3 +185,43 @@ Test(rotation, nobody_seals_what_another_does_not_open)
         cr_expect(is_done(&c), "seed %llu", (unsigned long long)seed);
     }
 }
+
+/* It slept while the others dropped the old secret, and the next change has begun. */
+Test(rotation, a_third_secret_under_the_new_is_taken_while_the_old_is_still_opened)
+{
+    uint8_t first[SECRET_WRAPPED_LEN], second[SECRET_WRAPPED_LEN];
+    struct rotation r = with(&old);
+    struct rotation_peer ready = {secret_epoch(&next), secret_epoch(&old)};
+    cr_assert(rotation_offer(&r, offer_of(&old, &next, first)));
+    cr_assert(rotation_advance(&r, 1000, &ready, 1));
+    cr_expect_not(rotation_offer(&r, offer_of(&old, &rival, second)), "under the old");
+    cr_expect(rotation_offer(&r, offer_of(&next, &rival, second)));
+    cr_expect_eq(rotation_phase(&r), ROTATION_ACCEPTING);
+    cr_expect_eq(rotation_own(&r).seals, secret_epoch(&next));
+    cr_expect_eq(rotation_own(&r).opens, secret_epoch(&rival));
+}
+
+Test(rotation, who_has_both_secrets_can_make_the_offer_again)
+{
+    uint8_t first[SECRET_WRAPPED_LEN], again[SECRET_WRAPPED_LEN], once_more[SECRET_WRAPPED_LEN];
+    struct rotation r = with(&old), other = with(&old);
+    struct bytes none = {0}, offer = offer_of(&old, &next, first);
+    struct rotation_peer late = {secret_epoch(&old), 0},
+                         ready = {secret_epoch(&old), secret_epoch(&next)};
+    cr_expect_not(rotation_is_lacking(&r, none, &late, 1), "nothing is under way");
+    cr_assert(rotation_offer(&r, offer));
+    cr_expect(rotation_is_lacking(&r, none, &late, 1));
+    cr_expect_not(rotation_is_lacking(&r, none, &ready, 1));
+    cr_expect_not(rotation_is_lacking(&r, none, NULL, 0));
+    cr_expect_not(rotation_is_lacking(&r, offer, &late, 1), "it is there to be found");
+    rotation_wrap(&r, SECRET_FORCED, again);
+    cr_expect_eq(secret_wrapped_urgency(BYTES_OF(again)), SECRET_FORCED);
+    cr_assert(rotation_advance(&r, 1000, &ready, 1));
+    cr_expect(rotation_is_lacking(&r, none, &late, 1), "also when it seals with the new");
+    rotation_wrap(&r, SECRET_FORCED, once_more);
+    cr_expect_arr_eq(again, once_more, sizeof(again), "the same offer, for the same nonce");
+    cr_expect(rotation_offer(&other, BYTES_OF(once_more)));
+    cr_expect_arr_eq(other.keys.secrets[1].at, next.at, SECRET_LEN);
+    rotation_wrap(&r, SECRET_PATIENT, once_more);
+    cr_expect_arr_neq(again + 3, once_more + 3, SECRET_NONCE_LEN, "and another for another");
+}

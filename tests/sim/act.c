@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/record.h"
+#include "tests/sim/secret.h"
 
 enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 600000 };
 
@@ -54,7 +55,8 @@ static bool give(struct sim *s, unsigned node, struct command *command, size_t i
 {
     for (unsigned i = 0; i < s->options.nodes; i++) {
         unsigned k = (node + i) % s->options.nodes;
-        if (node_for(s, k) != (int)k || !knows_orders(s, k, &s->jobs[index]))
+        if (node_for(s, k) != (int)k || s->nodes[k].cluster != s->jobs[index].cluster ||
+            !knows_orders(s, k, &s->jobs[index]))
             continue;
         if (sim_command(s, k, command, index))
             return true;
@@ -135,7 +137,8 @@ static void work(struct sim *s, const struct fate *f)
         return;
     if (s->n_jobs < s->options.jobs) {
         struct sim_job *job = &s->jobs[s->n_jobs];
-        *job = (struct sim_job){.count = (uint32_t)(1 + f->dice[1] % 5),
+        *job = (struct sim_job){.cluster = s->nodes[node].cluster,
+                                .count = (uint32_t)(1 + f->dice[1] % 5),
                                 .scale_asked = UINT32_MAX};
         (void)snprintf(job->name, sizeof(job->name), "job%zu", s->n_jobs);
         submit(s, (unsigned)node, s->n_jobs++, f->dice[1] / 5);
@@ -163,11 +166,22 @@ static void split(struct sim *s, const struct fate *f)
     s->is_partitioned = true;
 }
 
+/* In one of four all of them, as when the power fails; in one of two they start again at once. */
 static void storm(struct sim *s, const struct fate *f)
 {
-    for (unsigned i = 0; i < s->options.nodes; i++)
-        if (f->dice[i / 64 % 2] >> i % 64 & 1)
+    bool is_of_all = f->dice[0] % 4 == 0, is_short = f->dice[1] % 2 == 0;
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        bool is_hit = is_of_all || (f->dice[i / 64 % 2] >> i % 64 & 1);
+        if (is_hit && s->nodes[i].node)
             sim_crash(s, i, false);
+        else if (is_short)
+            s->nodes[i].is_spared = true;
+    }
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        if (is_short && !s->nodes[i].is_spared)
+            sim_boot(s, i);
+        s->nodes[i].is_spared = false;
+    }
 }
 
 static void revive(struct sim *s, const struct fate *f)
@@ -178,6 +192,8 @@ static void revive(struct sim *s, const struct fate *f)
             continue;
         if (f->may_wipe)
             sim_wipe(s, k);
+        if (f->may_wipe || s->nodes[k].boot == 0)
+            secret_install(s, k);
         sim_boot(s, k);
         return;
     }
@@ -206,6 +222,7 @@ void fate_perform(struct sim *s, const struct fate *f)
     case FATE_FLAP:
         s->flap[0] = node;
         s->flap[1] = (unsigned)(f->dice[1] % s->options.nodes);
+        s->is_flap_one_way = f->dice[1] / s->options.nodes % 2;
         s->flap_until_ms = s->now_ms + FLAP_MS;
         break;
     case FATE_CRASH:
@@ -216,6 +233,10 @@ void fate_perform(struct sim *s, const struct fate *f)
         break;
     case FATE_REVIVE:
         revive(s, f);
+        break;
+    case FATE_ROTATE:
+        if (node_for(s, f->dice[0]) >= 0)
+            secret_rotate(s, (unsigned)node_for(s, f->dice[0]), s->options.is_forced);
         break;
     case FATE_EXIT:
         sim_task_exit(s, node);
@@ -231,14 +252,17 @@ void fate_end(struct sim *s)
     s->is_partitioned = false;
     s->flap_until_ms = 0;
     s->loss_now = s->duplication_now = 0;
-    for (unsigned i = 0; i < s->options.nodes; i++)
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        if (s->nodes[i].boot == 0)
+            secret_install(s, i);
         sim_boot(s, i);
+    }
 }
 
 const char *fate_text(const struct fate *f, char *out, size_t cap)
 {
-    static const char *const names[] = {"work",  "split",  "heal", "flap", "crash",
-                                        "storm", "revive", "exit", "jump"};
+    static const char *const names[] = {"work",  "split",  "heal",   "flap", "crash",
+                                        "storm", "revive", "rotate", "exit", "jump"};
     (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
                    names[f->kind], (unsigned long long)f->dice[0],
                    (unsigned long long)f->dice[1], f->may_wipe ? " wiped" : "");
@@ -277,12 +301,13 @@ size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out
         (void)draw(&d, o->has_flaps, 0.1, FATE_FLAP);
         (void)draw(&d, o->has_crashes, 0.15, FATE_CRASH);
         (void)draw(&d, o->has_storms, 0.02, FATE_STORM);
-        struct fate *revived = draw(&d, o->has_crashes || o->has_storms,
+        struct fate *revived = draw(&d, o->has_crashes || o->has_storms || o->has_joiners,
                                     o->has_storms ? 0.5 : 0.15, FATE_REVIVE);
         if (revived && o->has_wipes && !was_wiped && rng_chance(&d.rng, 0.3))
             revived->may_wipe = was_wiped = true;
         (void)draw(&d, o->has_task_exits, 0.2, FATE_EXIT);
         (void)draw(&d, o->has_jumps, 0.05, FATE_JUMP);
+        (void)draw(&d, o->has_rotations, 0.05, FATE_ROTATE);
     }
     return d.n;
 }

@@ -9,10 +9,11 @@ enum act_kind_sim {
     FATE_WORK,  /* a job is submitted, or an order given */
     FATE_SPLIT, /* the network falls into sides */
     FATE_HEAL,
-    FATE_FLAP,   /* one link goes up and down for a while */
-    FATE_CRASH,  /* one node's agent dies, perhaps with its tasks */
-    FATE_STORM,  /* half of the nodes die at once, and come back one by one */
-    FATE_REVIVE, /* one that is down starts again, perhaps without its disk */
+    FATE_FLAP,  /* one link goes up and down for a while */
+    FATE_CRASH, /* one node's agent dies, perhaps with its tasks */
+    FATE_STORM, /* half of the nodes die at once, or all, and come back at once or one by one */
+    FATE_REVIVE, /* one that is down starts, perhaps without its disk */
+    FATE_ROTATE, /* the secret is changed */
     FATE_EXIT,   /* a task ends by itself */
     FATE_JUMP,   /* a node's wall clock is set */
 };

@@ -8,6 +8,7 @@
 
 #include "gossip/skew.h"
 #include "proto/record.h"
+#include "tests/sim/secret.h"
 
 struct check {
     struct sim *sim;
@@ -37,6 +38,12 @@ static bool members_agree(struct check *c, const struct sim_node *observer)
     for (unsigned i = 0; i < c->sim->options.nodes; i++) {
         const struct sim_node *n = &c->sim->nodes[i];
         const struct member *member = members_find(m, n->id);
+        if (n->cluster != observer->cluster) {
+            if (member)
+                return no(c, "%s knows %s, which holds another secret", observer->name,
+                          n->name);
+            continue;
+        }
         if (n->node && (!member || member->state != MEMBER_ALIVE))
             return no(c, "%s sees %s as %s, which is up", observer->name, n->name,
                       member ? member_state_name(member->state) : "unknown");
@@ -134,7 +141,8 @@ static bool jobs_are_known(struct check *c, const struct sim_node *n)
         struct key key = key_job("default", job->name);
         bool is_known =
             table_get(gossip_table(node_gossip(n->node)), key_bytes(&key)) != NULL;
-        if (job->is_acked && !job->is_removal_asked && !is_known)
+        if (job->cluster == n->cluster && job->is_acked && !job->is_removal_asked &&
+            !is_known)
             return no(c, "%s has lost job %s, which was acknowledged", n->name,
                       job->name);
     }
@@ -155,7 +163,7 @@ static int64_t true_skew_ms(const struct sim *s, const struct sim_node *of)
     int64_t others[SIM_NODES_MAX];
     size_t n = 0;
     for (unsigned i = 0; i < s->options.nodes; i++)
-        if (&s->nodes[i] != of && s->nodes[i].node)
+        if (&s->nodes[i] != of && s->nodes[i].node && s->nodes[i].cluster == of->cluster)
             others[n++] = of->skew_ms - s->nodes[i].skew_ms;
     if (n == 0)
         return 0;
@@ -170,7 +178,7 @@ static bool clock_is_judged(struct check *c, const struct sim_node *n)
     const struct sim_options *o = &c->sim->options;
     int64_t skew_ms = llabs(true_skew_ms(c->sim, n)), error_ms = o->delay_max_ms + 2;
     bool is_trusted = wall_is_trusted(node_wall(n->node));
-    if (o->nodes < 1 + WALL_JUDGES || o->nodes > 1 + SKEW_SAMPLES)
+    if (o->nodes < 1 + WALL_JUDGES || o->nodes > 1 + SKEW_SAMPLES || o->clusters > 1)
         return true;
     if (is_trusted && skew_ms > WALL_REFUSE_MS + error_ms)
         return no(c, "%s trusts its clock, which is off by %lld ms", n->name,
@@ -181,23 +189,46 @@ static bool clock_is_judged(struct check *c, const struct sim_node *n)
     return true;
 }
 
+bool checker_is_whole(struct sim *s, char *why, size_t cap)
+{
+    struct check c = {.sim = s, .why = why, .cap = cap};
+    const struct sim_node *first[SIM_CLUSTERS_MAX] = {NULL};
+    for (unsigned i = 0; i < s->options.nodes; i++) {
+        const struct sim_node *n = &s->nodes[i];
+        if (n->node &&
+            (!members_agree(&c, n) || !tables_agree(&c, &first[n->cluster], n) ||
+             !jobs_are_known(&c, n)))
+            return false;
+    }
+    return secret_is_settled(s, why, cap);
+}
+
+static const struct table *table_of(const struct sim *s, unsigned cluster)
+{
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        if (s->nodes[i].node && s->nodes[i].cluster == cluster)
+            return gossip_table(node_gossip(s->nodes[i].node));
+    return NULL;
+}
+
 bool checker_is_converged(struct sim *s, char *why, size_t cap)
 {
     struct check c = {.sim = s, .why = why, .cap = cap};
-    const struct sim_node *first = NULL;
-    for (unsigned i = 0; i < s->options.nodes; i++) {
-        const struct sim_node *n = &s->nodes[i];
-        if (n->node && (!members_agree(&c, n) || !tables_agree(&c, &first, n) ||
-                        !jobs_are_known(&c, n) || !clock_is_judged(&c, n)))
+    if (!checker_is_whole(s, why, cap))
+        return false;
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        if (s->nodes[i].node && !clock_is_judged(&c, &s->nodes[i]))
             return false;
-    }
     for (size_t i = 0; i < s->n_jobs; i++)
         if (!s->jobs[i].is_unsure && !s->jobs[i].n_open && !job_is_right(&c, &s->jobs[i]))
             return false;
-    if (!first)
-        return no(&c, "no node is up");
-    struct claims claims = {
-        .check = &c, .table = gossip_table(node_gossip(first->node)), .is_right = true};
-    (void)table_each(claims.table, bytes_of_text("claim/"), claim_visit, &claims);
-    return claims.is_right;
+    for (unsigned cluster = 0; cluster < SIM_CLUSTERS_MAX; cluster++) {
+        struct claims claims = {
+            .check = &c, .table = table_of(s, cluster), .is_right = true};
+        if (claims.table)
+            (void)table_each(claims.table, bytes_of_text("claim/"), claim_visit, &claims);
+        if (!claims.is_right)
+            return false;
+    }
+    return table_of(s, 0) || no(&c, "no node is up");
 }

@@ -6,6 +6,8 @@
 
 enum event_kind {
     EVENT_DATAGRAM,
+    EVENT_BEACON,
+    EVENT_BEACON_DUE,
     EVENT_REFUSED,
     EVENT_STREAM_OPENED,
     EVENT_STREAM_FRAME,
@@ -26,6 +28,7 @@ struct sim_event {
     uint64_t task_boot;
     unsigned check;
     int32_t status;
+    struct secret sealed; /* what a datagram or beacon is sealed under */
     char key[160];
     size_t len;
     uint8_t bytes[];

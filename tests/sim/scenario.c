@@ -5,9 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/keys.h"
 #include "tests/sim/checker.h"
+#include "tests/sim/secret.h"
 
-enum { CHECK_MS = 500 };
+/* After the last fault, all members see each other and have one table within WHOLE_MS: a suspicion that
+ * had just begun (4.5 s), a round of probes of the dead (one a second), the joiners' slowest question
+ * (two periods), and a comparison that others were in the way of, each perhaps twice.  Who meets by
+ * beacons alone may have to wait for the next, and a rotation for those who were away.  Work follows
+ * when the mass-failure hold is over, and what kept failing somewhere is tried there again.
+ *
+ * Then, after a refusal's time, nothing but probes is said for as long as we listen. */
+enum {
+    CHECK_MS = 500,
+    WHOLE_MS = 30000,
+    BEACON_MS = DISCOVERY_IDLE_MS * 5 / 4,
+    ROTATION_MS = KEYS_PATIENCE_MS + 2 * ROTATION_GRACE_MS,
+    WORK_MS = 30000 + 60000,
+    CALM_MS = 75000,
+    SILENCE_MS = 60000
+};
+
+static uint64_t whole_limit_ms(const struct sim_options *o)
+{
+    return WHOLE_MS + (o->meeting == MEET_BEACONS ? BEACON_MS : 0u) +
+           (o->has_rotations ? ROTATION_MS : 0u);
+}
 
 struct sim_options scenario_options(uint64_t seed, unsigned nodes)
 {
@@ -26,8 +49,6 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
         .has_skew = rng_chance(&r, 0.5),
         .has_task_exits = rng_chance(&r, 0.4),
         .faults_ms = 30000,
-        .converge_ms =
-            180000, /* a mass-failure hold, a refusal and a rejoin, one after another */
         .jobs = 4 + (unsigned)rng_below(&r, 5),
     };
     /* A wipe under a partition can take the only two copies of an acknowledged write: that is the
@@ -37,6 +58,13 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
     o.has_storms = rng_chance(&r, 0.2);
     o.has_wipes =
         o.has_crashes && !o.has_partitions && !o.has_storms && rng_chance(&r, 0.4);
+    o.has_joiners = rng_chance(&r, 0.25);
+    o.has_rotations = rng_chance(&r, 0.3);
+    o.is_forced = rng_chance(&r, 0.4);
+    if (rng_chance(&r, 0.25)) {
+        o.meeting = MEET_BEACONS;
+        o.clusters = nodes >= 4 && rng_chance(&r, 0.4) ? 2 : 1;
+    }
     return o;
 }
 
@@ -44,24 +72,77 @@ void scenario_print(const struct sim_options *o)
 {
     printf("seed=%llu nodes=%u delay=%u-%ums loss=%.1f%% dup=%.0f%% partitions=%s "
            "crashes=%d wipes=%d "
-           "storms=%d flaps=%d skew=%d jumps=%d exits=%d jobs=%u\n",
+           "storms=%d flaps=%d skew=%d jumps=%d exits=%d joiners=%d rotations=%s "
+           "found-by=%s "
+           "clusters=%u jobs=%u\n",
            (unsigned long long)o->seed, o->nodes, o->delay_min_ms, o->delay_max_ms,
            o->loss * 100, o->duplication * 100,
            o->has_partitions ? (o->is_asymmetric ? "one-way" : "yes") : "no",
            o->has_crashes, o->has_wipes, o->has_storms, o->has_flaps, o->has_skew,
-           o->has_jumps, o->has_task_exits, o->jobs);
+           o->has_jumps, o->has_task_exits, o->has_joiners,
+           !o->has_rotations ? "no"
+           : o->is_forced    ? "forced"
+                             : "yes",
+           o->meeting == MEET_BEACONS ? "beacons" : "seeds",
+           o->clusters ? o->clusters : 1, o->jobs);
 }
 
-static struct scenario_result verdict(const struct sim *s, bool is_passed,
-                                      const char *why, uint64_t healed_ms)
+/* Who kept others out, though nobody was cut off for longer than a rotation waits? */
+static void check_rotations(struct sim *s)
 {
-    struct scenario_result result = {.is_passed = is_passed,
-                                     .trace_hash = s->trace_hash,
-                                     .n_steps = s->n_steps,
-                                     .n_datagrams = s->n_datagrams,
-                                     .converged_ms = s->now_ms - healed_ms};
-    (void)snprintf(result.why, sizeof(result.why), "%s", why);
-    return result;
+    const struct sim_options *o = &s->options;
+    bool is_calm = !o->has_partitions && !o->has_crashes && !o->has_storms &&
+                   !o->has_joiners && !o->has_flaps && o->clusters < 2;
+    if (!o->is_forced && !o->has_wipes && !o->has_joiners && s->n_handed_out)
+        sim_fail(s, "%zu nodes were shut out by rotations that wait", s->n_handed_out);
+    for (unsigned i = 0; i < o->nodes && is_calm; i++)
+        if (s->nodes[i].n_unopened)
+            sim_fail(s, "%s could not open what members sealed", s->nodes[i].name);
+}
+
+/* A whole cluster at rest has nothing to say but its probes and what they answer: two datagrams per
+ * member and period, and one more to the dead, who remain where a disk was lost. */
+static void check_silence(struct sim *s)
+{
+    uint64_t from = s->n_datagrams, suspicions = s->n_suspicions;
+    s->is_listening = true;
+    sim_run(s, s->now_ms + SILENCE_MS);
+    s->is_listening = false;
+    uint64_t sent = s->n_datagrams - from;
+    uint64_t periods = SILENCE_MS / gossip_profile_lan.probe_period_ms + 1;
+    if (s->n_suspicions != suspicions)
+        sim_fail(s, "a member is suspected where nothing is wrong");
+    else if (s->n_rumors || s->n_table_messages)
+        sim_fail(s, "at rest there were %llu rumors and %llu messages of the table",
+                 (unsigned long long)s->n_rumors,
+                 (unsigned long long)s->n_table_messages);
+    else if (sent > (s->options.has_wipes ? 3 : 2) * periods * s->options.nodes)
+        sim_fail(s,
+                 "at rest there were %llu datagrams: too many for %u members and %llu "
+                 "periods",
+                 (unsigned long long)sent, s->options.nodes, (unsigned long long)periods);
+}
+
+/* Faults have ended: how long until all is well, or what is not at the last. */
+static void converge(struct sim *s, struct scenario_result *r)
+{
+    uint64_t healed_ms = s->now_ms, whole_ms = healed_ms + whole_limit_ms(&s->options);
+    bool is_whole = false, is_done = false;
+    r->why[0] = '\0';
+    while (!is_done && !s->failure[0] &&
+           s->now_ms < whole_ms + (is_whole ? WORK_MS : 0)) {
+        sim_run(s, s->now_ms + CHECK_MS);
+        if (s->options.has_rotations)
+            secret_hand_out(s);
+        if (!is_whole && checker_is_whole(s, r->why, sizeof(r->why))) {
+            is_whole = true;
+            r->whole_ms = s->now_ms - healed_ms;
+        }
+        is_done = checker_is_converged(s, r->why, sizeof(r->why));
+    }
+    r->converged_ms = s->now_ms - healed_ms;
+    if (!is_done)
+        sim_fail(s, "%s", r->why);
 }
 
 struct scenario_result scenario_run(const struct sim_options *o, const bool *is_left_out,
@@ -69,28 +150,34 @@ struct scenario_result scenario_run(const struct sim_options *o, const bool *is_
 {
     static struct sim s; /* too large for the stack; one run at a time */
     static struct fate fates[FATES_MAX];
-    char why[512] = "";
+    struct scenario_result r = {0};
     size_t n = fate_draw(o, SCENARIO_BOOT_MS, fates);
     sim_init(&s, o);
     s.is_verbose = is_verbose;
     for (unsigned i = 0; i < o->nodes; i++)
-        sim_boot(&s, i);
+        if (!o->has_joiners || i % 3 != 2)
+            sim_boot(&s, i);
     for (size_t i = 0; i < n && !s.failure[0]; i++) {
         sim_run(&s, fates[i].at_ms);
         if (!is_left_out || !is_left_out[i])
             fate_perform(&s, &fates[i]);
     }
     sim_run(&s, SCENARIO_BOOT_MS + o->faults_ms);
-    uint64_t healed_ms = s.now_ms;
     fate_end(&s);
-    bool is_passed = false;
-    while (!is_passed && !s.failure[0] && s.now_ms < healed_ms + o->converge_ms) {
-        sim_run(&s, s.now_ms + CHECK_MS);
-        is_passed = checker_is_converged(&s, why, sizeof(why));
-    }
-    is_passed &= !s.failure[0];
-    struct scenario_result result =
-        verdict(&s, is_passed, s.failure[0] ? s.failure : why, healed_ms);
+    converge(&s, &r);
+    if (!s.failure[0])
+        sim_run(&s, s.now_ms + CALM_MS);
+    if (!s.failure[0])
+        check_rotations(&s);
+    if (!s.failure[0])
+        check_silence(&s);
+    if (!s.failure[0] && !checker_is_converged(&s, r.why, sizeof(r.why)))
+        sim_fail(&s, "it did not last: %s", r.why);
+    r.is_passed = !s.failure[0];
+    (void)snprintf(r.why, sizeof(r.why), "%s", s.failure);
+    r.trace_hash = s.trace_hash;
+    r.n_steps = s.n_steps;
+    r.n_datagrams = s.n_datagrams;
     sim_fini(&s);
-    return result;
+    return r;
 }

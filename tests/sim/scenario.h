@@ -13,7 +13,8 @@ struct scenario_result {
     bool is_passed;
     char why[512];
     uint64_t trace_hash, n_steps, n_datagrams;
-    uint64_t converged_ms; /* after the faults ended */
+    uint64_t whole_ms,
+        converged_ms; /* after the faults ended: members and tables; work too */
 };
 
 /* `is_left_out` (may be NULL): of the seed's acts, which are not performed. */

@@ -55,6 +55,7 @@ void task_launch(struct sim *s, unsigned node, const struct node_effect *e)
     struct sim_task *t = calloc(1, sizeof(*t));
     assert(t);
     (void)snprintf(t->key, sizeof(t->key), "%s", e->key);
+    n->n_launched++;
     t->boot = s->next_event;
     t->pid = (uint32_t)(s->next_event & 0xffff) + 2;
     t->is_healthy = true;

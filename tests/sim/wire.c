@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "core/err.h"
+#include "proto/codec.h"
+#include "tests/sim/secret.h"
 
 enum { STREAM_ACCEPTED = 1u << 31, FLAP_PERIOD_MS = 700 };
 
@@ -31,8 +33,9 @@ static uint64_t delay(struct sim *s)
 static bool is_cut(const struct sim *s, unsigned from, unsigned to)
 {
     bool is_flapping = (from == s->flap[0] && to == s->flap[1]) ||
-                       (from == s->flap[1] && to == s->flap[0]);
-    if (is_flapping && s->now_ms < s->flap_until_ms && s->now_ms / FLAP_PERIOD_MS % 2)
+                       (from == s->flap[1] && to == s->flap[0] && !s->is_flap_one_way);
+    bool is_down = s->is_flap_steady || s->now_ms / FLAP_PERIOD_MS % 2;
+    if (is_flapping && s->now_ms < s->flap_until_ms && is_down)
         return true;
     if (!s->is_partitioned || s->nodes[from].side == s->nodes[to].side)
         return false;
@@ -45,10 +48,46 @@ static int node_at(const struct sim *s, const struct endpoint *e)
     return e->family == 4 && i < s->options.nodes && e->port == SIM_PORT ? (int)i : -1;
 }
 
+/* Count what a cluster at rest has no need to say; see scenario.c. */
+static void listen(struct sim *s, struct bytes in)
+{
+    struct arena arena;
+    struct message m;
+    arena_init(&arena, 0);
+    if (s->is_listening && message_decode(in, &arena, &m) == 0) {
+        for (size_t i = 0; i < m.n_members; i++) /* but for who is told of itself */
+            s->n_rumors += !node_id_equal(m.members[i].id, m.to);
+        s->n_table_messages += m.kind == MESSAGE_PUSH || m.kind == MESSAGE_SEEN ||
+                               m.kind == MESSAGE_HAVE || m.kind == MESSAGE_GRAFT ||
+                               m.kind == MESSAGE_PRUNE || m.kind == MESSAGE_LIST;
+    }
+    arena_fini(&arena);
+}
+
+/* It arrives, and perhaps once more. */
+static void arrive(struct sim *s, enum event_kind kind, unsigned from, unsigned to,
+                   struct bytes in)
+{
+    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0;
+         copies--) {
+        struct sim_event *arrival = event_new(s, kind, to, delay(s), in);
+        arrival->peer = from;
+        arrival->sealed = s->nodes[from].keys.secrets[0];
+        event_push(s, arrival);
+    }
+}
+
+void wire_beacon(struct sim *s, unsigned from, unsigned to, struct bytes beacon)
+{
+    if (!is_cut(s, from, to) && !rng_chance(&s->rng, s->loss_now))
+        arrive(s, EVENT_BEACON, from, to, beacon);
+}
+
 void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
 {
     int to = node_at(s, &e->endpoint);
     s->n_datagrams++;
+    listen(s, e->bytes);
     if (to < 0 || is_cut(s, from, (unsigned)to) || rng_chance(&s->rng, s->loss_now)) {
         s->n_dropped++;
         return;
@@ -60,13 +99,7 @@ void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
         event_push(s, refused);
         return;
     }
-    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0;
-         copies--) {
-        struct sim_event *arrival =
-            event_new(s, EVENT_DATAGRAM, (unsigned)to, delay(s), e->bytes);
-        arrival->peer = from;
-        event_push(s, arrival);
-    }
+    arrive(s, EVENT_DATAGRAM, from, (unsigned)to, e->bytes);
 }
 
 /* ---- streams ---- */
@@ -113,7 +146,8 @@ void wire_stream_open(struct sim *s, unsigned from, const struct gossip_effect *
 {
     int to = node_at(s, &e->endpoint);
     bool is_dead = to < 0 || !s->nodes[to].node || is_cut(s, from, (unsigned)to) ||
-                   is_cut(s, (unsigned)to, from);
+                   is_cut(s, (unsigned)to, from) ||
+                   !secret_opens(&s->nodes[to].keys, &s->nodes[from].keys.secrets[0]);
     if (is_dead) {
         struct sim_event *closed =
             event_new(s, EVENT_STREAM_CLOSED, from, 3 * delay(s) + 10, (struct bytes){0});
@@ -153,6 +187,7 @@ void wire_stream_send(struct sim *s, unsigned node, const struct gossip_effect *
     if (!stream)
         return;
     const struct end *other = &stream->ends[!end];
+    listen(s, e->bytes);
     bool is_broken = other->is_closed || s->nodes[other->node].boot != other->boot ||
                      is_cut(s, node, other->node) || is_cut(s, other->node, node);
     if (is_broken)

@@ -1,11 +1,12 @@
 /* The simulated network: datagrams that are delayed, lost, repeated and reordered, and streams that
- * keep their order and break. */
+ * keep their order and break.  All of it is sealed, see secret.h. */
 #ifndef SIM_WIRE_H
 #define SIM_WIRE_H
 
 #include "tests/sim/event.h"
 
 void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e);
+void wire_beacon(struct sim *s, unsigned from, unsigned to, struct bytes beacon);
 void wire_stream_open(struct sim *s, unsigned from, const struct gossip_effect *e);
 void wire_stream_send(struct sim *s, unsigned node, const struct gossip_effect *e);
 void wire_stream_close(struct sim *s, unsigned node, uint32_t id);

@@ -10,10 +10,12 @@
 #include "core/err.h"
 #include "core/hash.h"
 #include "proto/key.h"
+#include "tests/sim/lan.h"
+#include "tests/sim/secret.h"
 #include "tests/sim/task.h"
 #include "tests/sim/wire.h"
 
-enum { UNIX_BASE_S = 1700000000 };
+enum { UNIX_BASE_S = 1700000000, RESTORE_MS = 3 };
 
 struct moment sim_moment(const struct sim *s, const struct sim_node *n)
 {
@@ -36,6 +38,12 @@ void sim_fail(struct sim *s, const char *format, ...)
 
 static void answered(struct sim *s, const struct node_effect *e)
 {
+    if (e->token == SIM_NO_TOKEN)
+        return;
+    if (e->token >= SECRET_TOKEN) {
+        secret_answered(s, e);
+        return;
+    }
     struct sim_job *job = &s->jobs[e->token];
     job->n_open--;
     if (e->result.code == ERR_CLOCK)
@@ -59,6 +67,16 @@ static void perform_gossip(struct sim *s, unsigned node, const struct gossip_eff
         wire_stream_close(s, node, e->stream);
     else if (store_write(n->store, e->changes, e->n_changes, e->is_synced, NULL) < 0)
         sim_fail(s, "%s: the store in memory refused a write", n->name);
+}
+
+static void told(struct sim *s, const struct sim_node *n, const struct node_event *e)
+{
+    bool is_member = strcmp(e->kind, "member") == 0;
+    s->n_suspicions += is_member && strcmp(e->state, "suspect") == 0;
+    s->n_deaths += is_member && strcmp(e->state, "dead") == 0;
+    if (s->is_verbose)
+        printf("%8llu %-5s %s %s %s | %s\n", (unsigned long long)s->now_ms, n->name,
+               e->kind, e->subject, e->state ? e->state : "-", e->text);
 }
 
 static void perform_one(struct sim *s, unsigned node, const struct node_effect *e)
@@ -88,16 +106,16 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
         task_probe(s, node, e);
         break;
     case NODE_EVENT:
-        if (s->is_verbose)
-            printf("%8llu %-5s %s %s %s | %s\n", (unsigned long long)s->now_ms, n->name,
-                   e->event.kind, e->event.subject, e->event.state ? e->event.state : "-",
-                   e->event.text);
+        told(s, n, &e->event);
         break;
     case NODE_DONE:
         answered(s, e);
         break;
-    case NODE_CATALOG:
     case NODE_KEYS:
+        n->keys = *node_keys(n->node);
+        n->n_changes++;
+        break;
+    case NODE_CATALOG:
     case NODE_EXIT:
         break;
     }
@@ -157,14 +175,31 @@ static void deliver_task(struct sim *s, const struct sim_event *e, struct moment
     }
 }
 
+static bool is_readable(struct sim_node *n, const struct sim_event *e)
+{
+    if ((e->kind != EVENT_DATAGRAM && e->kind != EVENT_BEACON) ||
+        secret_opens(&n->keys, &e->sealed))
+        return true;
+    n->n_unopened++;
+    return false;
+}
+
 static void deliver(struct sim *s, const struct sim_event *e)
 {
     struct sim_node *n = &s->nodes[e->node];
+    if (!is_readable(n, e))
+        return;
     struct bytes payload = {e->bytes, e->len};
     struct moment at = sim_moment(s, n);
     switch (e->kind) {
     case EVENT_DATAGRAM:
         node_datagram(n->node, at, s->nodes[e->peer].endpoint, payload, &n->fx);
+        break;
+    case EVENT_BEACON:
+        lan_hear(s, e);
+        break;
+    case EVENT_BEACON_DUE:
+        lan_due(s, e->node);
         break;
     case EVENT_REFUSED:
         node_refused(n->node, at, s->nodes[e->peer].endpoint, &n->fx);
@@ -279,6 +314,9 @@ void sim_boot(struct sim *s, unsigned index)
     memcpy(n->id.at, id, sizeof(id));
     if (!n->epoch)
         n->epoch = sim_moment(s, n).at_unix_ms;
+    /* Reading the store takes its time. */
+    struct moment begun = sim_moment(s, n), at = begun;
+    begun.now_ms -= RESTORE_MS;
     char address[ADDRESS_TEXT_MAX];
     struct pair attributes[] = {{"hostname", n->name}, {"rack", index % 2 ? "b" : "a"}};
     struct node_options options = {
@@ -288,7 +326,8 @@ void sim_boot(struct sim *s, unsigned index)
                    .profile = &gossip_profile_lan,
                    .epoch = n->epoch,
                    .seed = rng_next(&s->rng),
-                   .metrics = &n->metrics},
+                   .metrics = &n->metrics,
+                   .listen_ms = n->meeting == MEET_BEACONS ? DISCOVERY_LISTEN_MS : 0},
         .self = {.version = "sim",
                  .address = endpoint_host_text(&n->endpoint, address),
                  .cpu_milli = 4000,
@@ -298,14 +337,17 @@ void sim_boot(struct sim *s, unsigned index)
         .port_min = 20000,
         .port_max = 20999,
         .binary = "/bin/stratos",
+        .keys = n->keys,
     };
-    n->node = node_new(&options, sim_moment(s, n));
+    n->node = node_new(&options, begun);
     assert(n->node);
     restore(s, n);
     adopt(s, n, index);
     struct endpoint seeds[2] = {s->nodes[0].endpoint,
                                 s->nodes[s->options.nodes / 2].endpoint};
-    node_join(n->node, sim_moment(s, n), seeds, 2, false, &n->fx);
+    node_join(n->node, at, seeds, n->meeting == MEET_SEEDS ? 2 : 0, false, &n->fx);
+    if (n->meeting == MEET_BEACONS)
+        lan_start(s, index);
     perform(s, index);
 }
 
@@ -345,6 +387,13 @@ void sim_task_exit(struct sim *s, unsigned index)
     }
 }
 
+void sim_order(struct sim *s, unsigned node, const struct command *command)
+{
+    struct sim_node *n = &s->nodes[node];
+    node_command(n->node, sim_moment(s, n), command, &n->fx);
+    perform(s, node);
+}
+
 bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job)
 {
     struct sim_node *n = &s->nodes[node];
@@ -355,8 +404,7 @@ bool sim_command(struct sim *s, unsigned node, struct command *command, size_t j
     command->token = job;
     s->is_refused = false;
     s->jobs[job].n_open++;
-    node_command(n->node, sim_moment(s, n), command, &n->fx);
-    perform(s, node);
+    sim_order(s, node, command);
     const struct entry *is = table_get(table, key_bytes(&key));
     if (s->is_refused && (is ? is->generation : 0) != generation)
         sim_fail(s, "%s refused an order and wrote it", n->name);
@@ -378,6 +426,10 @@ void sim_init(struct sim *s, const struct sim_options *options)
         n->endpoint.address[2] = (uint8_t)(i >> 8);
         n->endpoint.address[3] = (uint8_t)i;
         n->store = store_mem_new();
+        n->meeting = options->meeting;
+        n->cluster = options->clusters > 1 ? i % options->clusters : 0;
+        struct secret secret = secret_drawn(options->seed, n->cluster);
+        n->keys = keyring_of(&secret);
         node_effects_init(&n->fx);
         if (options->has_skew)
             n->skew_ms = (int64_t)rng_below(&s->rng, 400) - 200;

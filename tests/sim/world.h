@@ -8,8 +8,22 @@
 
 #include "agent/node.h"
 #include "core/rng.h"
+#include "gossip/discovery.h"
 
-enum { SIM_NODES_MAX = 1024, SIM_JOBS_MAX = 64, SIM_PORT = 7780 };
+enum {
+    SIM_NODES_MAX = 1024,
+    SIM_JOBS_MAX = 64,
+    SIM_ROTATIONS_MAX = 64,
+    SIM_CLUSTERS_MAX = 2,
+    SIM_PORT = 7780
+};
+
+/* How nodes come to know of each other when they start. */
+enum sim_meeting {
+    MEET_SEEDS,
+    MEET_BEACONS, /* by multicast on one LAN, without being told of anybody */
+    MEET_MEMORY,  /* by what is on their disks alone */
+};
 
 struct sim_options {
     uint64_t seed;
@@ -17,9 +31,10 @@ struct sim_options {
     uint32_t delay_min_ms, delay_max_ms;
     double loss, duplication;
     bool has_partitions, is_asymmetric, has_crashes, has_wipes, has_skew, has_task_exits;
-    bool has_flaps, has_jumps, has_storms;
-    uint64_t faults_ms;   /* how long faults go on */
-    uint64_t converge_ms; /* how long the cluster may take afterwards */
+    bool has_flaps, has_jumps, has_storms, has_joiners, has_rotations, is_forced;
+    enum sim_meeting meeting;
+    unsigned clusters;  /* 2: every other node holds another secret */
+    uint64_t faults_ms; /* how long faults go on */
     unsigned jobs;
 };
 
@@ -47,9 +62,16 @@ struct sim_node {
     int64_t skew_ms;
     unsigned side;    /* of the partition */
     uint64_t tick_ms; /* the armed timer; UINT64_MAX: none */
+    unsigned cluster;
+    struct keyring keys; /* of the secret file */
+    unsigned n_changes;  /* of it by the node */
+    enum sim_meeting meeting;
+    struct discovery discovery;
     struct sim_task *tasks;
     uint32_t next_accepted;
-    bool is_performing;
+    bool is_spared;      /* by the storm that is being performed */
+    uint64_t n_unopened; /* datagrams and beacons sealed under what it does not hold */
+    uint64_t n_launched; /* tasks */
 };
 
 struct sim_event;
@@ -58,6 +80,7 @@ struct sim_stream;
 /* What the workload wants, and what it was promised. */
 struct sim_job {
     char name[16];
+    unsigned cluster; /* of who took the order */
     uint32_t count;
     bool is_asked, is_acked; /* submitted; acknowledged */
     bool is_removal_asked, is_stopped;
@@ -66,6 +89,12 @@ struct sim_job {
         newest_order; /* the generation of its control record, as far as any node had it */
     unsigned n_open;  /* orders that were not answered: their node may have crashed */
     bool is_unsure;   /* an order was not acknowledged: either outcome is right */
+};
+
+struct sim_rotation {
+    unsigned cluster;
+    struct secret from, to;
+    bool is_acked;
 };
 
 struct sim {
@@ -79,11 +108,17 @@ struct sim {
     struct sim_stream *streams;
     struct sim_job jobs[SIM_JOBS_MAX];
     size_t n_jobs;
+    struct sim_rotation rotations[SIM_ROTATIONS_MAX];
+    size_t n_rotations, n_handed_out; /* secrets that an operator had to carry */
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
-    bool is_partitioned, is_verbose;
-    bool is_refused; /* the running order, for its node's clock is wrong */
-    unsigned flap[2]; /* the link that flaps */
+    uint64_t n_suspicions, n_deaths;     /* as the nodes tell them */
+    uint64_t n_rumors, n_table_messages; /* while is_listening */
+    bool is_partitioned, is_verbose, is_listening;
+    bool is_refused;      /* the running order, for its node's clock is wrong */
+    unsigned flap[2];     /* the link that flaps, */
+    bool is_flap_one_way; /* from the first to the second */
+    bool is_flap_steady;  /* it is cut all the while */
     uint64_t flap_until_ms;
     double loss_now, duplication_now;
     char failure[512]; /* what a checker said first */
@@ -108,6 +143,9 @@ void sim_task_exit(struct sim *s, unsigned node); /* one running task of it, if 
 /* `command`'s token is set to `job`'s index; the answer updates s->jobs.  False: the node's clock is
  * wrong, somebody else is to be asked. */
 bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job);
+/* As sim_command, of what is no job; its answer is not looked at with SIM_NO_TOKEN. */
+#define SIM_NO_TOKEN UINT64_MAX
+void sim_order(struct sim *s, unsigned node, const struct command *command);
 
 struct moment sim_moment(const struct sim *s, const struct sim_node *n);
 
