@@ -41,7 +41,7 @@ FLAGS_tsan    := -O1 -fsanitize=thread
 FLAGS_cov     := -O0 --coverage
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
-LDFLAGS_release := -static -Wl,--gc-sections $(if $(WERROR),-Wl$(comma)--fatal-warnings)
+LDFLAGS_release := -static -Wl,--gc-sections -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
 LDFLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD))
 
 LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lseccomp -lcap \
@@ -62,9 +62,9 @@ BIN    := $(OUT)/stratos
 all: $(BIN)
 
 # The static binary brings its own, empty, user and service databases; its symbols stay beside it.
-$(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o) $(LIB)
+$(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o core/layout.ld) $(LIB)
 	@echo "LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS) -o $@ $(filter-out %.ld,$^) $(LIBS)
 	$(if $(filter release,$(BUILD)),@mv $@ $@.symbols && strip -s -o $@ $@.symbols)
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
@@ -174,7 +174,7 @@ DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/rando
             isolate/caps isolate/cgroup isolate/child isolate/files isolate/logs isolate/mounts \
             isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/task_dir isolate/users \
             agent/api% agent/client% agent/demo_http agent/dev% agent/facts agent/files \
-            agent/home agent/options agent/settings agent/shim_entry
+            agent/home agent/memory agent/options agent/settings agent/shim_entry
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
 .PHONY: floors purity static

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/memory.h"
 #include "agent/settings.h"
 #include "agent/uv_perform.h"
 #include "agent/uv_seeds.h"
@@ -23,6 +24,8 @@ enum {
     AWAY_MS = 120000,    /* tasks of an agent that was stopped are left alone this long */
     JOIN_LATE_MS = 5000, /* a peer that is there answers within one */
     LAST_WORDS_MS = 300, /* between the last datagram and the end of the process */
+    STARTED_MS = 20000,  /* a start and its joining are over by then */
+    TIDY_MS = 120000,    /* what later work left lying */
 };
 
 struct moment agent_now(struct agent *a)
@@ -250,13 +253,21 @@ static int open_all(struct agent *a, const struct settings *s, struct err *err)
     return status;
 }
 
+static void on_tidy(uv_timer_t *timer)
+{
+    (void)timer;
+    memory_give_back();
+}
+
 static void open_handles(struct agent *a)
 {
-    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer, &a->join_timer};
+    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer, &a->join_timer,
+                            &a->tidy_timer};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&a->loop, timers[i]);
         timers[i]->data = a;
     }
+    (void)uv_timer_start(&a->tidy_timer, on_tidy, STARTED_MS, TIDY_MS);
     (void)uv_signal_init(&a->loop, &a->sigterm);
     (void)uv_signal_init(&a->loop, &a->sigint);
     a->sigterm.data = a->sigint.data = a;
@@ -268,7 +279,8 @@ static void close_all(struct agent *a)
 {
     uv_handle_t *own[] = {(uv_handle_t *)&a->timer,      (uv_handle_t *)&a->catalog_timer,
                           (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->join_timer,
-                          (uv_handle_t *)&a->sigterm,    (uv_handle_t *)&a->sigint};
+                          (uv_handle_t *)&a->sigterm,    (uv_handle_t *)&a->sigint,
+                          (uv_handle_t *)&a->tidy_timer};
     a->is_ending = true;
     api_watchers_close(a);
     if (a->http_driver)

@@ -27,6 +27,7 @@ struct agent {
     uv_timer_t catalog_timer; /* coalesces catalog changes */
     uv_timer_t exit_timer;    /* a last moment for what was sent before the end */
     uv_timer_t join_timer;    /* then --join should have been answered */
+    uv_timer_t tidy_timer;    /* gives back memory that was needed for a moment */
     uv_signal_t sigterm, sigint;
     struct arena arena; /* what lives as long as the agent */
     char name[NAME_LEN_MAX + 1];

@@ -18,6 +18,10 @@ fi
 bytes=$(stat -c %s "$binary")
 [ "$bytes" -le $bytes_max ] || complain "has $bytes bytes, and at most $bytes_max are wanted"
 
+# core/layout.ld keeps what an idle agent runs through within one piece that a kernel maps at a time.
+text=$(size -A "$symbols" | awk '$1 == ".text" {print $2}')
+[ "$text" -le $((2 << 20)) ] || complain "has $text bytes of .text: look what core/layout.ld can leave out"
+
 # What looks a name up goes through one of these, whoever calls it.
 lookups='^(__|_)?nss_|^__nscd_|^(getaddrinfo|getnameinfo|gethostby(name2?|addr)(_r)?|getgr(nam|gid)_r|getpwnam_r|initgroups)$'
 names=$(nm --defined-only --format=posix "$symbols" | awk '{print $1}')
