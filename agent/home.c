@@ -151,7 +151,7 @@ static int restore_entry(void *ctx, struct bytes key, struct bytes value)
 
 int home_restore(struct home *home, struct node *node, struct err *err)
 {
-    static const enum store_space order[] = {STORE_LOCAL, STORE_TABLE, STORE_ORDER};
+    static const enum store_space order[] = {STORE_LOCAL, STORE_TABLE};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         struct restore restore = {node, order[i]};
         int status = store_each(home->store, order[i], (struct bytes){0}, restore_entry,

@@ -189,16 +189,22 @@ static void check_own_row(struct node *n, struct moment at, struct bytes key,
 static void route_entry(struct node *n, struct moment at, struct bytes key,
                         struct node_effects *out)
 {
-    check_own_row(n, at, key, out);
-    news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
-               n->options.gossip.id, out);
     struct key_parts parts;
-    bool is_planned = key_parse(key, &parts) == 0 && parts.kind != KEY_VAR &&
-                      parts.kind != KEY_SECRET && parts.kind != KEY_VERSION &&
-                      parts.kind != KEY_OTHER;
+    bool is_parsed = key_parse(key, &parts) == 0;
+    /* What others held before a newcomer came is no news, and may be a million lines. */
+    bool is_history = is_parsed && !gossip_is_ready(n->gossip) &&
+                      (parts.kind == KEY_CLAIM || parts.kind == KEY_REFUSE) &&
+                      !node_id_equal(parts.node, n->options.gossip.id);
+    check_own_row(n, at, key, out);
+    if (!is_history)
+        news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
+                   n->options.gossip.id, out);
+    bool is_planned = is_parsed && parts.kind != KEY_VAR && parts.kind != KEY_SECRET &&
+                      parts.kind != KEY_VERSION && parts.kind != KEY_OTHER;
     if (!is_planned)
         return; /* neither the plan nor the catalog is made of it */
-    node_effects_add(out, NODE_CATALOG);
+    if (gossip_is_ready(n->gossip)) /* until then it grows by a thousand a step */
+        node_effects_add(out, NODE_CATALOG);
     holder_set_dirty(&n->holder, at.now_ms);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ enum { CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20, KEPT_MAX = 64 << 10 };
 struct arena_chunk {
     struct arena_chunk *next;
     size_t cap, used;
+    bool is_zeroed;
     alignas(max_align_t) uint8_t at[];
 };
 
@@ -58,10 +60,13 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t size)
         cap = CHUNK_MAX;
     if (cap < size)
         cap = size;
-    struct arena_chunk *chunk = malloc(sizeof(*chunk) + cap);
+    /* A large chunk comes straight from the kernel, zeroed: what is not used of it costs nothing. */
+    bool is_large = cap > CHUNK_MAX;
+    struct arena_chunk *chunk =
+        is_large ? calloc(1, sizeof(*chunk) + cap) : malloc(sizeof(*chunk) + cap);
     if (!chunk)
         return NULL;
-    *chunk = (struct arena_chunk){.next = a->chunks, .cap = cap};
+    *chunk = (struct arena_chunk){.next = a->chunks, .cap = cap, .is_zeroed = is_large};
     a->chunks = chunk;
     return chunk;
 }
@@ -81,7 +86,7 @@ void *arena_alloc(struct arena *a, size_t size)
     void *out = chunk->at + chunk->used;
     chunk->used += size;
     a->used += size;
-    return memset(out, 0, size);
+    return chunk->is_zeroed ? out : memset(out, 0, size);
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)

@@ -13,7 +13,7 @@
 
 enum store_space {
     STORE_TABLE, /* entry key -> encoded entry */
-    STORE_ORDER, /* (writer, number) -> entry key */
+    STORE_ORDER, /* of earlier versions: (writer, number) -> entry key; not written any more */
     STORE_LOCAL, /* identity, remembered peers, tasks, numbers */
     STORE_SPACES,
 };

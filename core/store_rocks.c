@@ -182,7 +182,10 @@ static rocksdb_options_t *options_small(void)
         o, 0); /* one writer: no arena per core */
     rocksdb_options_set_enable_write_thread_adaptive_yield(o, 0);
     rocksdb_options_set_target_file_size_base(o, 4 << 20);
-    rocksdb_options_set_max_bytes_for_level_base(o, 16 << 20);
+    rocksdb_options_set_max_bytes_for_level_base(o, 64 << 20);
+    /* It is read at a start only: more files on the first level cost little, merging them often does
+     * while a whole table comes in. */
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, 8);
     rocksdb_options_set_max_total_wal_size(o, 8 << 20);
     rocksdb_options_set_max_manifest_file_size(o, 1 << 20);
     rocksdb_options_set_max_open_files(o, 64);

@@ -24,22 +24,16 @@ static const char lost_prefix[] = "lost/";
 /* ---- the store ---- */
 
 static void persist_entry(struct gossip *g, const struct entry *e,
-                          const struct seen_number *before, struct gossip_effects *fx)
+                          struct gossip_effects *fx)
 {
     struct arena *a = &fx->arena;
     struct bytes key = arena_bytes(a, e->key);
-    if (before->number)
-        batch_add(&g->batch, fx, STORE_ORDER,
-                  stored_order_key(&before->writer, before->epoch, before->number, a),
-                  (struct bytes){0});
     struct bytes stored = stored_entry_encode(e, a);
     if (!stored.at || !key.at) {
         fx->n_lost++;
         return;
     }
     batch_add(&g->batch, fx, STORE_TABLE, key, stored);
-    batch_add(&g->batch, fx, STORE_ORDER,
-              stored_order_key(&e->writer, e->epoch, e->number, a), key);
 }
 
 static void persist_seen(struct gossip *g, struct node_id writer,
@@ -109,9 +103,6 @@ void entries_drop(struct gossip *g, const struct entry *e, struct gossip_effects
 {
     struct bytes key = arena_bytes(&fx->arena, e->key);
     batch_add(&g->batch, fx, STORE_TABLE, key, (struct bytes){0});
-    batch_add(&g->batch, fx, STORE_ORDER,
-              stored_order_key(&e->writer, e->epoch, e->number, &fx->arena),
-              (struct bytes){0});
     if (e->value.at)
         effect_table(fx, e->key);
     table_remove(&g->table, key.at ? key : e->key);
@@ -172,7 +163,8 @@ static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effect
 static struct bytes lost_key(struct bytes key, char out[static KEY_LEN_MAX])
 {
     size_t prefix = sizeof(lost_prefix) - 1;
-    if (key.len + prefix > KEY_LEN_MAX || bytes_start_with(key, bytes_of_text(lost_prefix)))
+    if (key.len + prefix > KEY_LEN_MAX ||
+        bytes_start_with(key, bytes_of_text(lost_prefix)))
         return (struct bytes){0};
     memcpy(out, lost_prefix, prefix);
     memcpy(out + prefix, key.at, key.len);
@@ -185,7 +177,8 @@ static void tell_conflict(struct gossip *g, struct bytes key, struct node_id los
 {
     struct entry now = {0};
     (void)table_find(&g->table, key, &now);
-    uint64_t hash = hash_mix(hash64(key, now.generation), hash64(BYTES_OF(loser), now.stamp));
+    uint64_t hash =
+        hash_mix(hash64(key, now.generation), hash64(BYTES_OF(loser), now.stamp));
     for (size_t i = 0; i < CONFLICTS_TOLD; i++) {
         if (g->conflicts_told[i] == hash)
             return;
@@ -196,7 +189,8 @@ static void tell_conflict(struct gossip *g, struct bytes key, struct node_id los
 }
 
 /* What a concurrent write takes from us, copied before it is gone. */
-static bool is_ours_at_stake(struct gossip *g, const struct entry *e, struct bytes *ret_value)
+static bool is_ours_at_stake(struct gossip *g, const struct entry *e,
+                             struct bytes *ret_value)
 {
     struct entry old;
     if (e->kind != ENTRY_RECORD || machine_is_self(g, e->writer) ||
@@ -216,13 +210,14 @@ static bool is_ours_at_stake(struct gossip *g, const struct entry *e, struct byt
 
 /* Our value lost.  It is kept beside the record, where everyone finds it; that is also how the
  * winner's writer hears of the conflict when it never met the loser itself. */
-static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
-                      struct gossip_effects *fx)
+static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
+                      struct bytes value, struct gossip_effects *fx)
 {
     static const uint8_t nothing[1];
     char text[KEY_LEN_MAX];
     struct bytes kept = lost_key(key, text);
-    struct bytes kept_value = value.at ? value : (struct bytes){nothing, 0}; /* a lost deletion */
+    struct bytes kept_value =
+        value.at ? value : (struct bytes){nothing, 0}; /* a lost deletion */
     if (kept.at && entries_write(g, now_ms, kept, kept_value, NULL, fx) == 0)
         machine_wake_push(g, now_ms);
 }
@@ -262,15 +257,15 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     int err = table_check(e);
     /* A low-water row outlives its writer: what it speaks of is gone for good. */
     bool is_water = water_is_row(e->key);
-    if (err == 0 && e->kind == ENTRY_ROW && !is_water && is_writer_forgotten(g, e->writer))
+    if (err == 0 && e->kind == ENTRY_ROW && !is_water &&
+        is_writer_forgotten(g, e->writer))
         err = ERR_INVALID;
     if (err < 0)
         return err;
     struct node_id loser = {0};
-    struct seen_number before = {0};
     struct bytes at_stake = {0};
     bool is_at_stake = is_ours_at_stake(g, e, &at_stake);
-    int result = table_merge(&g->table, e, &loser, &before);
+    int result = table_merge(&g->table, e, &loser);
     if (result < 0) {
         g->metrics->drop_bound++;
         return result;
@@ -286,7 +281,7 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     g->metrics->entries_merged++;
     if (e->kind == ENTRY_RECORD)
         hybrid_clock_hear(&g->clock, e->stamp, machine_unix_ms(g, now_ms));
-    persist_entry(g, e, &before, fx);
+    persist_entry(g, e, fx);
     effect_table(fx, e->key);
     if (result == MERGE_REPLACED && is_at_stake)
         keep_lost(g, now_ms, e->key, at_stake, fx);
@@ -408,14 +403,13 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
         e.generation = (is_known ? old.generation : g->collect.generation) + 1;
         e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
     }
-    struct seen_number before = {0};
-    int result = table_merge(&g->table, &e, NULL, &before);
+    int result = table_merge(&g->table, &e, NULL);
     if (result < 0)
         return result;
     g->number = e.number;
     (void)seen_advance(&g->seen, e.writer, e.epoch, 0, e.number);
     g->batch.is_synced = true;
-    persist_entry(g, &e, &before, fx);
+    persist_entry(g, &e, fx);
     persist_number(g, fx);
     effect_table(fx, key);
     if (value.at)
@@ -426,7 +420,8 @@ int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct by
     char lost[KEY_LEN_MAX];
     struct bytes kept = lost_key(key, lost);
     struct entry loser;
-    if (!value.at && e.kind == ENTRY_RECORD && kept.at && table_find(&g->table, kept, &loser))
+    if (!value.at && e.kind == ENTRY_RECORD && kept.at &&
+        table_find(&g->table, kept, &loser))
         return entries_write(g, now_ms, kept, value, ret_number, fx);
     return 0;
 }
@@ -455,7 +450,7 @@ int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
     if (table_check(&e) < 0 || !is_number_valid(e.epoch, e.number) || e.number == 0 ||
         e.generation > COUNTER_MAX)
         return ERR_DAMAGED;
-    int result = table_merge(&g->table, &e, NULL, NULL);
+    int result = table_merge(&g->table, &e, NULL);
     if (result < 0)
         return result;
     if (machine_is_self(g, e.writer))

@@ -138,16 +138,3 @@ int stored_peer_decode(struct bytes value, char name[static NAME_LEN_MAX + 1],
     *ret_member = m;
     return 0;
 }
-
-struct bytes stored_order_key(const struct node_id *writer, uint64_t epoch,
-                              uint64_t number, struct arena *arena)
-{
-    enum { LEN = 32 };
-    struct writer w = writer_of(arena_alloc(arena, LEN), LEN);
-    if (!w.at)
-        return (struct bytes){0};
-    writer_put(&w, writer->at, sizeof(writer->at));
-    writer_u64(&w, epoch);
-    writer_u64(&w, number);
-    return writer_done(&w);
-}

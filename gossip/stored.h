@@ -19,8 +19,4 @@ struct bytes stored_peer_encode(const struct member *member, struct arena *arena
 int stored_peer_decode(struct bytes value, char name[static NAME_LEN_MAX + 1],
                        struct member *ret_member);
 
-/* Writer, epoch and number, big-endian, so that the store keeps them in order. */
-struct bytes stored_order_key(const struct node_id *writer, uint64_t epoch, uint64_t number,
-                              struct arena *arena);
-
 #endif

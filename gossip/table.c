@@ -223,8 +223,7 @@ static bool is_conflict(const struct entry *a, const struct entry *b)
            (!a->value.at != !b->value.at || !bytes_equal(a->value, b->value));
 }
 
-int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser,
-                struct seen_number *ret_before)
+int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser)
 {
     struct entry old = {0};
     uint32_t id = handles_find(&t->by_hash, tag_of(e->key), &e->key);
@@ -245,8 +244,6 @@ int table_merge(struct table *t, const struct entry *e, struct node_id *ret_lose
     if ((is_known ? replace(t, id, &old, e) : add(t, e)) < 0)
         return -ENOMEM;
     bodies_clean(&t->bodies, moved, t);
-    if (ret_before)
-        *ret_before = (struct seen_number){old.writer, old.epoch, old.number};
     return has_conflict ? MERGE_REPLACED : MERGE_NEW;
 }
 

@@ -26,7 +26,7 @@ enum {
 };
 #define TABLE_BYTES_MAX ((size_t)1 << 30)
 
-struct cell; /* an entry as it is kept, table.c */
+struct cell;   /* an entry as it is kept, table.c */
 struct author; /* a writer in one of its epochs */
 
 struct table_views;
@@ -67,10 +67,8 @@ uint32_t table_bucket(struct bytes key);
 /* The writer is the node in the key of a row; lengths are within bounds.  ERR_INVALID, ERR_BOUND. */
 int table_check(const struct entry *e);
 /* Merge a copy of a checked entry.  *ret_loser (may be NULL) gets the writer of the entry that
- * lost, for MERGE_REPLACED and MERGE_LOST; *ret_before the (writer, epoch, number) of what was
- * replaced, number 0 when nothing was.  ERR_BOUND when the table is full, -ENOMEM. */
-int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser,
-                struct seen_number *ret_before);
+ * lost, for MERGE_REPLACED and MERGE_LOST.  ERR_BOUND when the table is full, -ENOMEM. */
+int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser);
 /* As table_get, but also tombstones; false when the key was never written.  The entry's key is the
  * one given, its value is good until the table changes. */
 bool table_find(const struct table *t, struct bytes key, struct entry *ret_entry);
@@ -87,14 +85,14 @@ struct table_walk {
 };
 
 /* From the first entry of (writer, epoch, number) or greater, in that order to the table's end. */
-void table_from(const struct table *t, struct node_id writer, uint64_t epoch, uint64_t number,
-                struct table_walk *ret_walk);
+void table_from(const struct table *t, struct node_id writer, uint64_t epoch,
+                uint64_t number, struct table_walk *ret_walk);
 /* From the first entry whose key is not less, in key order to the table's end. */
 void table_from_key(const struct table *t, struct bytes key, struct table_walk *ret_walk);
 bool table_next(const struct table *t, struct table_walk *w, struct entry *ret_entry);
 /* The entries of one bucket, in no order that means anything; *place starts at 0. */
-bool table_bucket_next(const struct table *t, unsigned bucket, size_t *place, struct table_walk *w,
-                       struct entry *ret_entry);
+bool table_bucket_next(const struct table *t, unsigned bucket, size_t *place,
+                       struct table_walk *w, struct entry *ret_entry);
 /* Of (key, version): what digests are made of. */
 uint64_t entry_hash(const struct entry *e);
 /* The greater entry wins; 0 for the same version. */

@@ -146,7 +146,7 @@ static void fill(struct gossip *g, size_t n)
         struct entry e = {.kind = ENTRY_ROW, .key = {(uint8_t *)key, (size_t)len},
                           .value = {value, sizeof(value)}, .writer = writer, .epoch = 1800000000,
                           .number = k + 1};
-        if (table_merge(&g->table, &e, NULL, NULL) != MERGE_NEW ||
+        if (table_merge(&g->table, &e, NULL) != MERGE_NEW ||
             seen_advance(&g->seen, writer, e.epoch, 0, e.number) < 0)
             exit(1);
     }

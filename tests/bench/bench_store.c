@@ -1,5 +1,5 @@
 /* A store as a large cluster leaves it on one of its disks, written through the project's own forms:
- * claims of many nodes, what was seen of each writer, the order of numbers.
+ * claims of many nodes, and what was seen of each writer.
  *
  * `bench_store [rows [writers [DIRECTORY]]]`: a million of 10,000 in a temporary directory unless
  * told; in DIRECTORY, which an agent can then be started on (takeover.py does), the store stays. */
@@ -68,16 +68,14 @@ static int write_rows(struct store *store, size_t rows, size_t writers, struct e
 {
     int status = 0;
     for (size_t row = 0; status == 0 && row < rows;) {
-        struct store_change changes[2 * ROWS_PER_BATCH];
+        struct store_change changes[ROWS_PER_BATCH];
         struct arena arena;
         size_t n = 0;
         arena_init(&arena, 0);
-        for (; n < 2 * ROWS_PER_BATCH && row < rows; row++) {
+        for (; n < ROWS_PER_BATCH && row < rows; row++) {
             struct entry e = row_at(row, writers, &arena);
-            changes[n++] =
-                (struct store_change){STORE_TABLE, e.key, stored_entry_encode(&e, &arena)};
-            changes[n++] = (struct store_change){
-                STORE_ORDER, stored_order_key(&e.writer, e.epoch, e.number, &arena), e.key};
+            changes[n++] = (struct store_change){STORE_TABLE, e.key,
+                                                 stored_entry_encode(&e, &arena)};
         }
         status = store_write(store, changes, n, row == rows, err);
         arena_fini(&arena);
@@ -95,8 +93,9 @@ static int write_seen(struct store *store, size_t rows, size_t writers, struct e
         arena_init(&arena, 0);
         memcpy(key + 5, id.at, sizeof(id.at));
         uint64_t number = rows / writers + (i < rows % writers);
-        struct store_change change = {STORE_LOCAL, BYTES_OF(key),
-                                      stored_number_encode(1800000000000, number, &arena)};
+        struct store_change change = {
+            STORE_LOCAL, BYTES_OF(key),
+            stored_number_encode(1800000000000, number, &arena)};
         status = store_write(store, &change, 1, i + 1 == writers, err);
         arena_fini(&arena);
     }
@@ -128,8 +127,8 @@ int main(int argc, char **argv)
     if (status < 0)
         (void)fprintf(stderr, "%s\n", err.text);
     else
-        printf("%zu rows of %zu writers on the disk in %.2f s: %.0f rows/s\n", rows, writers,
-               spent, (double)rows / spent);
+        printf("%zu rows of %zu writers on the disk in %.2f s: %.0f rows/s\n", rows,
+               writers, spent, (double)rows / spent);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", temporary);
     if (argc <= 3 && system(command) != 0)
         return 1;

@@ -68,7 +68,7 @@ static double merge_all(struct table *t, const uint32_t *order, size_t n, uint64
             make_row(&rows[k], order[i + k], round);
         double start = now_s();
         for (size_t k = 0; k < len; k++)
-            if (table_merge(t, &rows[k].entry, NULL, NULL) != MERGE_NEW)
+            if (table_merge(t, &rows[k].entry, NULL) != MERGE_NEW)
                 exit(1);
         spent += now_s() - start;
     }

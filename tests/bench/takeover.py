@@ -69,7 +69,7 @@ try:
     print(f"an agent with that store answers {time.monotonic() - begun:.2f} s after its start, {rss_mb(agents[0].pid):.0f} MB resident")
     time.sleep(25)  # its start is over, and what it took given back
     print(f"25 s later: {rss_mb(agents[0].pid):.0f} MB resident")
-    view = ask("127.20.0.1", "/healthz")[1]
+    view = ask("127.20.0.1", "/v1/members")[1]
     had, begun, slowest, last = cpu_s(agents[0].pid), time.monotonic(), 0, None
     agents.append(start("new", "127.20.0.2", "--join", "127.20.0.1"))
     took = None
@@ -86,8 +86,8 @@ try:
     spent = [cpu_s(agents[0].pid) - had, cpu_s(agents[1].pid)]
     equal = None
     while equal is None and time.monotonic() - begun < LIMIT_S:
-        views = [ask(address, "/healthz") for address in ("127.20.0.1", "127.20.0.2")]
-        if views[0] and views[1] and views[0][1] == views[1][1] != view:
+        views = [ask(address, "/v1/members") for address in ("127.20.0.1", "127.20.0.2")]
+        if all(v and v[1] for v in views) and views[0][1] == views[1][1] != view:
             equal = time.monotonic() - begun
         time.sleep(0.05)
     if took is None or equal is None:

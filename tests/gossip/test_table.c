@@ -84,11 +84,11 @@ Test(table, any_order_and_repetition_end_in_the_same_table)
             samples[i].entry.key.at = (const uint8_t *)samples[i].key;
             if (samples[i].entry.value.at)
                 samples[i].entry.value.at = (const uint8_t *)samples[i].value;
-            cr_assert_geq(table_merge(&a, &samples[i].entry, NULL, NULL), 0);
+            cr_assert_geq(table_merge(&a, &samples[i].entry, NULL), 0);
         }
         rng_shuffle(&rng, order, 2 * ENTRIES, sizeof(order[0]));
         for (size_t i = 0; i < 2 * ENTRIES; i++)
-            cr_assert_geq(table_merge(&b, &samples[order[i]].entry, NULL, NULL), 0);
+            cr_assert_geq(table_merge(&b, &samples[order[i]].entry, NULL), 0);
         char *left = dump(&a), *right = dump(&b);
         cr_assert_str_eq(left, right, "seed %u", (unsigned)seed);
         cr_assert_eq(table_digest(&a), table_digest(&b));
@@ -114,7 +114,7 @@ Test(table, it_agrees_with_a_naive_model)
     for (size_t i = 0; i < ENTRIES * 5; i++) {
         struct sample *s = &model[n];
         draw(&rng, s, i);
-        int result = table_merge(&t, &s->entry, NULL, NULL);
+        int result = table_merge(&t, &s->entry, NULL);
         size_t k = 0;
         while (k < n && strcmp(model[k].key, s->key) != 0)
             k++;
@@ -199,7 +199,7 @@ Test(table, prefix_scans_are_in_key_order_and_skip_tombstones)
                           .value = bytes_of_text("v"), .writer = node(1), .number = i + 1};
         if (strcmp(keys[i], "b/3") == 0)
             e.value = (struct bytes){0};
-        cr_assert_eq(table_merge(&t, &e, NULL, NULL), MERGE_NEW);
+        cr_assert_eq(table_merge(&t, &e, NULL), MERGE_NEW);
     }
     (void)table_each(&t, bytes_of_text("b/"), append, text);
     cr_assert_str_eq(text, "b/1=v\nb/10=v\nb/2=v\n");
@@ -218,12 +218,12 @@ Test(table, a_concurrent_write_names_its_loser)
     b.value = bytes_of_text("b");
     b.stamp = 6;
     cr_assert_eq(table_init(&t), 0);
-    cr_assert_eq(table_merge(&t, &a, &loser, NULL), MERGE_NEW);
-    cr_assert_eq(table_merge(&t, &b, &loser, NULL), MERGE_REPLACED);
+    cr_assert_eq(table_merge(&t, &a, &loser), MERGE_NEW);
+    cr_assert_eq(table_merge(&t, &b, &loser), MERGE_REPLACED);
     cr_assert(node_id_equal(loser, node(1)));
-    cr_assert_eq(table_merge(&t, &a, &loser, NULL), MERGE_LOST);
-    cr_assert_eq(table_merge(&t, &b, &loser, NULL), MERGE_STALE);
+    cr_assert_eq(table_merge(&t, &a, &loser), MERGE_LOST);
+    cr_assert_eq(table_merge(&t, &b, &loser), MERGE_STALE);
     b.generation = 2;
-    cr_assert_eq(table_merge(&t, &b, &loser, NULL), MERGE_NEW);
+    cr_assert_eq(table_merge(&t, &b, &loser), MERGE_NEW);
     table_fini(&t);
 }

@@ -30,7 +30,7 @@ static void put(struct world *w, uint8_t writer, struct key key, struct bytes va
                       .writer = id_of(writer),
                       .epoch = 1,
                       .number = ++w->number};
-    cr_assert_eq(table_merge(&w->table, &e, NULL, NULL), MERGE_NEW);
+    cr_assert_eq(table_merge(&w->table, &e, NULL), MERGE_NEW);
 }
 
 /* Node n<i> at gossip address 127.77.1.<i>; its tasks are reached at `address`, if it
