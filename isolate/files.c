@@ -82,7 +82,7 @@ static int sync_parent(const char *path)
     return code;
 }
 
-int file_replace(const char *path, struct bytes content)
+static int replace(const char *path, struct bytes content, bool is_synced)
 {
     char fresh[PATH_MAX];
     if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
@@ -91,12 +91,22 @@ int file_replace(const char *path, struct bytes content)
     if (fd < 0)
         return last_error();
     int code = write_all(fd, content);
-    if (code == 0 && fsync(fd) < 0)
+    if (code == 0 && is_synced && fsync(fd) < 0)
         code = last_error();
     (void)close(fd);
     if (code == 0 && rename(fresh, path) < 0)
         code = last_error();
-    return code ? code : sync_parent(path);
+    return code || !is_synced ? code : sync_parent(path);
+}
+
+int file_replace(const char *path, struct bytes content)
+{
+    return replace(path, content, true);
+}
+
+int file_swap(const char *path, struct bytes content)
+{
+    return replace(path, content, false);
 }
 
 int file_put(const char *path, const char *text)

@@ -13,6 +13,9 @@ int file_read(const char *path, size_t max, struct arena *arena,
               struct bytes *ret_content);
 /* Write `path`.new, fsync, rename over, fsync the directory.  -errno. */
 int file_replace(const char *path, struct bytes content);
+/* The same without waiting for the disk: whole for every reader, whoever is killed, but after a loss
+ * of power it may be the old one, empty or gone. */
+int file_swap(const char *path, struct bytes content);
 /* Write to a file that exists, as the kernel's control files want it: one write.  -errno.
  */
 int file_put(const char *path, const char *text);

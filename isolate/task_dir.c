@@ -37,6 +37,8 @@ int task_dir_state(const char *dir, struct shim_state *ret_state)
     return code;
 }
 
+/* Launch and note are of use while the kernel lives that runs the task: they need not be on the
+ * disk, which would cost the agent's loop some ten milliseconds for each task. */
 static int write_launch(const char *dir, const struct shim_launch *l)
 {
     char path[PATH_MAX];
@@ -48,7 +50,7 @@ static int write_launch(const char *dir, const struct shim_launch *l)
     path_of(dir, SHIM_LAUNCH_FILE, path);
     int code = writer_error(&w);
     if (code == 0)
-        code = file_replace(path, writer_done(&w));
+        code = file_swap(path, writer_done(&w));
     free(buf);
     return code;
 }
@@ -57,7 +59,7 @@ int task_dir_put_note(const char *dir, struct bytes note)
 {
     char path[PATH_MAX];
     path_of(dir, SHIM_NOTE_FILE, path);
-    return file_replace(path, note);
+    return file_swap(path, note);
 }
 
 /* The task's own directory, of any size. */

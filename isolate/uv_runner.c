@@ -30,6 +30,7 @@
 #include "isolate/uv_watch.h"
 
 enum {
+    NEXT_START_MS = 1, /* not 0: a timer of now would come before what has arrived */
     REMOVE_RETRY_MS = 50,
     REMOVE_TRIES_MAX = 200, /* 10 s: a process may be stuck in the kernel for a while */
     STATUS_KILLED = 128 + SIGKILL,
@@ -50,6 +51,7 @@ struct task {
     char why[sizeof(((struct err *)0)->text)];
     int32_t status;
     bool is_oom, is_removing, is_kill_wanted;
+    bool is_waiting; /* prepared; its shim is started from the loop */
     unsigned n_tries;
 };
 
@@ -127,6 +129,15 @@ static void notice_failed(struct task *t, const char *why)
     wake(t->runner, 0);
 }
 
+static void notice_not_started(struct task *t, int code)
+{
+    char why[256];
+    (void)snprintf(why, sizeof(why), "cannot start the task's shim: %s",
+                   access("/dev/null", F_OK) < 0 ? "this host has no /dev/null"
+                                                 : err_text(code));
+    notice_failed(t, why);
+}
+
 static void notice_exited(struct task *t, int32_t status, bool is_oom)
 {
     t->notice = NOTICE_EXITED;
@@ -194,14 +205,6 @@ static bool try_remove(struct task *t)
     return true;
 }
 
-static bool any_removing(const struct uv_runner *r)
-{
-    for (const struct task *t = r->tasks; t; t = t->next)
-        if (t->is_removing && !t->watch)
-            return true;
-    return false;
-}
-
 /* One notice at a time: its receiver may change the list. */
 static bool tell_one(struct uv_runner *r)
 {
@@ -222,17 +225,41 @@ static bool tell_one(struct uv_runner *r)
     return false;
 }
 
+static int start_shim(struct task *t);
+
+/* True when there are more.  Each takes milliseconds, so between two of them the loop gets to
+ * what else there is: many launches at once must not make this node look dead. */
+static bool start_one(struct uv_runner *r)
+{
+    struct task *first = NULL;
+    size_t n = 0;
+    for (struct task *t = r->tasks; t; t = t->next) {
+        first = t->is_waiting ? t : first;
+        n += t->is_waiting;
+    }
+    if (!first)
+        return false;
+    first->is_waiting = false;
+    int code = start_shim(first);
+    if (code)
+        notice_not_started(first, code);
+    return n > 1;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct uv_runner *r = timer->data;
+    bool has_left = false;
     while (!r->is_closing && tell_one(r))
         continue;
     for (struct task *t = r->tasks, *next; t; t = next) {
         next = t->next;
-        if (t->is_removing)
-            (void)try_remove(t);
+        if (t->is_removing && !try_remove(t))
+            has_left |= !t->watch;
     }
-    if (any_removing(r))
+    if (!r->is_closing && start_one(r))
+        wake(r, NEXT_START_MS);
+    if (has_left)
         wake(r, REMOVE_RETRY_MS);
 }
 
@@ -421,7 +448,6 @@ static int start_shim(struct task *t)
 
 void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
 {
-    char why[256];
     struct task *t = key_is_valid(launch->key) ? task_make(r, launch->key) : NULL;
     if (!t) {
         r->events.failed(r->events.ctx, launch->key,
@@ -434,7 +460,7 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
         (void)task_dir_clear(
             t->dir, t->runner->trash); /* what stays is cleared by task_dir_prepare */
     }
-    if (t->watch || t->is_removing) {
+    if (t->watch || t->is_waiting || t->is_removing) {
         notice_failed(t, "an earlier run of it has not ended yet");
         return;
     }
@@ -442,14 +468,11 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     t->n_tries = 0;
     t->is_kill_wanted = false;
     int code = prepare(t, launch);
-    if (code == 0)
-        code = start_shim(t);
-    if (code) {
-        (void)snprintf(why, sizeof(why), "cannot start the task's shim: %s",
-                       access("/dev/null", F_OK) < 0 ? "this host has no /dev/null"
-                                                     : err_text(code));
-        notice_failed(t, why);
-    }
+    t->is_waiting = code == 0;
+    if (code)
+        notice_not_started(t, code);
+    else
+        wake(r, 0);
 }
 
 void uv_runner_note(struct uv_runner *r, const char *key, struct bytes note)
@@ -473,7 +496,7 @@ void uv_runner_signal(struct uv_runner *r, const char *key, int number)
 void uv_runner_kill(struct uv_runner *r, const char *key)
 {
     struct task *t = task_find(r, key);
-    if (!t || !t->watch)
+    if (!t || (!t->watch && !t->is_waiting))
         return;
     t->is_kill_wanted =
         true; /* a task that is just starting is killed once it is there */
@@ -486,6 +509,7 @@ void uv_runner_remove(struct uv_runner *r, const char *key)
     if (!t)
         return;
     t->is_removing = true;
+    t->is_waiting = false;
     t->notice = NOTICE_NONE;
     uv_runner_kill(r, key);
     wake(r, 0);

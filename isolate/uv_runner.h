@@ -57,7 +57,8 @@ void uv_runner_found(struct uv_runner *r,
                                    uint64_t started_unix_ms, struct bytes note),
                      void *ctx);
 
-/* Always answered by `started` or `failed`, from the loop.  `launch` is copied. */
+/* Always answered by `started` or `failed`, from the loop, where tasks are started one by one
+ * between other things.  `launch` is copied. */
 void uv_runner_launch(struct uv_runner *r, const struct launch *launch);
 void uv_runner_note(struct uv_runner *r, const char *key,
                     struct bytes note); /* replace it on disk */

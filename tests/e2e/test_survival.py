@@ -37,6 +37,23 @@ class Survival(unittest.TestCase):
         self.assertEqual(before, after)
         self.assertTrue(all(i["restarts"] == 0 for i in agent.instances("stay")))
 
+    def test_tasks_whose_files_did_not_reach_the_disk_before_the_power_went_are_placed_again(self):
+        cluster, agent = self.one()
+        path = cluster.write("a.yaml", job("lit", ["sleep", "1000"], 3))
+        self.assertEqual(agent.run("run", path).code, 0)
+        before = {i["name"]: i["pid"] for i in agent.instances("lit")}
+        agent.kill()
+        cluster.end_tasks(agent)
+        tasks = os.path.join(agent.data, "tasks")
+        for index, cut in ((0, ("note", "launch")), (1, ("note",)), (2, ("launch",))):
+            for name in cut:
+                os.truncate(os.path.join(tasks, f"default.lit.{index}", name), 0)
+        agent.start()
+        wait_for(agent.is_up, 10, "the agent is back")
+        wait_for(lambda: len(agent.healthy("lit")) == 3, 20, lambda: repr(agent.run("status", "lit")))
+        after = {i["name"]: i["pid"] for i in agent.instances("lit")}
+        self.assertFalse(set(before.values()) & set(after.values()))
+
     def test_an_exit_while_the_agent_was_away_is_seen(self):
         cluster, agent = self.one()
         path = cluster.write("a.yaml", job("brief", "trap 'exit 7' TERM; while :; do sleep 0.1; done", 1,
