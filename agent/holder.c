@@ -29,6 +29,7 @@ int holder_init(struct holder *h, const struct holder_options *options)
 void holder_fini(struct holder *h)
 {
     work_fini(&h->work);
+    aways_fini(&h->aways);
     spec_cache_free(h->specs);
     h->specs = NULL;
 }
@@ -75,8 +76,11 @@ bool holder_is_idle(const struct holder *h)
 int holder_view(struct holder *h, struct moment at, struct arena *arena,
                 struct view *ret_view)
 {
+    (void)aways_update(&h->aways, gossip_members(h->options.gossip),
+                       gossip_table(h->options.gossip), arena, at.now_ms);
     struct view_options options = {.self = h->options.id,
-                                   .at_unix_ms = at.at_unix_ms,
+                                   .now_ms = at.now_ms,
+                                   .aways = &h->aways,
                                    .is_takeover_held = hold_is_on(&h->hold, at.now_ms)};
     return view_build(gossip_members(h->options.gossip), gossip_table(h->options.gossip),
                       h->specs, &options, arena, ret_view);
@@ -302,7 +306,8 @@ static void decide(struct holder *h, struct moment at, struct node_effects *out)
         goto out;
     }
     h->options.work.metrics->plans++;
-    replan_by(h, at, v.next_change_unix_ms);
+    if (v.next_change_ms && (!h->replan_ms || v.next_change_ms < h->replan_ms))
+        h->replan_ms = v.next_change_ms;
     perform_acts(h, at, &v, acts, n_acts, out);
     spec_cache_trim(h->specs);
 out:

@@ -24,6 +24,7 @@ struct holder {
     struct work work;
     struct spec_cache *specs;
     struct hold hold;
+    struct aways aways;
     uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
     uint64_t replan_ms; /* 0 = none: when a refusal or an absence ends, at the latest */
     bool is_cleaned;    /* claims of earlier lives without a task are gone */

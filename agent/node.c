@@ -202,7 +202,7 @@ static void route_entry(struct node *n, struct moment at, struct bytes key,
     bool is_planned = is_parsed && parts.kind != KEY_VAR && parts.kind != KEY_SECRET &&
                       parts.kind != KEY_VERSION && parts.kind != KEY_OTHER;
     if (!is_planned)
-        return; /* neither the plan nor the catalog is made of it */
+        return;                     /* neither the plan nor the catalog is made of it */
     if (gossip_is_ready(n->gossip)) /* until then it grows by a thousand a step */
         node_effects_add(out, NODE_CATALOG);
     holder_set_dirty(&n->holder, at.now_ms);
@@ -453,11 +453,12 @@ void node_command(struct node *n, struct moment at, const struct command *comman
     settle(n, at, out);
 }
 
-void node_away(struct node *n, struct moment at, uint64_t until_unix_ms,
+void node_away(struct node *n, struct moment at, uint64_t away_ms,
                struct node_effects *out)
 {
     n->self.state = AGENT_AWAY;
-    n->self.away_until_unix_ms = until_unix_ms;
+    n->self.away_ms = away_ms;
+    n->self.away_until_unix_ms = at.at_unix_ms + away_ms;
     publish_self(n, at, out);
     settle(n, at, out);
 }

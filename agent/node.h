@@ -109,8 +109,9 @@ struct command {
 void node_command(struct node *n, struct moment at, const struct command *command,
                   struct node_effects *out);
 
-/* The process is about to end and its tasks stay: say `away` so that nobody replaces them. */
-void node_away(struct node *n, struct moment at, uint64_t until_unix_ms,
+/* The process is about to end and its tasks stay: say `away`, so that nobody replaces
+ * them for so long. */
+void node_away(struct node *n, struct moment at, uint64_t away_ms,
                struct node_effects *out);
 
 /* ---- reading ---- */

@@ -80,9 +80,10 @@ static void member_details(const struct report *r, json_t *out,
     set_int(out, "other_key_epoch", node->doc.other_key_epoch);
     (void)json_object_set_new(out, "clock_skew_ms",
                               json_integer(node->doc.clock_skew_ms));
-    bool is_away =
-        node->doc.state == AGENT_AWAY && node->doc.away_until_unix_ms > r->at.at_unix_ms;
-    if (is_away)
+    if (node->away_until_ms > 0)
+        set_time(out, "away_until",
+                 r->at.at_unix_ms + node->away_until_ms - r->at.now_ms);
+    else if (node->doc.state == AGENT_AWAY && node->is_live)
         set_time(out, "away_until", node->doc.away_until_unix_ms);
 }
 

@@ -137,8 +137,7 @@ static void on_signal(uv_signal_t *handle, int number)
              number == SIGINT ? "INT" : "TERM", "tasks",
              a->options->tasks_die ? "stop" : "stay", NULL);
     settings_notify("STOPPING=1");
-    node_away(a->node, at,
-              a->options->tasks_die ? at.at_unix_ms : at.at_unix_ms + AWAY_MS, &a->fx);
+    node_away(a->node, at, a->options->tasks_die ? 0 : AWAY_MS, &a->fx);
     agent_perform(a);
     agent_end(a);
 }

@@ -27,7 +27,8 @@ struct node_doc {
     uint32_t cpu_milli;
     uint64_t memory_bytes;
     enum agent_state state;
-    uint64_t away_until_unix_ms; /* AGENT_AWAY only */
+    uint64_t away_until_unix_ms; /* AGENT_AWAY only, by its own clock: for people */
+    uint64_t away_ms;            /* AGENT_AWAY only: for as long its work is left alone */
     const struct pair
         *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
     size_t n_attributes;

@@ -152,6 +152,7 @@ int record_encode_node(const struct node_doc *doc, struct writer *out)
     put_uint(&e, 9, doc->key_epoch);
     put_uint(&e, 10, doc->other_key_epoch);
     put_int(&e, 11, doc->clock_skew_ms);
+    put_uint(&e, 12, doc->away_ms);
     return encoder_end(&e);
 }
 

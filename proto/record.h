@@ -7,6 +7,7 @@
  *     node      1 name  2 version  3 address  4 cpu milli  5 memory bytes
  *               6 agent state  7 away until, unix ms  8 attributes (map text -> text)
  *               9 key epoch  10 other key epoch  11 clock skew, ms (signed)
+ *               12 away for, ms
  *     job       1 spec hash (bin 32)  2 version  3 first stamp  4 at, unix ms
  *               5 by  6 note  7 previous spec hash (bin 32)
  *     control   1 is stopped  2 count (absent: no override)  3 restart at

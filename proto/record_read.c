@@ -147,6 +147,9 @@ int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *re
             doc.clock_skew_ms =
                 pack_read_int(&d.r, -CLOCK_SKEW_MAX_MS, CLOCK_SKEW_MAX_MS);
             break;
+        case 12:
+            doc.away_ms = take_u64(&d);
+            break;
         default:
             pack_skip(&d.r);
         }

@@ -44,16 +44,10 @@ static size_t count_entries(const struct table *t, const char *prefix)
 
 /* ---- nodes ---- */
 
-static bool is_away(const struct build *b, const struct view_node *node)
+static void note_change(struct view *v, uint64_t at_ms)
 {
-    return node->has_doc && node->doc.state == AGENT_AWAY &&
-           node->doc.away_until_unix_ms > b->options->at_unix_ms;
-}
-
-static void note_change(struct view *v, uint64_t at_unix_ms)
-{
-    if (v->next_change_unix_ms == 0 || at_unix_ms < v->next_change_unix_ms)
-        v->next_change_unix_ms = at_unix_ms;
+    if (v->next_change_ms == 0 || at_ms < v->next_change_ms)
+        v->next_change_ms = at_ms;
 }
 
 static int build_node(struct build *b, const struct member *m, struct view_node *node)
@@ -69,12 +63,15 @@ static int build_node(struct build *b, const struct member *m, struct view_node 
     if (!node->doc.name)
         return -ENOMEM;
     bool is_here = m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
-    bool is_kept =
-        m->state == MEMBER_DEAD && (b->options->is_takeover_held || is_away(b, node));
+    const struct aways *aways = b->options->aways;
+    if (m->state == MEMBER_DEAD && node->has_doc && aways)
+        node->away_until_ms = aways_until_ms(aways, m->id, b->options->now_ms);
+    bool is_kept = m->state == MEMBER_DEAD &&
+                   (b->options->is_takeover_held || node->away_until_ms > 0);
     node->is_live = is_here || is_kept;
     node->takes_work = is_here && node->has_doc && node->doc.state == AGENT_UP;
-    if (m->state == MEMBER_DEAD && is_away(b, node))
-        note_change(b->view, node->doc.away_until_unix_ms);
+    if (node->away_until_ms > 0)
+        note_change(b->view, node->away_until_ms);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/arena.h"
 #include "gossip/state.h"
+#include "sched/away.h"
 
 enum { VIEW_NONE = UINT32_MAX };
 
@@ -23,7 +24,8 @@ struct view_node {
     enum member_state state;
     bool
         has_doc; /* its row was there and readable; else doc holds the member's name only */
-    bool is_live;    /* its claims count: alive, suspect, away, or dead but on hold */
+    bool is_live; /* its claims count: alive, suspect, away, or dead but on hold */
+    uint64_t away_until_ms; /* dead, but it said that it comes back by then; 0 = no */
     bool takes_work; /* may be given new instances: alive or suspect, and AGENT_UP */
 };
 
@@ -71,7 +73,7 @@ struct view {
     size_t n_past;
     const uint32_t
         *jobs_by_name; /* n_jobs indexes, by namespace and name; NULL = search all */
-    uint64_t next_change_unix_ms; /* when an `away` ends; 0 = nothing changes by itself */
+    uint64_t next_change_ms; /* when an `away` ends; 0 = nothing changes by itself */
 };
 
 /* Parsed bodies, kept between views; a body is parsed once. */
@@ -85,8 +87,9 @@ void spec_cache_trim(struct spec_cache *c);
 
 struct view_options {
     struct node_id self;
-    uint64_t at_unix_ms;
-    bool is_takeover_held; /* mass_failure_hold: the dead still hold what they held */
+    uint64_t now_ms;
+    const struct aways *aways; /* NULL: nobody is away */
+    bool is_takeover_held;     /* mass_failure_hold: the dead still hold what they held */
 };
 
 /* The view lives in `arena` and points into table and cache: valid until either changes. */

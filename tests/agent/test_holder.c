@@ -160,8 +160,7 @@ Test(holder, away_keeps_its_work_until_its_time_is_over)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_away(gone->node, hosts_now(f.all), hosts_now(f.all).at_unix_ms + 20000,
-              &gone->fx);
+    node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);
@@ -173,12 +172,46 @@ Test(holder, away_keeps_its_work_until_its_time_is_over)
     hosts_free(f.all);
 }
 
+/* Clocks of two nodes are never compared: a duration is counted by who waits. */
+Test(holder, away_lasts_as_long_where_the_clock_is_wrong)
+{
+    static const int64_t steps_ms[] = {-3600000, 3600000};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f = with_web(3);
+        struct host *gone = &f.all->hosts[2];
+        node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
+        host_perform(gone);
+        hosts_run(f.all, 500);
+        host_stop(gone);
+        f.all->wall_step_ms = steps_ms[i];
+        hosts_run(f.all, 15000);
+        for (unsigned k = 0; k < 2; k++)
+            cr_assert_eq(f.all->hosts[k].n_tasks, 1, "n%u took over too early", k + 1);
+        hosts_run(f.all, 15000);
+        cr_assert_eq(f.all->hosts[0].n_tasks + f.all->hosts[1].n_tasks, 3);
+        hosts_free(f.all);
+    }
+}
+
+/* A host that takes its tasks along is not waited for. */
+Test(holder, away_for_no_time_is_not_away)
+{
+    struct fixture f = with_web(3);
+    struct host *gone = &f.all->hosts[2];
+    node_away(gone->node, hosts_now(f.all), 0, &gone->fx);
+    host_perform(gone);
+    hosts_run(f.all, 500);
+    host_stop(gone);
+    hosts_run(f.all, 10000);
+    cr_assert_eq(f.all->hosts[0].n_tasks + f.all->hosts[1].n_tasks, 3);
+    hosts_free(f.all);
+}
+
 Test(holder, who_comes_back_in_time_from_away_goes_on_with_the_same_task)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_away(gone->node, hosts_now(f.all), hosts_now(f.all).at_unix_ms + 20000,
-              &gone->fx);
+    node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);

@@ -286,7 +286,7 @@ Test(node, away_is_published_and_tasks_stay)
     struct fixture f = with_web(1);
     struct node_doc doc;
     uint64_t until = hosts_now(f.all).at_unix_ms + 60000;
-    node_away(f.h->node, hosts_now(f.all), until, &f.h->fx);
+    node_away(f.h->node, hosts_now(f.all), 60000, &f.h->fx);
     host_perform(f.h);
     struct key row = key_node(f.h->options.gossip.id);
     const struct entry *entry =
@@ -294,6 +294,7 @@ Test(node, away_is_published_and_tasks_stay)
     cr_assert_eq(record_decode_node(entry->value, &f.arena, &doc), 0);
     cr_assert_eq(doc.state, AGENT_AWAY);
     cr_assert_eq(doc.away_until_unix_ms, until);
+    cr_assert_eq(doc.away_ms, 60000);
     cr_assert_str_eq(doc.name, "n1");
     cr_assert(host_task(f.h, key)->is_running);
     cr_assert_not(f.h->has_exited);

@@ -66,6 +66,7 @@ static const union doc full[KINDS] = {
                    .memory_bytes = UINT64_C(8) << 30,
                    .state = AGENT_AWAY,
                    .away_until_unix_ms = 1800000000000,
+                   .away_ms = 120000,
                    .attributes = attributes,
                    .n_attributes = 2,
                    .key_epoch = 71,
@@ -107,10 +108,10 @@ static const union doc full[KINDS] = {
 #define ZEROS_31 ZEROS_29 "0000"
 
 static const char *const golden[KINDS] = {
-    [NODE] = "8b01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
+    [NODE] = "8c01a26e3102a5302e312e3003aa3132372e37372e302e3104cd0fa005cf000000020000000"
              "0060207cf"
              "000001a3185c50000882a8686f73746e616d65a5616c706861a47261636ba2723109470a360"
-             "bd1fed4",
+             "bd1fed40cce0001d4c0",
     [JOB] = "8701c420010203" ZEROS_29
             "020703cfffffffffffffffff04cf0000018bcfe5680005a26e3106ab67"
             "72c3bcc39f206469636807c420010202" ZEROS_29,
