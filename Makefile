@@ -149,13 +149,16 @@ $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB) $(LIB)
 $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB) $(LIB)
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
 
-.PHONY: sim simulator swim-stats bench benches tsan
+.PHONY: sim simulator crowd swim-stats bench benches tsan
 simulator: $(SIM)
-sim: $(SIM)                          # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
+sim: $(SIM) $(OUT)/tests/bench_crowd # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
 	$(if $(SEED)$(SEEDS)$(NODES),,@$(SIM) --stories "" --seeds 1-20)
 	$(if $(SEED)$(SEEDS)$(NODES),,@echo "1,000 nodes, which takes some minutes" && $(SIM) --seed 1 --nodes 1000 $(SIM_ARGS))
-swim-stats: $(OUT)/tests/bench_swim  # what membership costs and how fast it is, to 10,000 members
+	$(if $(SEED)$(SEEDS)$(NODES),,@echo "gossip alone, to 10,000 nodes: some minutes more" && $(OUT)/tests/bench_crowd)
+crowd: $(OUT)/tests/bench_crowd      # 16 to 10,000 gossip machines in one process; SIZES="1000" for others
+	@$< $(SIZES)
+swim-stats: $(OUT)/tests/bench_swim  # what each part of membership beyond plain SWIM is worth
 	@$<
 tsan:                                # the simulator and the benches, looked at for races
 	@$(MAKE) --no-print-directory BUILD=tsan simulator benches

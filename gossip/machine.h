@@ -51,6 +51,7 @@ struct swim {
     unsigned n_asked, n_nacks;
     uint32_t next_sequence;
     uint64_t next_ms, rejoin_ms, gossip_ms; /* next probe, next probe of the dead, next rumors */
+    uint64_t suspects_ms; /* before this nothing is due at any suspect */
     size_t cursor, dead_cursor;
     uint64_t turn; /* of the shared order: the period of the wall clock that was probed in last */
     unsigned health; /* Lifeguard's local health: 0 well, HEALTH_SCORE_MAX very late */

@@ -14,7 +14,8 @@
 
 enum { BLOCK_PEERS = 32 };
 
-_Static_assert(sizeof(struct peer) <= 96, "10,000 nodes that know each other fit into one process");
+_Static_assert(sizeof(struct peer) <= 96,
+               "10,000 nodes that know each other fit into one process");
 
 /* ---- peers ---- */
 
@@ -134,7 +135,8 @@ struct peer *members_in(const struct members *m, enum peer_role role, size_t i)
 
 static uint32_t id_start(struct node_id id)
 {
-    return (uint32_t)id.at[0] << 24 | (uint32_t)id.at[1] << 16 | (uint32_t)id.at[2] << 8 | id.at[3];
+    return (uint32_t)id.at[0] << 24 | (uint32_t)id.at[1] << 16 | (uint32_t)id.at[2] << 8 |
+           id.at[3];
 }
 
 static bool is_below(const struct members *m, size_t i, struct node_id id)

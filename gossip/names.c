@@ -2,6 +2,7 @@
 #include "gossip/names.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,14 +83,14 @@ void names_drop(struct names *names, const char *taken)
 {
     if (!taken)
         return;
-    uint32_t hash = (uint32_t)hash64(bytes_of_text(taken), 0);
-    struct name **at = &names->buckets[hash & (names->n_buckets - 1)];
-    while (*at && (*at)->text != taken)
-        at = &(*at)->next;
-    struct name *name = *at;
-    assert(name);
+    size_t before = offsetof(struct name, text);
+    struct name *name = (struct name *)(uintptr_t)((uintptr_t)taken - before);
+    assert(name->n_refs > 0);
     if (--name->n_refs > 0)
         return;
+    struct name **at = &names->buckets[name->hash & (names->n_buckets - 1)];
+    while (*at != name)
+        at = &(*at)->next;
     *at = name->next;
     free(name);
     names->n--;

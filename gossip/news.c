@@ -130,10 +130,17 @@ static bool accuse(struct trouble *t, struct node_id accuser)
     return true;
 }
 
-static void set_deadline(const struct gossip *g, struct trouble *t)
+static void expect_at(struct gossip *g, uint64_t at_ms)
+{
+    if (at_ms < g->swim.suspects_ms)
+        g->swim.suspects_ms = at_ms;
+}
+
+static void set_deadline(struct gossip *g, struct trouble *t)
 {
     size_t n_confirmations = t->n_accusers ? t->n_accusers - 1 : 0;
     t->dead_at_ms = t->suspected_ms + suspicion_ms(g, n_confirmations);
+    expect_at(g, t->dead_at_ms);
 }
 
 /* In a small cluster everybody, in a large one a few, ask a suspect at once whether it
@@ -154,6 +161,8 @@ static bool begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer
     bool asks = n <= DIRECT_MEMBERS || machine_is_self(g, accuser) ||
                 rng_chance(&g->rng, 3.0 / (double)n);
     t->repeat_ms = asks && machine_has(g, GOSSIP_ASK_SUSPECTS) ? now_ms : 0;
+    if (t->repeat_ms)
+        expect_at(g, t->repeat_ms);
     return true;
 }
 

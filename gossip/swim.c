@@ -54,6 +54,7 @@ void swim_start(struct gossip *g, uint64_t now_ms)
     s->next_ms = now_ms + 1 + rng_below(&g->rng, g->profile.probe_period_ms);
     s->rejoin_ms = now_ms + g->profile.rejoin_period_ms;
     s->reap_ms = now_ms + REAP_CHECK_MS;
+    s->suspects_ms = UINT64_MAX;
     /* Small numbers are short on the wire. */
     s->next_sequence = (uint32_t)rng_below(&g->rng, 1 << 13);
 }
@@ -333,11 +334,30 @@ static void wait_for_ears(const struct gossip *g, uint64_t now_ms, struct troubl
         trouble->dead_at_ms = until_ms;
 }
 
+static void sooner(uint64_t *deadline, uint64_t at)
+{
+    if (at != 0 && at < *deadline)
+        *deadline = at;
+}
+
+/* So that steps in which nothing is due cost the same however many are suspected. */
+static void next_suspects(struct gossip *g)
+{
+    g->swim.suspects_ms = UINT64_MAX;
+    for (size_t i = 0; i < g->members.roles[ROLE_SUSPECT].n; i++) {
+        const struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
+        sooner(&g->swim.suspects_ms, trouble->dead_at_ms);
+        sooner(&g->swim.suspects_ms, trouble->repeat_ms);
+    }
+}
+
 static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
     size_t n_repeats = 0;
     bool deaf = is_deaf(g, now_ms);
+    if (!deaf && now_ms < g->swim.suspects_ms)
+        return;
     /* Backwards: a suspect that is declared dead leaves the list, the last takes its
      * place. */
     for (size_t i = suspects->n; i-- > 0;) {
@@ -356,6 +376,7 @@ static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effec
                 news_suspect(g, now_ms, peer, fx);
         }
     }
+    next_suspects(g);
 }
 
 static void tick_dead(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -395,12 +416,6 @@ static void tick_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects 
     (void)effect_add(fx, GOSSIP_LEFT);
 }
 
-static void sooner(uint64_t *deadline, uint64_t at)
-{
-    if (at != 0 && at < *deadline)
-        *deadline = at;
-}
-
 /* How late the judging timers are. */
 static uint64_t lateness_ms(const struct gossip *g, uint64_t now_ms)
 {
@@ -411,7 +426,7 @@ static uint64_t lateness_ms(const struct gossip *g, uint64_t now_ms)
         sooner(&due, s->timeout_ms);
         sooner(&due, s->deadline_ms);
     }
-    for (size_t i = 0; i < suspects->n; i++)
+    for (size_t i = 0; now_ms > s->suspects_ms && i < suspects->n; i++)
         sooner(&due, members_in(&g->members, ROLE_SUSPECT, i)->trouble->dead_at_ms);
     return now_ms > due ? now_ms - due : 0;
 }
@@ -478,12 +493,8 @@ uint64_t swim_deadline_ms(const struct gossip *g)
         sooner(&deadline, s->timeout_ms);
         sooner(&deadline, s->deadline_ms);
     }
-    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
-    for (size_t i = 0; i < suspects->n; i++) {
-        const struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
-        sooner(&deadline, trouble->dead_at_ms);
-        sooner(&deadline, trouble->repeat_ms);
-    }
+    if (g->members.roles[ROLE_SUSPECT].n > 0)
+        sooner(&deadline, s->suspects_ms);
     if (g->members.roles[ROLE_DEAD].n > 0)
         sooner(&deadline, s->rejoin_ms);
     sooner(&deadline, s->reap_ms);

@@ -106,10 +106,12 @@ step "purity" 900 "${make[@]}" purity BUILD="$kind"
 program "docs" 60 tests/docs_check.sh
 
 has_sim=$(compgen -G 'tests/sim/*.c')
-run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator} "$out/tests/bench_swim"
+run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator} \
+    "$out/tests/bench_"{swim,crowd}
 tell "build $kind" 0 $((status != 0)) 0
 if [ "$binary_kind" != "$kind" ]; then
-    run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all ${has_sim:+simulator}
+    run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all ${has_sim:+simulator} \
+        "build/$binary_kind/tests/bench_crowd"
     tell "build $binary_kind" 0 $((status != 0)) 0
 fi
 [ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/stratos{,.symbols}
@@ -137,6 +139,9 @@ if [ -n "$has_sim" ]; then
         step "one trace, -O0 and -O2" 300 tests/same_trace.sh "$out/sim" "$sim" --seeds 1-4 --nodes 50
 fi
 program "membership statistics" 300 "$out/tests/bench_swim" --quick
+crowd=(16 128 1000)
+[ "$kind" != asan ] || crowd=(16 128)
+program "a crowd of gossip machines" 300 "build/$binary_kind/tests/bench_crowd" "${crowd[@]}"
 for script in tests/e2e/test_*.py; do
     [ ! -e "$script" ] || end_to_end "$script"
 done

@@ -7,7 +7,7 @@
  * would be told N times N), lets them be, and then measures in this order, in one life of the crowd:
  * whom they probe by chance and in the shared order, how fast a refutation is known by all, how fast
  * deaths are, how fast writes are, and whether all agree in the end.  Delays are those of a LAN, 1 to
- * 3 ms; the profile is lan.  10,000 machines need 12 GB. */
+ * 3 ms; the profile is lan.  10,000 machines need 13 GB, and are left out where there is less. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +21,18 @@
 enum {
     PERIOD_MS = 1000,
     SETTLE_MS = 4000,
-    SPAN_MS = 20000,   /* longer than anybody is left out */
-    SAMPLES = 2000,    /* of first detections, at least */
-    WINDOW_MS = 3700,  /* between the moments of death that are looked at */
+    SPAN_MS = 15000,  /* longer than anybody is left out */
+    SAMPLES = 2000,   /* of first detections, at least */
+    WINDOW_MS = 3700, /* between the moments of death that are looked at */
     NEWS = 8,
     DEATHS = 8,
     DEATH_MAX_MS = 60000,
     WRITES = 100,
     PAUSE_MS = 97,     /* between two writes */
-    REST_MS = 20000,   /* for all to agree in the end */
+    REST_MS = 10000,   /* for all to agree in the end */
     HEADERS = 42 + 28, /* seal, IP and UDP */
+    PAIR_BYTES =
+        135, /* what knowing one member costs one machine, with all there is beside it */
 };
 
 /* ---- what is watched ---- */
@@ -52,8 +54,8 @@ struct watch {
     bool keeps_probes;
     size_t of; /* the member whose news or death is waited for */
     uint32_t incarnation;
-    uint64_t from_ms, last_ms;           /* last_ms: when the last has heard so far */
-    bool *has_heard;                     /* of each node */
+    uint64_t from_ms, last_ms; /* last_ms: when the last has heard so far */
+    bool *has_heard;           /* of each node */
     size_t n_heard;
     uint64_t probed_ms; /* when it was first probed */
     struct writing writes[WRITES];
@@ -95,7 +97,8 @@ static void watch_table(struct watch *w, struct bytes key)
 {
     if (!bytes_start_with(key, bytes_of_text("var/")))
         return;
-    struct writing *one = &w->writes[strtoul((const char *)key.at + 4, NULL, 10) % WRITES];
+    struct writing *one =
+        &w->writes[strtoul((const char *)key.at + 4, NULL, 10) % WRITES];
     one->longest_ms = (uint32_t)(w->crowd->now_ms - one->at_ms);
     one->n_has++;
     if (w->n_write_ms < WRITES * w->crowd->n)
@@ -119,11 +122,12 @@ struct spread {
 
 struct figures {
     size_t n;
-    double chance, chance_longest, shared, shared_longest, expected; /* periods until probed */
-    double messages, bytes;      /* per member and period, nothing happening */
-    double news_ms;              /* mean until all know */
-    double probed_s;             /* a death: mean until first probed */
-    double dead_s, dead_longest; /* until all know it dead */
+    double chance, chance_longest, shared, shared_longest,
+        expected;                 /* periods until probed */
+    double messages, bytes;       /* per member and period, nothing happening */
+    double news_ms;               /* mean until all know */
+    double probed_s;              /* a death: mean until first probed */
+    double dead_s, dead_longest;  /* until all know it dead */
     struct spread at_one, at_all; /* a write, ms */
     double write_messages;
     uint64_t n_accused;
@@ -164,6 +168,27 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static bool has_memory_for(size_t n)
+{
+    char line[128];
+    double kb = HUGE_VAL;
+    FILE *file = fopen("/proc/meminfo", "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, "MemAvailable:", 13) == 0)
+            kb = strtod(line + 13, NULL);
+    }
+    if (file)
+        (void)fclose(file);
+    return kb * 1024 > (double)n * (double)n * PAIR_BYTES;
+}
+
+static void tell_progress(const struct crowd *c, const char *done)
+{
+    if (c->n < 2000)
+        return;
+    (void)fprintf(stderr, "%zu nodes: %s after %.0f s of CPU\n", c->n, done, cpu_s());
+}
+
 static double memory_gb(void)
 {
     struct rusage usage;
@@ -181,8 +206,8 @@ static void set_without(struct crowd *c, unsigned parts)
 
 /* In which period after `from_ms` each member is first probed by anybody: were it dead since then,
  * that would be when it is met, for without failures nobody's choice depends on another's. */
-static void look_at(const struct watch *w, uint64_t from_ms, uint64_t *first_ms, double *sum,
-                    double *longest)
+static void look_at(const struct watch *w, uint64_t from_ms, uint64_t *first_ms,
+                    double *sum, double *longest)
 {
     size_t n = w->crowd->n;
     memset(first_ms, 0, n * sizeof(*first_ms));
@@ -316,7 +341,8 @@ static bool all_agree(const struct crowd *c)
         if (!c->nodes[i].is_up)
             continue;
         first = first ? first : g;
-        if (g->members.digest != first->members.digest || g->table.digest != first->table.digest)
+        if (g->members.digest != first->members.digest ||
+            g->table.digest != first->table.digest)
             return false;
     }
     return true;
@@ -335,12 +361,17 @@ static struct figures run(size_t n)
     if (!w.has_heard || !w.write_ms)
         abort();
     f.build_s = cpu_s() - start_s;
+    tell_progress(c, "built");
     c->watcher = (struct crowd_watcher){&w, watch_effect, watch_probe};
     crowd_run(c, SETTLE_MS);
     measure_probes(&w, &f);
+    tell_progress(c, "probes measured");
     measure_news(&w, &f);
+    tell_progress(c, "news measured");
     measure_deaths(&w, &f);
+    tell_progress(c, "deaths measured");
     measure_writes(&w, &f);
+    tell_progress(c, "writes measured");
     f.agree = all_agree(c);
     f.n_accused = c->n_accused;
     f.n_steps = c->n_events;
@@ -362,7 +393,8 @@ static void check(const struct figures *f)
     expect(n, fabs(f->messages - 2) < 0.1, "two messages per member and period");
     expect(n, f->news_ms / log((double)n) < 200, "news spreads in logarithmic time");
     expect(n, f->n_whole == WRITES, "every write reaches everybody");
-    expect(n, f->at_all.p99 <= (n <= 1000 ? 2000 : 4000), "a write is known by all in time");
+    expect(n, f->at_all.p99 <= (n <= 1000 ? 2000 : 4000),
+           "a write is known by all in time");
     expect(n, f->n_accused == 0, "nobody dies that lives");
     expect(n, f->agree, "all agree in the end");
 }
@@ -371,28 +403,34 @@ static void check(const struct figures *f)
 
 static void print_tables(const struct figures *f, size_t n)
 {
-    printf("\n| members | first probed, by chance: mean, expected, longest | shared order: mean, "
+    printf("\n| members | first probed, by chance: mean, expected, longest | shared "
+           "order: mean, "
            "longest | messages, bytes |\n| ---: | ---: | ---: | ---: |\n");
     for (size_t i = 0; i < n; i++)
-        printf("| %zu | %.3f, %.3f, %.0f | %.3f, %.0f | %.2f, %.0f |\n", f[i].n, f[i].chance,
-               f[i].expected, f[i].chance_longest, f[i].shared, f[i].shared_longest, f[i].messages,
-               f[i].bytes);
-    printf("\n| members | news known by all, over ln n | a dead member first probed | known dead by "
+        printf("| %zu | %.3f, %.3f, %.0f | %.3f, %.0f | %.2f, %.0f |\n", f[i].n,
+               f[i].chance, f[i].expected, f[i].chance_longest, f[i].shared,
+               f[i].shared_longest, f[i].messages, f[i].bytes);
+    printf("\n| members | news known by all, over ln n | a dead member first probed | "
+           "known dead by "
            "all: mean, longest |\n| ---: | ---: | ---: | ---: |\n");
     for (size_t i = 0; i < n; i++)
-        printf("| %zu | %.0f ms, %.0f ms | %.1f s | %.1f, %.1f s |\n", f[i].n, f[i].news_ms,
-               f[i].news_ms / log((double)f[i].n), f[i].probed_s, f[i].dead_s, f[i].dead_longest);
-    printf("\n| members | a write at one node, p50, p99, max | at all nodes, p50, p99, max | "
+        printf("| %zu | %.0f ms, %.0f ms | %.1f s | %.1f, %.1f s |\n", f[i].n,
+               f[i].news_ms, f[i].news_ms / log((double)f[i].n), f[i].probed_s,
+               f[i].dead_s, f[i].dead_longest);
+    printf("\n| members | a write at one node, p50, p99, max | at all nodes, p50, p99, "
+           "max | "
            "datagrams per node and second meanwhile |\n| ---: | ---: | ---: | ---: |\n");
     for (size_t i = 0; i < n; i++)
         printf("| %zu | %.0f, %.0f, %.0f ms | %.0f, %.0f, %.0f ms | %.0f |\n", f[i].n,
                f[i].at_one.p50, f[i].at_one.p99, f[i].at_one.longest, f[i].at_all.p50,
                f[i].at_all.p99, f[i].at_all.longest, f[i].write_messages);
-    printf("\n| members | virtual time | CPU: to build, to run | events | memory so far |\n| ---: | "
+    printf("\n| members | virtual time | CPU: to build, to run | events | memory so far "
+           "|\n| ---: | "
            "---: | ---: | ---: | ---: |\n");
     for (size_t i = 0; i < n; i++)
-        printf("| %zu | %.0f s | %.1f, %.1f s | %.1f M | %.2f GB |\n", f[i].n, f[i].virtual_s,
-               f[i].build_s, f[i].run_s, (double)f[i].n_steps / 1e6, f[i].memory_gb);
+        printf("| %zu | %.0f s | %.1f, %.1f s | %.1f M | %.2f GB |\n", f[i].n,
+               f[i].virtual_s, f[i].build_s, f[i].run_s, (double)f[i].n_steps / 1e6,
+               f[i].memory_gb);
 }
 
 int main(int argc, char **argv)
@@ -400,6 +438,7 @@ int main(int argc, char **argv)
     enum { SIZES_MAX = 8 };
     size_t sizes[SIZES_MAX] = {16, 128, 1000, 10000}, n = 4;
     struct figures figures[SIZES_MAX];
+    size_t n_run = 0;
     for (int i = 1; i < argc && i <= SIZES_MAX; i++) {
         sizes[i - 1] = strtoul(argv[i], NULL, 10);
         n = (size_t)i;
@@ -407,10 +446,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n; i++) {
         if (sizes[i] < 8)
             return 2;
-        figures[i] = run(sizes[i]);
-        check(&figures[i]);
+        if (!has_memory_for(sizes[i])) {
+            printf("%zu members are left out: there is not enough memory\n", sizes[i]);
+            continue;
+        }
+        figures[n_run] = run(sizes[i]);
+        check(&figures[n_run++]);
     }
-    print_tables(figures, n);
+    print_tables(figures, n_run);
     printf("\n%d passed, %d failed\n", n_passed, n_failed);
     return n_failed ? 1 : 0;
 }
