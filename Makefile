@@ -151,11 +151,13 @@ $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB) $(LIB)
 
 .PHONY: sim simulator crowd swim-stats bench benches tsan
 simulator: $(SIM)
-sim: $(SIM) $(OUT)/tests/bench_crowd # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
+sim: $(SIM) $(addprefix $(OUT)/tests/bench_,crowd swim spread) # make sim SEED=7 or SEEDS=1-100, NODES=5: whole nodes through faults, in virtual time
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-20) --workers $(shell nproc)) --nodes $(or $(NODES),5) $(SIM_ARGS)
 	$(if $(SEED)$(SEEDS)$(NODES),,@$(SIM) --stories "" --seeds 1-20)
 	$(if $(SEED)$(SEEDS)$(NODES),,@echo "1,000 nodes, which takes some minutes" && $(SIM) --seed 1 --nodes 1000 $(SIM_ARGS))
 	$(if $(SEED)$(SEEDS)$(NODES),,@echo "gossip alone, to 10,000 nodes: some minutes more" && $(OUT)/tests/bench_crowd)
+	$(if $(SEED)$(SEEDS)$(NODES),,@echo "128 nodes, of which some are slow, or that lose 15 % for ten minutes" && \
+	    $(OUT)/tests/bench_swim --faults && $(OUT)/tests/bench_spread 128 0.15 1 6000)
 crowd: $(OUT)/tests/bench_crowd      # 16 to 10,000 gossip machines in one process; SIZES="1000" for others
 	@$< $(SIZES)
 swim-stats: $(OUT)/tests/bench_swim  # what each part of membership beyond plain SWIM is worth

@@ -54,13 +54,15 @@ void collect_run(struct gossip *g, struct gossip_effects *fx)
 
 /* ---- the own number ---- */
 
-/* How far everyone has seen us, the dead and the departed too until they are reaped. */
+/* How far everyone has seen us, the dead and the departed too until they are reaped.  Who has come
+ * back and has not said anything since may have lost what it had. */
 static uint64_t known_by_all(const struct gossip *g)
 {
     uint64_t number = g->number;
     for (size_t i = 0; i < g->members.all.n; i++) {
         const struct peer *peer = members_nth(&g->members, i);
-        uint64_t known = peer_known(peer, g->epoch);
+        bool has_said = peer_heard(peer)->known_incarnation == peer->member.incarnation;
+        uint64_t known = has_said ? peer_known(peer, g->epoch) : 0;
         if (peer != g->self && known < number)
             number = known;
     }

@@ -162,6 +162,30 @@ static int decode(struct gossip *g, struct bytes in, struct message *ret_message
     return 0;
 }
 
+/* How far it has seen our own numbers.  That only grows, but in a new incarnation it may have lost
+ * what was not yet on its disk, so its first word to us counts whatever it says. */
+static void hear_known(struct gossip *g, uint64_t now_ms, struct heard *heard,
+                       const struct message *m)
+{
+    uint64_t epoch = m->known_epoch, number = m->known_number;
+    bool is_reborn = m->sender.incarnation > heard->known_incarnation;
+    if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
+        epoch = g->epoch;
+        number = g->number;
+    } else if (!machine_is_self(g, m->to)) {
+        return;
+    }
+    int order = seen_compare(epoch, number, heard->known_epoch, heard->known_number);
+    if (order < 0 && !is_reborn)
+        return;
+    heard->known_epoch = epoch;
+    heard->known_number = number;
+    if (is_reborn)
+        heard->known_incarnation = m->sender.incarnation;
+    if (order < 0)
+        push_ask_again(g, now_ms);
+}
+
 /* What every message says of its sender. */
 static void hear_header(struct gossip *g, uint64_t now_ms, const struct message *m,
                         size_t len, struct gossip_effects *out)
@@ -178,15 +202,7 @@ static void hear_header(struct gossip *g, uint64_t now_ms, const struct message 
     heard->digest = m->digest;
     heard->members_digest = m->members_digest;
     heard->bytes_in += len;
-    if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
-        heard->known_epoch = g->epoch;
-        heard->known_number = g->number;
-    } else if (machine_is_self(g, m->to) &&
-               seen_compare(m->known_epoch, m->known_number, heard->known_epoch,
-                            heard->known_number) > 0) {
-        heard->known_epoch = m->known_epoch;
-        heard->known_number = m->known_number;
-    }
+    hear_known(g, now_ms, heard, m);
     sync_notice(g, now_ms, peer);
 }
 
@@ -230,8 +246,10 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     case MESSAGE_PRUNE:
         push_hear_tree(g, now_ms, &m, out);
         break;
-    case MESSAGE_NEWS:
     case MESSAGE_SEEN:
+        push_hear_answer(g, &m);
+        break;
+    case MESSAGE_NEWS:
         break; /* all of it is in the header and the news */
     case MESSAGE_SYNC:
     case MESSAGE_SYNC_REPLY:
@@ -439,7 +457,8 @@ size_t gossip_known_by(const struct gossip *g, uint64_t number)
     size_t n = 1;
     for (size_t i = 0; i < g->members.roles[ROLE_LIVE].n; i++) {
         const struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
-        n += peer->member.state == MEMBER_ALIVE && peer_known(peer, g->epoch) >= number;
+        n += number == 0 ? peer->member.state == MEMBER_ALIVE
+                         : peer_known(peer, g->epoch) >= number;
     }
     return n;
 }

@@ -21,6 +21,7 @@ enum {
     TREE_LINKS_MAX = 32,   /* two for each power of three up to half the members */
     TREE_HAVE_MAX = 512,   /* writers told of on lazy links at one time */
     TREE_MISSING_MAX = 256,
+    UNANSWERED_MAX = 1024, /* ranges told to some link and not answered, of 80 bytes */
     OWED_MAX = 64,
     CONFLICTS_TOLD = 16,
     COLLECT_DUE_MAX = 32,
@@ -79,16 +80,37 @@ struct tree_missing {
     unsigned n_tries;
 };
 
+/* A range in a datagram that its receiver has not answered. */
+struct unanswered_range {
+    struct node_id peer, writer;
+    uint32_t sequence; /* of the datagram */
+    unsigned n_tellings;
+    uint64_t epoch, after, through, due_ms;
+};
+
+struct unanswered {
+    struct unanswered_range at[UNANSWERED_MAX]; /* in the order of sending */
+    size_t n;
+    uint32_t sequence; /* the latest given out */
+};
+
+/* A writer whose news are told by their numbers. */
+struct tree_have {
+    struct node_id writer;
+    bool is_unkept; /* told on some link without being looked after: eager links hear it as well */
+};
+
 struct tree {
     struct tree_link links[TREE_LINKS_MAX];
     size_t n_links;
     bool is_built;
     uint64_t members_digest; /* of the members the links were made from */
-    struct node_id have[TREE_HAVE_MAX]; /* writers whose news are told by their numbers */
-    size_t n_have, n_once;              /* n_once: those that lazy links have heard of */
-    uint64_t have_ms;                   /* when the others will; 0: nothing waits */
+    struct tree_have have[TREE_HAVE_MAX];
+    size_t n_have;
+    uint64_t have_ms; /* when links will hear of them; 0: nothing waits */
     struct tree_missing missing[TREE_MISSING_MAX];
     size_t n_missing;
+    struct unanswered unanswered;
 };
 
 /* A writer that shall hear that we have what it wrote. */
@@ -101,10 +123,12 @@ struct push {
     uint64_t told;     /* own numbers up to here have been sent once */
     uint64_t due_ms;   /* own fresh entries or waiting ranges go out; 0: nothing waits */
     uint64_t retry_ms; /* who has not answered is told again; 0: all have */
+    uint64_t awaited;  /* by then all should have answered that they have own numbers up to here */
     unsigned n_retries;
     struct push_range *ranges; /* malloc'ed; at most PUSHES_MAX */
     size_t n, cap;
     uint64_t asked; /* the newest own number that somebody may wait for */
+    uint64_t asked_until_ms;
     struct push_owed owed[OWED_MAX];
     size_t n_owed;
     struct tree tree;

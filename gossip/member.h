@@ -38,6 +38,7 @@ struct trouble {
 struct heard {
     uint64_t digest, members_digest, at_ms; /* at_ms 0: never */
     uint64_t known_epoch, known_number;     /* how far it has seen our own numbers */
+    uint32_t known_incarnation;             /* in which it said so last */
     struct seen_number *seen;               /* malloc'ed, of the last comparison */
     uint32_t n_seen;
     bool has_coordinate;

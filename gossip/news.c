@@ -177,13 +177,10 @@ static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
     bool is_same_peer = strcmp(peer->member.name, to->name) == 0 &&
                         endpoint_equal(&peer->member.endpoint, &to->endpoint) &&
                         peer->member.incarnation == to->incarnation;
-    bool is_anew = peer->member.incarnation != to->incarnation;
     if (members_update(&g->members, peer, &next, peer == g->self, &g->rng) < 0) {
         g->metrics->drop_bound++;
         return;
     }
-    if (is_anew && peer->heard)
-        peer->heard->known_number = 0;
     if (!is_same_peer && peer != g->self)
         persist_peer(g, peer, fx);
     bool is_gone = to->state == MEMBER_DEAD || to->state == MEMBER_LEFT;

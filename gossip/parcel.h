@@ -7,6 +7,8 @@
 struct parcel {
     struct message_range *ranges; /* in the step's scratch arena */
     size_t n, cap, entries_cap, left;
+    uint32_t sequence; /* of a push that is told again; 0 for a new one */
+    bool has_unkept;   /* a push was sent that nobody looks after */
 };
 
 /* Begin a range; NULL when out of memory. */

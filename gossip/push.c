@@ -4,15 +4,18 @@
 #include "core/trace.h"
 #include "gossip/entries.h"
 #include "gossip/tree.h"
+#include "gossip/unanswered.h"
 
 enum {
     COALESCE_MS = 10, /* writes of one moment share a datagram */
-    RETRY_MS = 100,   /* more than a round trip nearly anywhere; doubled each time */
-    RETRIES_MAX = 4,
+    RETRY_MS = 100,  /* more than a round trip nearly anywhere; doubled every other time */
+    RETRIES_MAX = 8, /* some three seconds */
     RETRY_NUMBERS_MAX = 2000, /* who lacks more than this is a case for a comparison */
-    ASK_MS = 250,      /* a writer in a large cluster asks who has not said that it has a record */
-    ASKED_MAX = 256,   /* at one time */
-    ASKS_MAX = 9,      /* three of each pause: some five seconds */
+    ASK_MS = 250, /* a writer in a large cluster asks who has not said that it has a record */
+    ASK_AGAIN_MS = 100, /* and a tenth per member; doubled every fifth time */
+    ASKED_MAX = 256,    /* at one time */
+    ASKS_MAX = 15,      /* some four seconds */
+    ORDER_MS = 10000,   /* so long somebody may wait for an answer */
     ANSWERS_PER_MS = 2, /* so that a writer is not answered by all at once */
 };
 
@@ -83,7 +86,7 @@ static bool hear_range(struct gossip *g, uint64_t now_ms, struct node_id teller,
 void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct stream *s,
                const struct message *m, struct gossip_effects *fx)
 {
-    bool is_awaited = s != NULL, was_news = false;
+    bool is_awaited = s || m->sequence, was_news = false;
     for (size_t i = 0; i < m->n_ranges; i++) {
         was_news = hear_range(g, now_ms, m->sender.id, &m->ranges[i], fx) || was_news;
         is_awaited = is_awaited || node_id_equal(m->ranges[i].writer, m->sender.id);
@@ -91,15 +94,21 @@ void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct s
     struct peer *peer = members_peer(&g->members, m->sender.id);
     if (!peer)
         return;
-    if (!is_direct(g) && m->n_ranges > 0)
-        tree_hear_push(g, now_ms, peer, was_news, fx);
-    if (!is_awaited)
+    bool is_answered = !is_direct(g) && m->n_ranges > 0 &&
+                       tree_hear_push(g, now_ms, peer, m->sequence, was_news, fx);
+    if (!is_awaited || (is_answered && !s))
         return;
     struct message answer = machine_message(g, now_ms, MESSAGE_SEEN, peer);
+    answer.sequence = m->sequence;
     if (s)
         machine_send_frame(g, s->id, &answer, fx);
     else
         machine_send(g, from, peer, &answer, false, fx);
+}
+
+void push_hear_answer(struct gossip *g, const struct message *m)
+{
+    unanswered_clear(g, m->sender.id, m->sequence);
 }
 
 void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
@@ -108,6 +117,8 @@ void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
     struct peer *peer = members_peer(&g->members, m->sender.id);
     if (!peer)
         return;
+    if (m->kind == MESSAGE_PRUNE)
+        push_hear_answer(g, m);
     tree_hear(g, now_ms, peer, m, fx);
     /* A writer that speaks of itself wants to know. */
     if (m->kind == MESSAGE_HAVE && m->n_seen == 1 &&
@@ -117,14 +128,37 @@ void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
 
 /* ---- time ---- */
 
+static uint64_t again_ms(const struct gossip *g)
+{
+    return ASK_AGAIN_MS + machine_n_live(g) / 10;
+}
+
+/* Who writes without pause looks after what it wrote even so: a round that is due sooner is not put
+ * off, and what was told since it began is left to the next. */
+static void await_answers(struct gossip *g, uint64_t now_ms, uint64_t number, uint64_t wait_ms)
+{
+    struct push *p = &g->push;
+    if (p->retry_ms != 0 && p->retry_ms <= now_ms + wait_ms)
+        return;
+    p->retry_ms = now_ms + wait_ms;
+    p->awaited = number;
+    p->n_retries = 0;
+}
+
+void push_ask_again(struct gossip *g, uint64_t now_ms)
+{
+    if (now_ms < g->push.asked_until_ms)
+        await_answers(g, now_ms, g->push.asked, again_ms(g));
+}
+
 static void tell_everyone(struct gossip *g, uint64_t now_ms,
                           const struct push_range *range, struct gossip_effects *fx)
 {
     size_t n_live = g->members.roles[ROLE_LIVE].n;
     for (size_t i = 0; i < n_live; i++)
         tell_range(g, now_ms, members_in(&g->members, ROLE_LIVE, i), range, fx);
-    g->push.retry_ms = n_live ? now_ms + RETRY_MS : 0;
-    g->push.n_retries = 0;
+    if (n_live > 0)
+        await_answers(g, now_ms, range->through, RETRY_MS);
 }
 
 static void tick_due(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -147,8 +181,8 @@ static void tick_due(struct gossip *g, uint64_t now_ms, struct gossip_effects *f
         tree_add(g, now_ms, &own);
         if (tell_measure(g, &own).has_records) {
             p->asked = own.through;
-            p->retry_ms = now_ms + ASK_MS;
-            p->n_retries = 0;
+            p->asked_until_ms = now_ms + ORDER_MS;
+            await_answers(g, now_ms, own.through, ASK_MS);
         }
     }
     if (p->n > 0)
@@ -164,14 +198,14 @@ static size_t tell_again(struct gossip *g, uint64_t now_ms, struct gossip_effect
     for (size_t i = 0; i < live->n; i++) {
         struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
         uint64_t known = peer_known(peer, g->epoch);
-        if (known >= p->told || p->told - known > RETRY_NUMBERS_MAX)
+        if (known >= p->awaited || p->told - known > RETRY_NUMBERS_MAX)
             continue;
         n_behind++;
         struct push_range range = {
             .writer = g->self->member.id,
             .epoch = g->epoch,
             .after = known,
-            .through = p->told,
+            .through = p->awaited,
         };
         tell_range(g, now_ms, peer, &range, fx);
     }
@@ -187,7 +221,7 @@ static size_t ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects
     for (size_t i = 0; i < live->n && n_behind < ASKED_MAX; i++) {
         struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
         uint64_t known = peer_known(peer, g->epoch);
-        if (known >= g->push.asked)
+        if (known >= g->push.awaited)
             continue;
         n_behind++;
         struct message m = machine_message(g, now_ms, MESSAGE_HAVE, peer);
@@ -203,12 +237,15 @@ static void tick_retry(struct gossip *g, uint64_t now_ms, struct gossip_effects 
     struct push *p = &g->push;
     bool is_told = is_direct(g);
     size_t n_behind = is_told ? tell_again(g, now_ms, fx) : ask_again(g, now_ms, fx);
+    uint64_t newest = is_told ? p->told : p->asked;
+    bool goes_on = n_behind > 0 && p->n_retries < (is_told ? RETRIES_MAX : ASKS_MAX);
     p->retry_ms = 0;
-    if (n_behind == 0 || p->n_retries++ >= (is_told ? RETRIES_MAX : ASKS_MAX))
+    if (!goes_on && p->awaited >= newest)
         return;
-    uint64_t wait_ms = is_told ? (uint64_t)RETRY_MS << p->n_retries
-                               : (uint64_t)ASK_MS << p->n_retries / 3;
-    p->retry_ms = now_ms + wait_ms;
+    unsigned n = goes_on ? p->n_retries : 0;
+    p->awaited = newest;
+    p->n_retries = n + 1;
+    p->retry_ms = now_ms + (is_told ? (uint64_t)RETRY_MS << n / 2 : again_ms(g) << n / 5);
 }
 
 static void tick_owed(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)

@@ -13,6 +13,10 @@ uint64_t push_deadline_ms(const struct gossip *g);
 /* A push came, as a datagram (`s` NULL) or on a stream. */
 void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct stream *s,
                const struct message *m, struct gossip_effects *fx);
+/* SEEN, as a datagram. */
+void push_hear_answer(struct gossip *g, const struct message *m);
+/* Somebody has lost what it said it has: it is told or asked again if anybody may wait for that. */
+void push_ask_again(struct gossip *g, uint64_t now_ms);
 /* HAVE, GRAFT or PRUNE. */
 void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
                     struct gossip_effects *fx);

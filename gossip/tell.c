@@ -1,6 +1,7 @@
 /* Telling ranges, in datagrams where they fit, else on a stream of their own. */
 #include "gossip/tell.h"
 
+#include "gossip/unanswered.h"
 #include "gossip/water.h"
 
 enum {
@@ -148,9 +149,13 @@ static void send_parcel(struct gossip *g, uint64_t now_ms, struct peer *to, stru
     struct message m = machine_message(g, now_ms, MESSAGE_PUSH, to);
     m.ranges = p->ranges;
     m.n_ranges = p->n;
-    if (p->n > 0)
+    if (p->n > 0) {
+        m.sequence = p->sequence ? p->sequence : unanswered_add(g, now_ms, to, p->ranges, p->n);
         machine_send(g, to->member.endpoint, to, &m, false, fx);
-    *p = (struct parcel){.left = parcel_room};
+    }
+    *p = (struct parcel){.left = parcel_room,
+                         .sequence = p->sequence,
+                         .has_unkept = p->has_unkept || (p->n > 0 && m.sequence == 0)};
 }
 
 void tell_packed(struct gossip *g, uint64_t now_ms, struct peer *to, struct parcel *p,
@@ -187,7 +192,7 @@ void tell_rest(struct gossip *g, uint64_t now_ms, struct peer *to, struct parcel
     send_parcel(g, now_ms, to, p, fx);
 }
 
-struct parcel tell_parcel(void)
+struct parcel tell_parcel(uint32_t sequence)
 {
-    return (struct parcel){.left = parcel_room};
+    return (struct parcel){.left = parcel_room, .sequence = sequence};
 }

@@ -17,7 +17,7 @@ struct tell_size tell_measure(const struct gossip *g, const struct push_range *r
 void tell_range(struct gossip *g, uint64_t now_ms, struct peer *to,
                 const struct push_range *range, struct gossip_effects *fx);
 /* Many ranges that need no stream: full datagrams leave as they fill, the last with tell_rest. */
-struct parcel tell_parcel(void);
+struct parcel tell_parcel(uint32_t sequence); /* of what is told again; 0: new, to be answered */
 void tell_packed(struct gossip *g, uint64_t now_ms, struct peer *to, struct parcel *p,
                  const struct push_range *range, struct gossip_effects *fx);
 void tell_rest(struct gossip *g, uint64_t now_ms, struct peer *to, struct parcel *p,

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "core/trace.h"
+#include "gossip/unanswered.h"
 
 enum {
     STRIDE = 3,
     TELL_BYTES = 128 << 10, /* to one link at one time; what is more than that has to be repaired */
     ITEMS_MAX = 16,         /* of a HAVE or GRAFT: 45 bytes each beside the header */
-    GRAFTS_MAX = 3,         /* for one gap; then it is a case for a comparison */
+    GRAFTS_MAX = 6,         /* for one gap; then it is a case for a comparison */
 };
 
 static uint64_t beat_ms(const struct gossip *g)
@@ -63,15 +64,15 @@ static void build_links(struct gossip *g)
 static void note_have(struct gossip *g, uint64_t now_ms, struct node_id writer)
 {
     struct tree *t = &g->push.tree;
-    for (size_t i = t->n_have; i-- > t->n_once;) {
-        if (node_id_equal(t->have[i], writer))
+    for (size_t i = t->n_have; i-- > 0;) {
+        if (node_id_equal(t->have[i].writer, writer))
             return;
     }
     if (t->n_have == TREE_HAVE_MAX) {
         g->metrics->drop_bound++;
         return;
     }
-    t->have[t->n_have++] = writer;
+    t->have[t->n_have++] = (struct tree_have){.writer = writer};
     if (t->have_ms == 0)
         t->have_ms = now_ms + beat_ms(g);
 }
@@ -87,6 +88,14 @@ static bool has_room(struct push *p)
     p->ranges = ranges;
     p->cap = cap;
     return true;
+}
+
+/* Some link was told of this writer's news in a way that nobody looks after. */
+static void note_unkept(struct gossip *g, struct node_id writer)
+{
+    struct tree *t = &g->push.tree;
+    for (size_t i = 0; i < t->n_have; i++)
+        t->have[i].is_unkept = t->have[i].is_unkept || node_id_equal(t->have[i].writer, writer);
 }
 
 void tree_add(struct gossip *g, uint64_t now_ms, const struct push_range *range)
@@ -112,7 +121,7 @@ static void flush_link(struct gossip *g, uint64_t now_ms, struct peer *to,
                        const struct tell_size *sizes, struct gossip_effects *fx)
 {
     struct push *p = &g->push;
-    struct parcel parcel = tell_parcel();
+    struct parcel parcel = tell_parcel(0);
     size_t left = TELL_BYTES;
     for (size_t i = 0; i < p->n; i++) {
         const struct push_range *range = &p->ranges[i];
@@ -121,16 +130,20 @@ static void flush_link(struct gossip *g, uint64_t now_ms, struct peer *to,
             continue;
         if (sizes[i].needs_stream || sizes[i].is_too_large) {
             tell_range(g, now_ms, to, range, fx);
+            note_unkept(g, range->writer);
             continue;
         }
         if (sizes[i].bytes > left) {
             g->metrics->drop_bound++;
+            note_unkept(g, range->writer);
             continue;
         }
         left -= sizes[i].bytes;
         tell_packed(g, now_ms, to, &parcel, range, fx);
     }
     tell_rest(g, now_ms, to, &parcel, fx);
+    for (size_t i = 0; parcel.has_unkept && i < p->n; i++)
+        note_unkept(g, p->ranges[i].writer);
 }
 
 void tree_flush(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -159,30 +172,40 @@ static void send_plain(struct gossip *g, uint64_t now_ms, enum message_kind kind
     machine_send(g, to->member.endpoint, to, &m, false, fx);
 }
 
-void tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, bool was_news,
-                    struct gossip_effects *fx)
+static void send_prune(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
+                       struct gossip_effects *fx)
 {
+    struct message m = machine_message(g, now_ms, MESSAGE_PRUNE, to);
+    m.sequence = sequence;
+    machine_send(g, to->member.endpoint, to, &m, false, fx);
+}
+
+bool tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, uint32_t sequence,
+                    bool was_news, struct gossip_effects *fx)
+{
+    if (!was_news && (sequence & PUSH_AGAIN))
+        return false;
     struct tree_link *link = find_link(&g->push.tree, from->member.id);
     if (link)
         link->is_eager = was_news;
     if (!was_news)
-        send_plain(g, now_ms, MESSAGE_PRUNE, from, NULL, 0, fx);
+        send_prune(g, now_ms, from, sequence, fx);
+    return !was_news;
 }
 
 /* ---- ids ---- */
 
-static void send_ids(struct gossip *g, uint64_t now_ms, size_t from, size_t to, bool is_eager,
+static void send_ids(struct gossip *g, uint64_t now_ms, bool is_eager,
                      struct gossip_effects *fx)
 {
     struct tree *t = &g->push.tree;
-    for (size_t i = from; i < to; i += ITEMS_MAX) {
+    for (size_t i = 0; i < t->n_have;) {
         struct message_seen items[ITEMS_MAX];
         size_t n = 0;
-        for (size_t k = i; k < to && k < i + ITEMS_MAX; k++) {
-            const struct seen_number *seen = seen_find(&g->seen, t->have[k]);
-            if (seen)
-                items[n++] = (struct message_seen){
-                    seen->writer, seen->epoch, seen->number, false};
+        for (; i < t->n_have && n < ITEMS_MAX; i++) {
+            const struct seen_number *seen = seen_find(&g->seen, t->have[i].writer);
+            if (seen && (!is_eager || t->have[i].is_unkept))
+                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number, false};
         }
         for (size_t k = 0; k < t->n_links && n > 0; k++) {
             struct peer *peer = members_peer(&g->members, t->links[k].peer);
@@ -192,18 +215,16 @@ static void send_ids(struct gossip *g, uint64_t now_ms, size_t from, size_t to, 
     }
 }
 
-/* Lazy links hear of it after a beat; eager ones a beat later, for the payload may have been lost
- * on its way to a place that has no other link. */
+/* Lazy links hear of it after a beat; eager ones only of what they were not told, or not so that its
+ * loss would be noticed. */
 static void send_have(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct tree *t = &g->push.tree;
     build_links(g);
-    send_ids(g, now_ms, 0, t->n_once, true, fx);
-    send_ids(g, now_ms, t->n_once, t->n_have, false, fx);
-    t->n_have -= t->n_once;
-    memmove(t->have, t->have + t->n_once, t->n_have * sizeof(t->have[0]));
-    t->n_once = t->n_have;
-    t->have_ms = t->n_have ? now_ms + beat_ms(g) : 0;
+    send_ids(g, now_ms, true, fx);
+    send_ids(g, now_ms, false, fx);
+    t->n_have = 0;
+    t->have_ms = 0;
 }
 
 static bool has_seen(const struct gossip *g, struct node_id writer, uint64_t epoch,
@@ -259,7 +280,7 @@ static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
     m->from[1] = m->from[0];
     m->from[0] = next;
     m->n_tries++;
-    m->due_ms = now_ms + beat_ms(g) * (m->n_tries + 1);
+    m->due_ms = now_ms + beat_ms(g) / 2 * (m->n_tries + 1);
     if (!from || !peer_is_live(from))
         return;
     struct tree_link *link = find_link(&g->push.tree, from->member.id);
@@ -299,7 +320,16 @@ static void hear_graft(struct gossip *g, uint64_t now_ms, struct peer *from,
         .after = seen->epoch == item->epoch ? item->number : 0,
         .through = seen->number,
     };
-    tell_range(g, now_ms, from, &range, fx);
+    if (unanswered_hasten(g, now_ms, from->member.id, &range))
+        return;
+    struct tell_size size = tell_measure(g, &range);
+    if (size.needs_stream || size.is_too_large) {
+        tell_range(g, now_ms, from, &range, fx);
+        return;
+    }
+    struct parcel parcel = tell_parcel(0);
+    tell_packed(g, now_ms, from, &parcel, &range, fx);
+    tell_rest(g, now_ms, from, &parcel, fx);
 }
 
 void tree_hear(struct gossip *g, uint64_t now_ms, struct peer *from, const struct message *m,
@@ -319,9 +349,27 @@ void tree_hear(struct gossip *g, uint64_t now_ms, struct peer *from, const struc
 
 /* ---- time ---- */
 
+/* A link that has become lazy meanwhile was still told it as an eager one. */
+static void tell_unanswered(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
+{
+    struct push_range *ranges;
+    struct node_id id;
+    uint32_t sequence;
+    size_t n;
+    while ((n = unanswered_take(g, now_ms, &ranges, &id, &sequence)) > 0) {
+        struct peer *to = members_peer(&g->members, id);
+        struct parcel parcel = tell_parcel(sequence);
+        for (size_t i = 0; to && peer_is_live(to) && i < n; i++)
+            tell_packed(g, now_ms, to, &parcel, &ranges[i], fx);
+        if (to)
+            tell_rest(g, now_ms, to, &parcel, fx);
+    }
+}
+
 void tree_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct tree *t = &g->push.tree;
+    tell_unanswered(g, now_ms, fx);
     if (t->have_ms != 0 && now_ms >= t->have_ms)
         send_have(g, now_ms, fx);
     tick_missing(g, now_ms, fx);
@@ -330,7 +378,9 @@ void tree_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 uint64_t tree_deadline_ms(const struct gossip *g)
 {
     const struct tree *t = &g->push.tree;
-    uint64_t deadline = t->have_ms ? t->have_ms : UINT64_MAX;
+    uint64_t deadline = unanswered_deadline_ms(g);
+    if (t->have_ms && t->have_ms < deadline)
+        deadline = t->have_ms;
     for (size_t i = 0; i < t->n_missing; i++)
         deadline = t->missing[i].due_ms < deadline ? t->missing[i].due_ms : deadline;
     return deadline;

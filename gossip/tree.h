@@ -18,9 +18,10 @@
 void tree_add(struct gossip *g, uint64_t now_ms, const struct push_range *range);
 /* Send what waits. */
 void tree_flush(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
-/* A push came: was any of it news?  And is something missing before it? */
-void tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, bool was_news,
-                    struct gossip_effects *fx);
+/* A push came: was any of it news?  True when it was answered with a PRUNE.  And is something
+ * missing before it? */
+bool tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, uint32_t sequence,
+                    bool was_news, struct gossip_effects *fx);
 void tree_miss(struct gossip *g, uint64_t now_ms, struct node_id from, struct node_id writer,
                uint64_t epoch, uint64_t number);
 void tree_hear(struct gossip *g, uint64_t now_ms, struct peer *from, const struct message *m,

@@ -107,7 +107,7 @@ program "docs" 60 tests/docs_check.sh
 
 has_sim=$(compgen -G 'tests/sim/*.c')
 run "build $kind" 1500 "${make[@]}" --keep-going BUILD="$kind" all units replays ${has_sim:+simulator} \
-    "$out/tests/bench_"{swim,crowd}
+    "$out/tests/bench_"{swim,spread,crowd}
 tell "build $kind" 0 $((status != 0)) 0
 if [ "$binary_kind" != "$kind" ]; then
     run "build $binary_kind" 1500 "${make[@]}" BUILD="$binary_kind" all ${has_sim:+simulator} \
@@ -142,6 +142,7 @@ program "membership statistics" 300 "$out/tests/bench_swim" --quick
 crowd=(16 128 1000)
 [ "$kind" != asan ] || crowd=(16 128)
 program "a crowd of gossip machines" 300 "build/$binary_kind/tests/bench_crowd" "${crowd[@]}"
+program "writes under loss" 300 "$out/tests/bench_spread" 128 0.15 1 100
 for script in tests/e2e/test_*.py; do
     [ ! -e "$script" ] || end_to_end "$script"
 done
