@@ -359,8 +359,10 @@ static void tell_unanswered(struct gossip *g, uint64_t now_ms, struct gossip_eff
     while ((n = unanswered_take(g, now_ms, &ranges, &id, &sequence)) > 0) {
         struct peer *to = members_peer(&g->members, id);
         struct parcel parcel = tell_parcel(sequence);
-        for (size_t i = 0; to && peer_is_live(to) && i < n; i++)
-            tell_packed(g, now_ms, to, &parcel, &ranges[i], fx);
+        for (size_t i = 0; to && peer_is_live(to) && i < n; i++) {
+            if (!tell_measure(g, &ranges[i]).is_too_large)
+                tell_packed(g, now_ms, to, &parcel, &ranges[i], fx);
+        }
         if (to)
             tell_rest(g, now_ms, to, &parcel, fx);
     }
