@@ -56,7 +56,7 @@ void api_error(struct agent *a, struct uv_http_exchange *x, int code, const char
     api_answer(a, x, 500, report_error("failed", text));
 }
 
-static void no_such_route(struct agent *a, struct uv_http_exchange *x)
+void api_no_such_route(struct agent *a, struct uv_http_exchange *x)
 {
     api_error(a, x, ERR_NOT_FOUND, "no such route: docs/API.md lists them");
 }
@@ -259,91 +259,10 @@ static void order_job(struct agent *a, struct uv_http_exchange *x, const char *n
         order(a, x, &command, NULL);
         return;
     }
-    no_such_route(a, x);
+    api_no_such_route(a, x);
 }
 
 /* ---- routes ---- */
-
-/* Only the current version has a number to trace: older ones were written over. */
-static void get_trace(struct agent *a, struct uv_http_exchange *x, struct report *r,
-                      uint32_t job)
-{
-    uint32_t wanted;
-    if (param_version(uv_http_query(x, "version"), &wanted) < 0) {
-        api_error(a, x, ERR_INVALID, "version wants a version, for example v3");
-        return;
-    }
-    uint32_t current = r->view.jobs[job].doc.version;
-    char text[160];
-    json_t *data = wanted == 0 || wanted == current ? report_trace(r, job) : NULL;
-    if (data) {
-        api_data(a, x, data);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "%.63s is at v%u here: v%u %s",
-                   r->view.jobs[job].name, current, wanted,
-                   wanted < current ? "was written over" : "has not arrived");
-    api_error(a, x, ERR_NOT_FOUND, text);
-}
-
-/* What is also known of a job that is gone. */
-static void get_versions(struct agent *a, struct uv_http_exchange *x, const char *ns,
-                         const char *name, bool is_history)
-{
-    struct report r;
-    struct err err = {0};
-    json_t *data = NULL;
-    if (report_open(&r, a->node, a->name, agent_now(a)) < 0) {
-        api_error(a, x, -ENOMEM, "out of memory");
-        return;
-    }
-    int status =
-        is_history ? report_history(&r, ns, name, &data, &err)
-                   : report_spec(&r, ns, name, uv_http_query(x, "version"), &data, &err);
-    if (status < 0)
-        api_error(a, x, status, err.text);
-    else
-        api_data(a, x, data);
-    report_close(&r);
-}
-
-static void get_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
-                    const char *name, const char *what)
-{
-    struct report r;
-    char text[256];
-    json_t *data = NULL;
-    uint32_t index;
-    if (param_index(uv_http_query(x, "index"), &index) < 0) {
-        api_error(a, x, ERR_INVALID, "index wants the number of an instance");
-        return;
-    }
-    if (report_open(&r, a->node, a->name, agent_now(a)) < 0) {
-        api_error(a, x, -ENOMEM, "out of memory");
-        return;
-    }
-    uint32_t job = view_find_job(&r.view, ns, name);
-    if (job == VIEW_NONE) {
-        (void)snprintf(text, sizeof(text), "no job '%.63s' in namespace '%.63s'", name,
-                       ns);
-        api_error(a, x, ERR_NOT_FOUND, text);
-    } else {
-        if (what && strcmp(what, "trace") == 0) {
-            get_trace(a, x, &r, job);
-            report_close(&r);
-            return;
-        }
-        if (!what)
-            data = report_status(&r, job);
-        else if (strcmp(what, "why") == 0)
-            data = report_why(&r, job, index);
-        if (data)
-            api_data(a, x, data);
-        else
-            no_such_route(a, x);
-    }
-    report_close(&r);
-}
 
 static void get_list(struct agent *a, struct uv_http_exchange *x, const char *what)
 {
@@ -366,7 +285,7 @@ static void get_list(struct agent *a, struct uv_http_exchange *x, const char *wh
     if (data)
         api_data(a, x, data);
     else
-        no_such_route(a, x);
+        api_no_such_route(a, x);
     report_close(&r);
 }
 
@@ -475,16 +394,12 @@ static void get(struct agent *a, struct uv_http_exchange *x, const struct route 
     bool is_job = r->n >= 4 && strcmp(r->word[1], "jobs") == 0;
     if (is_job && r->n == 5 && strcmp(r->word[4], "logs") == 0)
         api_logs(a, x, r->word[2], r->word[3]);
-    else if (is_job && r->n == 5 && strcmp(r->word[4], "spec") == 0)
-        get_versions(a, x, r->word[2], r->word[3], false);
-    else if (is_job && r->n == 5 && strcmp(r->word[4], "history") == 0)
-        get_versions(a, x, r->word[2], r->word[3], true);
     else if (is_job && r->n <= 5)
-        get_job(a, x, r->word[2], r->word[3], r->n == 5 ? r->word[4] : NULL);
+        api_job(a, x, r->word[2], r->word[3], r->n == 5 ? r->word[4] : NULL);
     else if (r->n == 3 && strcmp(r->word[1], "vars") == 0)
         get_variable(a, x, r->word[2]);
     else if (r->n != 2)
-        no_such_route(a, x);
+        api_no_such_route(a, x);
     else if (strcmp(r->word[1], "events") == 0)
         api_events(a, x);
     else if (strcmp(r->word[1], "dashboard") == 0)
@@ -555,7 +470,7 @@ static void change(struct agent *a, struct uv_http_exchange *x, const struct rou
         command = (struct command){.kind = COMMAND_FORGET, .name = r->word[2]};
         order(a, x, &command, NULL);
     } else {
-        no_such_route(a, x);
+        api_no_such_route(a, x);
     }
 }
 
@@ -597,7 +512,7 @@ void api_handle(void *ctx, struct uv_http_exchange *x)
     else if (is_get && strcmp(path, "/metrics") == 0)
         get_metrics(a, x);
     else if (!split(path, &route) || route.n < 2 || strcmp(route.word[0], "v1") != 0)
-        no_such_route(a, x);
+        api_no_such_route(a, x);
     else if (is_get)
         get(a, x, &route);
     else

@@ -14,6 +14,10 @@
 void api_answer(struct agent *a, struct uv_http_exchange *x, int status, json_t *body);
 void api_data(struct agent *a, struct uv_http_exchange *x, json_t *data);
 void api_error(struct agent *a, struct uv_http_exchange *x, int code, const char *text);
+void api_no_such_route(struct agent *a, struct uv_http_exchange *x);
+/* api_job.c: GET of a job; `what` is the word behind it, NULL for its status. */
+void api_job(struct agent *a, struct uv_http_exchange *x, const char *ns,
+             const char *name, const char *what);
 
 /* ---- api_stream.c ---- */
 void api_events(struct agent *a,
