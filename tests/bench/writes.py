@@ -4,22 +4,21 @@ the cluster's secret is changed in the middle of it.
 
 Usage: [ROTATE=1] tests/bench/writes.py [AGENTS=20] [WRITES_PER_SECOND=1000] [SECONDS=20]   (root; makes its own network namespace)"""
 
-import http.client
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+LOAD = os.path.join(ROOT, "build/release/tests/bench_load")
 STRATOS = os.environ.get("STRATOS", os.path.join(ROOT, "build/release/stratos"))
 
 if "IN_NS" not in os.environ:
     os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "IN_NS": "1"})
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 agents, rate, seconds = (int(a) for a in (sys.argv[1:] + ["20", "1000", "20"][len(sys.argv) - 1:]))
-WRITERS = 4  # connections to each agent: one would wait for its acknowledgements
+CONNECTIONS = 8  # to each agent: one would wait for its acknowledgements
 work = tempfile.mkdtemp()
 secret = os.path.join(work, "secret")
 with open(secret, "w") as f:
@@ -46,40 +45,18 @@ for i in range(agents):
         stderr=open(f"{work}/log{i}", "w")))
 try:
     time.sleep(5)
-    latencies, refused = [], [0]
-
-    def write(i, w):
-        connection = http.client.HTTPConnection(address(i), 7781, timeout=15)
-        pause, due = agents * WRITERS / rate, time.monotonic()
-        for n in range(rate * seconds // agents // WRITERS):
-            due += pause
-            time.sleep(max(0, due - time.monotonic()))
-            start = time.monotonic()
-            connection.request("PUT", f"/v1/vars/bench-{i}-{w}-{n % 100}", body=str(n))
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status == 200:
-                latencies.append(time.monotonic() - start)
-            else:
-                refused[0] += 1
-
-    threads = [threading.Thread(target=write, args=(i, w)) for i in range(agents) for w in range(WRITERS)]
     before, start = [ticks(p.pid) for p in processes], time.monotonic()
-    for t in threads:
-        t.start()
+    load = subprocess.Popen([LOAD, str(rate), str(seconds), str(CONNECTIONS), *(address(i) for i in range(agents))],
+                            stdout=subprocess.PIPE, text=True)
     if os.environ.get("ROTATE"):
         time.sleep(seconds / 4)
         begun = time.monotonic()
         done = subprocess.run([STRATOS, "secret", "rotate", "--socket", f"{work}/s0"], capture_output=True, text=True)
         print(f"secret rotate: exit {done.returncode} after {time.monotonic() - begun:.1f} s")
-    for t in threads:
-        t.join()
+    said = load.communicate()[0]
     took = time.monotonic() - start
     cpu = sorted(100 * (ticks(p.pid) - b) / os.sysconf("SC_CLK_TCK") / took for p, b in zip(processes, before))
-    latencies.sort()
-    print(f"{len(latencies)} writes acknowledged in {took:.1f} s: {len(latencies) / took:.0f} a second, {refused[0]} refused")
-    print(f"acknowledged after: median {latencies[len(latencies) // 2] * 1e3:.1f} ms, "
-          f"p99 {latencies[len(latencies) * 99 // 100] * 1e3:.1f} ms")
+    print(said.strip())
     print(f"CPU per agent: median {cpu[len(cpu) // 2]:.1f} %, highest {cpu[-1]:.1f} % of a core")
     time.sleep(3)
     digests = set()
