@@ -127,10 +127,12 @@ Test(transcript, news_that_only_a_list_carried_is_not_passed_on)
 Test(transcript, a_dead_incarnation_is_not_revived_by_an_old_list)
 {
     struct world *w = three();
-    /* n1 does not run while n3 dies: when it wakes, its list still says that n3 lives. */
+    /* n1 sleeps while n3 dies, and hears nothing of it: its list still says that n3 lives. */
     w->nodes[0].stalled_until_ms = w->now_ms + 12000;
+    deafen(w, 0, true);
     world_kill(w, 2);
     world_run(w, 11900);
+    deafen(w, 0, false);
     cr_assert_eq(world_belief(w, 0, 2), MEMBER_ALIVE);
     cr_assert_eq(world_belief(w, 1, 2), MEMBER_DEAD);
     size_t deaths = w->nodes[1].n_deaths_seen;
