@@ -41,28 +41,44 @@ void holder_set_dirty(struct holder *h, uint64_t now_ms)
         h->dirty_since_ms = h->dirty_last_ms;
 }
 
+static size_t count_live(const struct members *m)
+{
+    return members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT);
+}
+
 void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
-                   enum member_state was)
+                   enum member_state was, struct gossip_effects *out)
 {
     const struct members *m = gossip_members(h->options.gossip);
-    size_t live =
-        members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT);
+    size_t live = count_live(m);
+    bool was_asking = hold_is_asking(&h->hold, now_ms);
     bool is_deaf =
         live > 1 && now_ms - gossip_newest_ms(h->options.gossip) > h->options.silence_ms;
     if (state == MEMBER_DEAD && was != MEMBER_DEAD)
         hold_death(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD), is_deaf);
     else if (state == MEMBER_ALIVE)
         hold_return(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD));
+    if (!was_asking && hold_is_asking(&h->hold, now_ms))
+        gossip_census(h->options.gossip, now_ms, h->options.hold_ms, out);
+    holder_set_dirty(h, now_ms);
+}
+
+/* Are most of the others there? */
+static void read_census(struct holder *h, uint64_t now_ms)
+{
+    const struct members *m = gossip_members(h->options.gossip);
+    size_t n_asked, n_missed = gossip_census_missed(h->options.gossip, &n_asked);
+    if (!hold_census(&h->hold, now_ms, count_live(m), members_count_state(m, MEMBER_DEAD),
+                     n_asked, n_missed))
+        return;
+    gossip_census_end(h->options.gossip);
     holder_set_dirty(h, now_ms);
 }
 
 void holder_ready(struct holder *h, uint64_t now_ms)
 {
     const struct members *m = gossip_members(h->options.gossip);
-    hold_wake(&h->hold, now_ms,
-              members_count_state(m, MEMBER_ALIVE) +
-                  members_count_state(m, MEMBER_SUSPECT),
-              members_count_state(m, MEMBER_DEAD));
+    hold_wake(&h->hold, now_ms, count_live(m), members_count_state(m, MEMBER_DEAD));
     holder_set_dirty(h, now_ms);
 }
 
@@ -81,7 +97,9 @@ int holder_view(struct holder *h, struct moment at, struct arena *arena,
     struct view_options options = {.self = h->options.id,
                                    .now_ms = at.now_ms,
                                    .aways = &h->aways,
-                                   .is_takeover_held = hold_is_on(&h->hold, at.now_ms)};
+                                   .is_takeover_held =
+                                       hold_is_on(&h->hold, at.now_ms) ||
+                                       hold_is_asking(&h->hold, at.now_ms)};
     return view_build(gossip_members(h->options.gossip), gossip_table(h->options.gossip),
                       h->specs, &options, arena, ret_view);
 }
@@ -327,6 +345,12 @@ bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 {
     if (h->replan_ms && at.now_ms >= h->replan_ms) {
         h->replan_ms = 0;
+        holder_set_dirty(h, at.now_ms);
+    }
+    if (hold_is_asking(&h->hold, at.now_ms))
+        read_census(h, at.now_ms);
+    if (h->hold.asking_until_ms && !hold_is_asking(&h->hold, at.now_ms)) {
+        h->hold.asking_until_ms = 0;
         holder_set_dirty(h, at.now_ms);
     }
     if (h->hold.until_ms && !hold_is_on(&h->hold, at.now_ms)) {

@@ -35,9 +35,10 @@ void holder_fini(struct holder *h);
 
 /* What the plan is made of has changed: plan again when it has settled. */
 void holder_set_dirty(struct holder *h, uint64_t now_ms);
-/* A member's state changed to `state`: a death may begin the mass-failure hold, a return end it. */
+/* A member's state changed to `state`: a death may begin the mass-failure hold, or the question whether
+ * it should; a return may end it. */
 void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
-                   enum member_state was);
+                   enum member_state was, struct gossip_effects *out);
 /* Gossip is ready: from now on we decide. */
 void holder_ready(struct holder *h, uint64_t now_ms);
 bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to decide */

@@ -172,7 +172,7 @@ static void route_member(struct node *n, struct moment at, const struct gossip_e
                          struct node_effects *out)
 {
     bool is_self = node_id_equal(e->member.id, n->options.gossip.id);
-    holder_member(&n->holder, at.now_ms, e->member.state, e->was);
+    holder_member(&n->holder, at.now_ms, e->member.state, e->was, &out->gossip);
     news_member(&e->member, e->was, is_self, out);
     node_effects_add(out, NODE_CATALOG);
 }

@@ -51,8 +51,8 @@ bool rotation_is_lacking(const struct rotation *r, struct bytes record,
                          const struct rotation_peer *live, size_t n);
 void rotation_wrap(const struct rotation *r, enum secret_urgency urgency,
                    uint8_t out[static SECRET_WRAPPED_LEN]);
-/* Has everybody what this record offers, and nothing older?  Then it may go: who learns
- * the old secret later shall not find the new one in the table. */
+/* Has everybody one secret, and can it not open this record?  Then it may go, be it the offer of that
+ * secret or of a rival's: who learns the old secret later shall not find a new one in the table. */
 bool rotation_is_over(const struct rotation *r, struct bytes record,
                       const struct rotation_peer *live, size_t n);
 

@@ -209,15 +209,17 @@ static bool is_ours_at_stake(struct gossip *g, const struct entry *e,
 }
 
 /* Our value lost.  It is kept beside the record, where everyone finds it; that is also how the
- * winner's writer hears of the conflict when it never met the loser itself. */
+ * winner's writer hears of the conflict when it never met the loser itself.  Secrets are not kept:
+ * who learns the old one shall not find the new one years later. */
 static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
                       struct bytes value, struct gossip_effects *fx)
 {
     static const uint8_t nothing[1];
     char text[KEY_LEN_MAX];
     struct bytes kept = lost_key(key, text);
+    bool is_kept = value.at && !bytes_start_with(key, bytes_of_text("secret/"));
     struct bytes kept_value =
-        value.at ? value : (struct bytes){nothing, 0}; /* a lost deletion */
+        is_kept ? value : (struct bytes){nothing, 0}; /* nor a lost deletion */
     if (kept.at && entries_write(g, now_ms, kept, kept_value, NULL, fx) == 0)
         machine_wake_push(g, now_ms);
 }

@@ -8,6 +8,7 @@
 
 #include "core/err.h"
 #include "core/trace.h"
+#include "gossip/census.h"
 #include "gossip/collect.h"
 #include "gossip/entries.h"
 #include "gossip/join.h"
@@ -411,6 +412,7 @@ void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
     push_tick(g, now_ms, out);
     swim_tick(g, now_ms, out);
     sync_tick(g, now_ms, out);
+    census_tick(g, now_ms, out);
     collect_tick(g, now_ms, out);
     finish(g, out);
 }
@@ -420,7 +422,8 @@ uint64_t gossip_deadline_ms(const struct gossip *g)
     if (!g->is_started)
         return UINT64_MAX;
     const uint64_t all[] = {swim_deadline_ms(g), push_deadline_ms(g), sync_deadline_ms(g),
-                            join_deadline_ms(g), collect_deadline_ms(g)};
+                            join_deadline_ms(g), collect_deadline_ms(g),
+                            census_deadline_ms(g)};
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         deadline = all[i] < deadline ? all[i] : deadline;

@@ -147,6 +147,15 @@ void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
 /* Drop a dead or left member for good, with its rows, everywhere. */
 int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id, struct gossip_effects *out);
 
+/* ---- asking ---- */
+
+/* Ask up to 16 live members whether they are there, again and again for `for_ms`, until each has been
+ * heard since. */
+void gossip_census(struct gossip *g, uint64_t now_ms, uint64_t for_ms, struct gossip_effects *out);
+void gossip_census_end(struct gossip *g);
+/* How many of those asked are still believed to live and have not been heard since. */
+size_t gossip_census_missed(const struct gossip *g, size_t *ret_n_asked);
+
 /* ---- reading ---- */
 
 const struct members *gossip_members(const struct gossip *g);

@@ -192,6 +192,15 @@ struct collect {
     size_t n_due;                        /* COLLECT_DUE_MAX: perhaps others too */
 };
 
+enum { CENSUS_MAX = 16 }; /* members asked: a sample, where there are more */
+
+struct census {
+    struct node_id asked[CENSUS_MAX];
+    size_t n;
+    uint64_t begun_ms, until_ms, wait_ms;
+    uint64_t next_ms; /* when the missed are asked again; 0: not */
+};
+
 struct gossip {
     struct gossip_profile profile;
     const struct tracer *tracer;
@@ -217,6 +226,7 @@ struct gossip {
     struct push push;
     struct sync sync;
     struct join join;
+    struct census census;
     struct collect collect;
     uint64_t conflicts_told[CONFLICTS_TOLD]; /* hashes of the latest */
     size_t n_conflicts;

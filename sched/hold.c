@@ -26,8 +26,26 @@ void hold_death(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead,
     now->n++;
     size_t recent = recent_deaths(h, step);
     size_t deaths = recent < n_dead ? recent : n_dead;
-    if (is_deaf || 2 * deaths > deaths + n_live)
+    if (is_deaf || 2 * deaths > deaths + n_live) {
         h->until_ms = now_ms + h->hold_ms;
+        h->asking_until_ms = 0;
+    } else if (h->answered_ms == 0 || now_ms >= h->answered_ms + HOLD_FRESH_MS) {
+        h->asking_until_ms = now_ms + h->hold_ms;
+    }
+}
+
+bool hold_census(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead,
+                 size_t n_asked, size_t n_missed)
+{
+    size_t recent = recent_deaths(h, now_ms / HOLD_STEP_MS);
+    size_t deaths = recent < n_dead ? recent : n_dead;
+    /* Who was asked stands for all others. */
+    size_t missing = n_asked ? ((n_live - 1) * n_missed + n_asked - 1) / n_asked : 0;
+    if (!hold_is_asking(h, now_ms) || 2 * (deaths + missing) > deaths + n_live)
+        return false;
+    h->asking_until_ms = 0;
+    h->answered_ms = now_ms;
+    return true;
 }
 
 void hold_wake(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead)
@@ -39,7 +57,12 @@ void hold_wake(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead)
 void hold_return(struct hold *h, uint64_t now_ms, size_t n_live, size_t n_dead)
 {
     if (hold_is_on(h, now_ms) && 2 * n_dead <= n_dead + n_live)
-        *h = (struct hold){.hold_ms = h->hold_ms};
+        *h = (struct hold){.hold_ms = h->hold_ms, .asking_until_ms = h->asking_until_ms};
+}
+
+bool hold_is_asking(const struct hold *h, uint64_t now_ms)
+{
+    return h->asking_until_ms > now_ms;
 }
 
 bool hold_is_on(const struct hold *h, uint64_t now_ms)
@@ -49,5 +72,7 @@ bool hold_is_on(const struct hold *h, uint64_t now_ms)
 
 uint64_t hold_deadline_ms(const struct hold *h)
 {
-    return h->until_ms ? h->until_ms : UINT64_MAX;
+    uint64_t until_ms = h->until_ms ? h->until_ms : UINT64_MAX;
+    return h->asking_until_ms && h->asking_until_ms < until_ms ? h->asking_until_ms
+                                                               : until_ms;
 }

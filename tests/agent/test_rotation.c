@@ -52,6 +52,9 @@ Test(rotation, goes_through_its_phases)
     cr_expect_not(rotation_is_over(&r, offer, peers, 2), "they still open the old one");
     peers[0].opens = peers[1].opens = 0;
     cr_expect(rotation_is_over(&r, offer, peers, 2));
+    cr_expect(rotation_is_over(&r, offer_of(&old, &rival, record), peers, 2), "a rival's");
+    cr_expect_not(rotation_is_over(&r, offer_of(&next, &rival, record), peers, 2), "the next one");
+    offer = offer_of(&old, &next, record);
     cr_expect_not(rotation_offer(&r, offer), "it is what we have");
 }
 

@@ -46,7 +46,7 @@ Test(hold, ends_by_itself_after_its_time)
     hold_init(&h, 5000);
     cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
     hold_death(&h, START_MS, 2, 1, false);
-    cr_assert_eq(hold_deadline_ms(&h), UINT64_MAX);
+    cr_assert_eq(hold_deadline_ms(&h), START_MS + 5000);
     hold_death(&h, START_MS, 1, 2, false);
     cr_assert_eq(hold_deadline_ms(&h), START_MS + 5000);
     cr_assert(hold_is_on(&h, START_MS + 4999));
@@ -136,4 +136,42 @@ Test(hold, a_long_trickle_of_deaths_is_not_one_failure)
         hold_death(&h, now_ms, left, 9001 - left, false);
         cr_assert_not(hold_is_on(&h, now_ms), "%zu left", left);
     }
+}
+
+/* The first death of many looks like the only one, so the others are asked. */
+Test(hold, after_a_death_the_answers_of_the_others_tell_whether_most_are_there)
+{
+    static const struct {
+        size_t n_live, n_asked, n_missed;
+        bool is_answered;
+    } cases[] = {
+        {6, 5, 5, false}, {6, 5, 3, false}, {6, 5, 2, true},   {6, 5, 0, true},
+        {2, 1, 1, false}, {2, 1, 0, true},  {1, 0, 0, true}, /* nobody else to ask */
+        {99, 16, 8, true}, {99, 16, 9, false}, /* 56 of 100 by what the sample says */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hold h;
+        hold_init(&h, 5000);
+        hold_death(&h, START_MS, cases[i].n_live, 1, false);
+        cr_assert(hold_is_asking(&h, START_MS));
+        cr_assert_not(hold_is_on(&h, START_MS), "it is not said yet that many have failed");
+        cr_assert_eq(hold_census(&h, START_MS + 10, cases[i].n_live, 1, cases[i].n_asked,
+                                 cases[i].n_missed),
+                     cases[i].is_answered, "case %zu", i);
+        cr_assert_neq(hold_is_asking(&h, START_MS + 10), cases[i].is_answered, "case %zu", i);
+        cr_assert_not(hold_is_asking(&h, START_MS + 5000), "not for ever");
+    }
+}
+
+Test(hold, an_answered_question_is_not_asked_again_within_a_second)
+{
+    struct hold h;
+    hold_init(&h, 5000);
+    hold_death(&h, START_MS, 9, 1, false);
+    cr_assert(hold_census(&h, START_MS + 10, 9, 1, 8, 0));
+    hold_death(&h, START_MS + 500, 8, 2, false);
+    cr_assert_not(hold_is_asking(&h, START_MS + 500));
+    hold_death(&h, START_MS + 1500, 7, 3, false);
+    cr_assert(hold_is_asking(&h, START_MS + 1500));
+    cr_assert_eq(hold_deadline_ms(&h), START_MS + 6500);
 }

@@ -114,8 +114,8 @@ static bool is_offered(const struct sim_node *n)
 {
     struct key key = key_secret();
     const struct table *t = gossip_table(node_gossip(n->node));
-    return table_get(t, key_bytes(&key)) ||
-           table_get(t, bytes_of_text("lost/secret/next"));
+    const struct entry *lost = table_get(t, bytes_of_text("lost/secret/next"));
+    return (lost && lost->value.len > 0) || table_get(t, key_bytes(&key));
 }
 
 bool secret_is_settled(const struct sim *s, char *why, size_t cap)

@@ -16,7 +16,38 @@ static void open_at_work(struct sim *s)
 
 /* ---- failures of many ---- */
 
-enum { LATEST_DEATH_MS = 6000 };
+enum { HOLD_MS = 30000, LATEST_DEATH_MS = 6000 };
+
+static void most_fail(struct sim *s)
+{
+    open_at_work(s);
+    uint64_t before = story_launches(s, 4, 7);
+    for (unsigned i = 0; i < 4; i++)
+        sim_crash(s, i, true);
+    for (int i = 0; i < 30; i++) {
+        story_run(s, HOLD_MS / 30);
+        story_expect(s, story_launches(s, 4, 7) == before,
+                     "nothing is taken over in the hold");
+    }
+    story_expect(s, story_is_belief(s, 0, MEMBER_DEAD), "they are dead to all");
+    /* It begins anew with each death, and few survivors take longer to meet all the dead. */
+    story_expect_converged(s, 20000, "after the hold");
+    story_expect(s, story_launches(s, 4, 7) > before, "then it is taken over");
+}
+
+static void most_are_back_in_time(struct sim *s)
+{
+    open_at_work(s);
+    uint64_t before = story_launches(s, 0, 7);
+    for (unsigned i = 0; i < 4; i++)
+        sim_crash(s, i, false);
+    story_run(s, 20000);
+    for (unsigned i = 0; i < 4; i++)
+        sim_boot(s, i);
+    story_run(s, 60000);
+    story_expect_converged(s, 1000, "after their return");
+    story_expect(s, story_launches(s, 0, 7) == before, "nothing was started twice");
+}
 
 static void some_fail(struct sim *s)
 {
@@ -183,6 +214,8 @@ static void forgotten(struct sim *s)
 }
 
 const struct story stories_of_members[] = {
+    {"a mass failure moves nothing for thirty seconds", {.nodes = 7}, most_fail},
+    {"most that come back in time lose nothing", {.nodes = 7}, most_are_back_in_time},
     {"what a few held is taken over at once", {.nodes = 7}, some_fail},
     {"half of a cluster restarts at once and nothing moves",
      {.nodes = 20},

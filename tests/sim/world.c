@@ -420,8 +420,8 @@ void sim_init(struct sim *s, const struct sim_options *options)
     s->duplication_now = options->duplication;
     rng_init(&s->rng, options->seed);
     /* In a large cluster each node compares with some others, now with these, now with those: clocks
-     * that were off by nearly as much as is said in the table would be said and taken back for ever. */
-    uint64_t spread_ms = options->nodes > 1 + SKEW_SAMPLES ? 50 : 200;
+     * that were off by nearly as much as is said in the table (250 ms) would be said and taken back for ever. */
+    uint64_t spread_ms = options->nodes > 1 + SKEW_SAMPLES ? 50 : 100;
     for (unsigned i = 0; i < options->nodes; i++) {
         struct sim_node *n = &s->nodes[i];
         (void)snprintf(n->name, sizeof(n->name), "n%u", i + 1);
