@@ -24,8 +24,8 @@ enum {
     AWAY_MS = 120000,    /* tasks of an agent that was stopped are left alone this long */
     JOIN_LATE_MS = 5000, /* a peer that is there answers within one */
     LAST_WORDS_MS = 300, /* between the last datagram and the end of the process */
-    STARTED_MS = 20000,  /* a start and its joining are over by then */
-    TIDY_MS = 120000,    /* what later work left lying */
+    STARTED_MS = 15000,  /* a start and its joining are over by then */
+    TIDY_MS = 30000,     /* what later work left lying */
 };
 
 struct moment agent_now(struct agent *a)
