@@ -252,3 +252,35 @@ Test(membership, a_list_of_thousands_is_taken_over_whole)
     cr_assert_eq(members_count(gossip_members(c->nodes[1].gossip)), KNOWN);
     crowd_free(c);
 }
+
+/* What stands behind the mass-failure hold: before anybody else is suspected, it shows who is silent. */
+Test(membership, a_census_counts_those_who_do_not_answer)
+{
+    static const struct {
+        size_t n, n_killed;
+        double loss;
+    } cases[] = {{7, 0, 0}, {7, 3, 0}, {7, 0, 0.3}, {2, 1, 0}, {60, 20, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world *w = small_world(cases[i].n, 20 + i, &gossip_profile_lan);
+        struct world_node *n = &w->nodes[0];
+        size_t n_asked, n_missed, others = cases[i].n - 1;
+        world_run(w, 3000);
+        for (size_t k = 0; k < cases[i].n_killed; k++)
+            world_kill(w, cases[i].n - 1 - k);
+        w->loss = cases[i].loss;
+        gossip_census(n->gossip, w->now_ms, 30000, &n->fx);
+        world_perform(w, 0);
+        n_missed = gossip_census_missed(n->gossip, &n_asked);
+        cr_expect_eq(n_asked, others < CENSUS_MAX ? others : CENSUS_MAX);
+        cr_expect_eq(n_missed, n_asked, "case %zu: nobody has answered yet", i);
+        world_run(w, cases[i].loss > 0 ? 3000 : 20);
+        n_missed = gossip_census_missed(n->gossip, &n_asked);
+        if (others <= CENSUS_MAX)
+            cr_expect_eq(n_missed, cases[i].n_killed, "case %zu: %zu", i, n_missed);
+        else
+            cr_expect(n_missed > 1 && n_missed < n_asked / 2, "case %zu: %zu", i, n_missed);
+        gossip_census_end(n->gossip);
+        cr_expect_eq(gossip_census_missed(n->gossip, &n_asked) + n_asked, 0);
+        world_free(w);
+    }
+}
