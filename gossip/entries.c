@@ -345,8 +345,11 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
             .generation = in->generation,
             .stamp = in->stamp,
         };
-        bool may_fill = range->through == 0 &&
-                        (fills_gaps || water_is_stale_bucket(g, table_bucket(in->key)));
+        /* Nobody deletes a low-water row.  If it were refused to us, who has it could not be made
+         * clean by us, nor we become stale like it. */
+        bool may_fill = water_is_row(in->key) ||
+                        (range->through == 0 &&
+                         (fills_gaps || water_is_stale_bucket(g, table_bucket(in->key))));
         if ((!may_fill && was_superseded(g, &e)) || water_covers(g, &e)) {
             g->metrics->entries_superseded++;
             continue;

@@ -133,7 +133,7 @@ static bool take_record(struct reader *script, struct arena *arena,
     } else if (record == RECORD_ANY) {
         static const char *const keys[] = {"number", "incarnation", "peer/x", "seen/x",
                                            "epoch"};
-        key = bytes_of_text(keys[reader_u8(script) % 5]);
+        key = bytes_of_text(keys[reader_u8(script) % 7]);
         writer_bytes(&w, reader_take(script, reader_u8(script)));
     } else {
         key = record == RECORD_SEEN

@@ -262,7 +262,7 @@ static void break_link(struct pair_of *p, size_t i)
 
 static void step(struct pair_of *p, struct reader *script)
 {
-    static const uint64_t waits_ms[] = {1, 5, 20, 50, 100, 200, 1000, 20000};
+    static const uint64_t waits_ms[] = {700000, 5, 20, 50, 100, 200, 1000, 20000};
     uint8_t what = reader_u8(script);
     enum event event = (enum event)(what % EVENT_KINDS);
     unsigned side = what / EVENT_KINDS % 2;

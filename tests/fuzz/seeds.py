@@ -12,7 +12,7 @@ PARTS = "to target members ranges seen buckets listed items coordinate digest me
 ALIVE, SUSPECT, DEAD, LEFT = range(4)
 OWN, TOP, SEQUENCE = 0x14, 0x48, 0x34  # numbers: the machine's own, the largest, its last probe's
 
-ROW = {"node": 0, "claim": 8, "other": 16, "refuse": 24, "forget": 32, "done": 40}
+ROW = {"node": 0, "claim": 8, "other": 16, "refuse": 24, "forget": 32, "done": 40, "water": 48}
 TEXT = {"var/a": 64, "job": 66, "lost": 68, "secret": 70, "spec": 71}
 
 
@@ -199,6 +199,22 @@ def sync_seeds():
         return at(5, side) + bytes([2]) + message("PUSH", M2, ranges=[ranges(2, entries, **how)])
 
     yield "honest", 150, 90, [ALL, wait(4), ALL, wait(6), ALL]
+    def write_at(side, key, data):
+        return at(3, side) + bytes([key]) + value(data)
+
+    told = [ALL, wait(5), ALL, wait(6), ALL]
+    dropped = [wait(0), ALL, wait(5), ALL] * 4
+    yield "deleted", 9, 9, told + [write_at(0, TEXT["var/a"], b"x"), write_at(0, TEXT["job"], b"y")] + told + [
+        write_at(0, TEXT["var/a"], None), write_at(1, TEXT["job"], None)] + told + dropped
+    yield "low-water", 9, 9, told + [
+        push(side, entry(row("water", who), b"5 1"), form=1, epoch=1, after=15) for side in (0, 1) for who in (2, 2)] + [
+        at(5, 1) + bytes([2]) + message("PUSH", M2, ranges=[ranges(0, [entry(row("water", 0), b"3 1")], 1, 1, 15)]),
+        write_at(0, TEXT["var/a"], None)] + told + dropped
+    yield "stale", 20, 9, told + [
+        at(6, 0) + bytes([0]) + message("SYNC", M2, seen=[bytes([0x80, 1, 9]), bytes([0x82, 1, 3])], buckets=[1, 5]),
+        at(5, 0) + bytes([2]) + message("PUSH", M2, ranges=[ranges(1, [entry(row("water", 1), b"9 1")], 1, 1, 15)])] + [
+        named(side, message(kind, M2, seen=[bytes([0x80, 1, 9])], buckets=[4, 7], listed=[3, 7], items=[1]))
+        for side in (0, 1) for kind in ("SYNC", "SYNC_REPLY", "CHECK", "LIST", "DONE")] + told + dropped
     yield "many", 255, 90, [ALL, wait(4), ALL, wait(6), ALL]
     yield "broken", 199, 7, sum(([DELIVER, wait(1), at(4)] for _ in range(12)), [])
     yield "claims-too-much", 20, 20, [push(0, form=1, epoch=1, after=0), at(5, 1) + bytes([2]) + message(

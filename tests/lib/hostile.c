@@ -83,7 +83,7 @@ struct bytes hostile_key(struct reader *script, struct arena *arena)
                                            {"refuse/", "/default/web/0"},
                                            {"forget/", ""},
                                            {"done/", "/x"},
-                                           {"intent/", ""},
+                                           {"water/", ""},
                                            {"node/", "/x"}};
     uint8_t pick = reader_u8(script);
     char text[NODE_ID_TEXT], *key = NULL;
@@ -112,13 +112,15 @@ struct bytes hostile_value(struct reader *script, struct arena *arena)
 {
     static const size_t lens[] = {600, 1150, 20000, ENTRY_LEN_MAX, ENTRY_LEN_MAX + 1};
     static const char *const texts[] = {
-        "0", "1", "5", "1073741823", "18446744073709551615", "-1", "999999999999999",
-        "x"};
+        "0", "1", "5", "1073741823", "18446744073709551615", "-1", "999999999999999", "x",
+        /* as low-water rows have them */
+        "3 1", "9 9", "4", "0 5", "1 1099511627776", "1 1099511627777",
+        "1152921504606846975 7", "18446744073709551615 1"};
     uint8_t pick = reader_u8(script);
     if (pick % 4 == 0)
         return (struct bytes){0};
     if (pick % 4 == 1)
-        return bytes_of_text(texts[pick / 4 % 8]);
+        return bytes_of_text(texts[pick / 4 % 16]);
     if (pick % 4 == 2 && pick >= 128) {
         size_t len = lens[pick / 4 % 5];
         uint8_t *at = arena_alloc(arena, len);
@@ -219,7 +221,9 @@ static bool take_lists(struct reader *script, struct arena *arena, unsigned part
     for (size_t i = 0; i < m->n_members; i++)
         m->members[i] = take_member(script, arena, truth);
     for (size_t i = 0; i < m->n_seen; i++) {
-        m->seen[i].writer = hostile_id(reader_u8(script));
+        uint8_t look = reader_u8(script);
+        m->seen[i].writer = hostile_id(look);
+        m->seen[i].is_stale = look & 0x80;
         m->seen[i].epoch = hostile_number(script, truth);
         m->seen[i].number = hostile_number(script, truth);
     }
