@@ -146,7 +146,7 @@ if [ ${#own_network[@]} -gt 0 ]; then
         end_to_end_worker &
         workers+=($!)
     done
-    polite=(nice -n 10)
+    polite=(nice -n 5)
 fi
 for dir in tests/*/; do
     name=$(basename "$dir")
