@@ -7,7 +7,7 @@
  * would be told N times N), lets them be, and then measures in this order, in one life of the crowd:
  * whom they probe by chance and in the shared order, how fast a refutation is known by all, how fast
  * deaths are, how fast writes are, and whether all agree in the end.  Delays are those of a LAN, 1 to
- * 3 ms; the profile is lan.  10,000 machines need 13 GB, and are left out where there is less. */
+ * 3 ms; the profile is lan.  10,000 machines need 14 GB, and are left out where there is less. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
