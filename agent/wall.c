@@ -1,7 +1,8 @@
 /* The state of our wall clock.  See wall.h.
  *
  *     RIGHT -- 250 ms off --> OFF -- more than 500 ms, of two peers or more --> REFUSING
- *       ^--- below 200 ms ---- | <------------- below 450 ms, or one peer ---------- |   */
+ *       ^- below 125 ms, or    | <------------- below 450 ms, or one peer ---------- |
+ *          a minute below 200 -|   */
 #include "agent/wall.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 #include "core/cluster.h"
 
-static enum wall_state judge(const struct wall *w)
+static enum wall_state judge(struct wall *w, uint64_t now_ms)
 {
     int64_t off_ms = llabs(w->ahead_ms);
     int64_t refuse_ms =
@@ -17,7 +18,11 @@ static enum wall_state judge(const struct wall *w)
     int64_t say_ms = w->state == WALL_RIGHT ? WALL_OFF_MS : WALL_OFF_MS - WALL_SLACK_MS;
     if (off_ms >= refuse_ms && w->n_peers >= WALL_JUDGES)
         return WALL_REFUSING;
-    return off_ms >= say_ms ? WALL_OFF : WALL_RIGHT;
+    if (off_ms >= say_ms)
+        w->off_ms = now_ms;
+    bool is_calm = w->state == WALL_RIGHT || off_ms < WALL_OFF_MS / 2 ||
+                   now_ms - w->off_ms >= WALL_CALM_MS;
+    return off_ms < say_ms && is_calm ? WALL_RIGHT : WALL_OFF;
 }
 
 /* "812 ms ahead of the median of its 4 peers" */
@@ -66,13 +71,14 @@ static void tell(const struct wall *w, const char *node, struct node_effects *ou
 }
 
 /* What our row should say: no more often than it is of use. */
-static int64_t figure(const struct wall *w)
+static int64_t figure(const struct wall *w, enum wall_state was, uint64_t now_ms)
 {
     int64_t step_ms = llabs(w->told_ms) / 8;
     step_ms = step_ms > WALL_TELL_STEP_MS ? step_ms : WALL_TELL_STEP_MS;
     if (w->state == WALL_RIGHT)
         return 0;
-    if (w->told_ms != 0 && llabs(w->ahead_ms - w->told_ms) < step_ms)
+    bool is_early = w->state == was && now_ms - w->told_at_ms < WALL_CALM_MS;
+    if (w->told_ms != 0 && (is_early || llabs(w->ahead_ms - w->told_ms) < step_ms))
         return w->told_ms;
     return w->ahead_ms > CLOCK_SKEW_MAX_MS    ? CLOCK_SKEW_MAX_MS
            : w->ahead_ms < -CLOCK_SKEW_MAX_MS ? -CLOCK_SKEW_MAX_MS
@@ -88,8 +94,10 @@ bool wall_step(struct wall *w, const struct gossip *gossip, const char *node,
     w->n_peers = gossip_skew(gossip, at.now_ms, at.at_unix_ms, &w->ahead_ms);
     if (w->n_peers == 0)
         return false; /* what was true may still be, but is not held against us */
-    w->state = judge(w);
-    w->told_ms = figure(w);
+    w->state = judge(w, at.now_ms);
+    w->told_ms = figure(w, was, at.now_ms);
+    if (w->told_ms != told_ms)
+        w->told_at_ms = at.now_ms;
     if (w->state != was)
         tell(w, node, out);
     return w->told_ms != told_ms;

@@ -18,6 +18,9 @@ enum {
     WALL_JUDGES = 2, /* peers that it takes to refuse */
     /* Our row is written again when it is wrong by this, or by an eighth. */
     WALL_TELL_STEP_MS = 100,
+    /* Where many clocks are off the figure trembles with whom we compare with: one near the limit is
+     * called right when it was so for this long, and our row tells another figure no sooner. */
+    WALL_CALM_MS = 60 * 1000,
 };
 
 enum wall_state { WALL_RIGHT, WALL_OFF, WALL_REFUSING };
@@ -27,6 +30,8 @@ struct wall {
     size_t n_peers;        /* compared with just now; 0: nothing is known */
     int64_t ahead_ms;      /* of their median; 0 while nothing is known */
     int64_t told_ms;       /* what our row says; 0: it is right */
+    uint64_t told_at_ms;   /* since when */
+    uint64_t off_ms;       /* when it was last too far off to be called right */
 };
 
 /* Look again; emits an event when the state has changed.  True: told_ms is another now. */

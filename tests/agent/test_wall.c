@@ -171,6 +171,29 @@ Test(wall, a_node_a_year_ahead_takes_a_job_alone_and_anyone_can_update_it_at_onc
     hosts_free(all);
 }
 
+Test(wall, a_clock_that_trembles_at_the_limit_is_told_of_once_a_minute)
+{
+    struct hosts *all = hosts_settled(5);
+    struct host *bad = &all->hosts[1];
+    hosts_run(all, 3000);
+    int64_t told = 0;
+    unsigned n_told = 0;
+    for (int i = 0; i < 25; i++) {
+        bad->skew_ms = i % 2 ? 190 : 320; /* on both sides of 200 and 250, and a step apart */
+        hosts_run(all, 2000);
+        n_told += row_ms(&all->hosts[4], bad) != told;
+        told = row_ms(&all->hosts[4], bad);
+    }
+    cr_assert_eq(n_told, 1);
+    cr_assert_eq(count(bad, "event clock n2 off"), 1);
+    cr_assert_eq(count(bad, "event clock n2 right"), 0);
+    bad->skew_ms = 150;
+    hosts_run(all, 70000);
+    cr_assert_eq(count(bad, "event clock n2 right"), 1);
+    cr_assert_eq(row_ms(&all->hosts[4], bad), 0);
+    hosts_free(all);
+}
+
 /* One step backwards is not "right again" when the agent merely starts anew. */
 Test(wall, a_restart_does_not_call_a_wrong_clock_right)
 {
