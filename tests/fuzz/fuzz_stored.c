@@ -132,7 +132,7 @@ static bool take_record(struct reader *script, struct arena *arena,
         put_peer(&w, script, id);
     } else if (record == RECORD_ANY) {
         static const char *const keys[] = {"number", "incarnation", "peer/x", "seen/x",
-                                           "epoch"};
+                                           "epoch",  "stale/",      "stale/x"};
         key = bytes_of_text(keys[reader_u8(script) % 7]);
         writer_bytes(&w, reader_take(script, reader_u8(script)));
     } else {

@@ -307,6 +307,13 @@ static void settle(struct pair_of *p)
 {
     uint64_t end_ms = p->now_ms + QUIET_MS;
     break_all(p);
+    /* Who was told of each other that they left look for nobody: a beacon brings them together, or
+     * an operator. */
+    for (unsigned side = 0; side < 2; side++) {
+        gossip_meet(p->side[side].gossip, p->now_ms, hostile_endpoint(1 - side),
+                    &p->side[side].fx);
+        perform(p, side);
+    }
     while (!is_equal(p) && p->now_ms < end_ms) {
         uint64_t next_ms = end_ms;
         for (unsigned side = 0; side < 2; side++) {
