@@ -17,7 +17,7 @@
 void api_answer(struct agent *a, struct uv_http_exchange *x, int status, json_t *body)
 {
     char view[64];
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(body);
     (void)snprintf(view, sizeof(view), "%016llx",
                    (unsigned long long)table_digest(gossip_table(node_gossip(a->node))));

@@ -28,7 +28,7 @@ struct watcher {
 
 static void send_sse(struct watcher *w, uint64_t id, const char *event, json_t *data)
 {
-    char *text = json_dumps(data, JSON_COMPACT);
+    char *text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12));
     char *line = NULL;
     struct arena arena;
     arena_init(&arena, 0);

@@ -51,7 +51,7 @@ int fail(const struct invocation *in, int exit_code, const char *code, const cha
         json_t *root =
             json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", text);
         if (root) {
-            (void)json_dumpf(root, stdout, JSON_COMPACT);
+            (void)json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
             fputc('\n', stdout);
             json_decref(root);
             return exit_code;
