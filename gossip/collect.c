@@ -29,7 +29,9 @@ static bool next_tombstone(const struct gossip *g, struct node_id writer, uint64
     return false;
 }
 
-static void drop_below(struct gossip *g, struct node_id writer, struct gossip_effects *fx)
+/* False when there was more than may be dropped in this step. */
+static bool drop_below(struct gossip *g, struct node_id writer, size_t *left,
+                       struct gossip_effects *fx)
 {
     struct water w = water_of(g, writer);
     struct table_walk walk;
@@ -37,19 +39,28 @@ static void drop_below(struct gossip *g, struct node_id writer, struct gossip_ef
     uint64_t from = 1;
     while (w.number > 0 &&
            next_tombstone(g, writer, w.epoch, from, w.number, &walk, &e)) {
+        if (*left == 0)
+            return false;
         from = e.number + 1;
         entries_drop(g, &e, fx);
         g->metrics->tombstones_dropped++;
+        --*left;
     }
+    return true;
 }
 
 void collect_run(struct gossip *g, struct gossip_effects *fx)
 {
     struct collect *c = &g->collect;
-    bool are_all_due = c->n_due == COLLECT_DUE_MAX;
-    for (size_t i = 0; i < (are_all_due ? g->seen.n : c->n_due); i++)
-        drop_below(g, are_all_due ? g->seen.numbers[i].writer : c->due[i], fx);
-    c->n_due = 0;
+    bool are_all_due = c->n_due == COLLECT_DUE_MAX, is_done = true;
+    size_t left = COLLECT_STEP, n_left = 0;
+    for (size_t i = 0; i < g->seen.n && are_all_due; i++)
+        is_done = drop_below(g, g->seen.numbers[i].writer, &left, fx) && is_done;
+    for (size_t i = 0; i < c->n_due && !are_all_due; i++) {
+        if (!drop_below(g, c->due[i], &left, fx))
+            c->due[n_left++] = c->due[i];
+    }
+    c->n_due = are_all_due && !is_done ? COLLECT_DUE_MAX : n_left;
 }
 
 /* ---- the own number ---- */
@@ -97,7 +108,8 @@ static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
     trace(g->tracer, "tombstones up to %llu are with everyone",
           (unsigned long long)through);
     machine_wake_push(g, now_ms);
-    drop_below(g, g->self->member.id, fx);
+    if (g->collect.n_due < COLLECT_DUE_MAX)
+        g->collect.due[g->collect.n_due++] = g->self->member.id;
 }
 
 void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)

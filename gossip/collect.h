@@ -8,7 +8,7 @@
 
 #include "gossip/machine.h"
 
-/* At the end of a step in which low-water rows were merged: drop what lies below them. */
+/* At the end of a step: drop what lies below the low-water rows that came lately. */
 void collect_run(struct gossip *g, struct gossip_effects *fx);
 void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t collect_deadline_ms(const struct gossip *g);

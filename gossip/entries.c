@@ -159,11 +159,12 @@ static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effect
 
 /* ---- conflicts ---- */
 
-/* lost/<key>; empty when that is no key any more, or no record whose losers are kept. */
+/* lost/<key>; empty when that is no key any more, or no record whose losers are kept: a secret that
+ * nobody took is of use to nobody but thieves. */
 static struct bytes lost_key(struct bytes key, char out[static KEY_LEN_MAX])
 {
     size_t prefix = sizeof(lost_prefix) - 1;
-    if (key.len + prefix > KEY_LEN_MAX ||
+    if (key.len + prefix > KEY_LEN_MAX || bytes_start_with(key, bytes_of_text("secret/")) ||
         bytes_start_with(key, bytes_of_text(lost_prefix)))
         return (struct bytes){0};
     memcpy(out, lost_prefix, prefix);
@@ -221,6 +222,19 @@ static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
     struct bytes kept_value =
         is_kept ? value : (struct bytes){nothing, 0}; /* nor a lost deletion */
     if (kept.at && entries_write(g, now_ms, kept, kept_value, NULL, fx) == 0)
+        machine_wake_push(g, now_ms);
+}
+
+/* A record has just been deleted by who knew of what our value lost to: that goes with it. */
+static void drop_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
+                      struct gossip_effects *fx)
+{
+    char text[KEY_LEN_MAX];
+    struct bytes kept = lost_key(key, text);
+    struct entry lost;
+    if (kept.at && table_find(&g->table, kept, &lost) && lost.value.at &&
+        machine_is_self(g, lost.writer) &&
+        entries_write(g, now_ms, kept, (struct bytes){0}, NULL, fx) == 0)
         machine_wake_push(g, now_ms);
 }
 
@@ -287,6 +301,8 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     effect_table(fx, e->key);
     if (result == MERGE_REPLACED && is_at_stake)
         keep_lost(g, now_ms, e->key, at_stake, fx);
+    else if (result == MERGE_NEW && e->kind == ENTRY_RECORD && !e->value.at)
+        drop_lost(g, now_ms, e->key, fx);
     hear_lost(g, e, fx);
     if (is_water)
         water_hear(g, e, fx);

@@ -170,6 +170,8 @@ static void hear_known(struct gossip *g, uint64_t now_ms, struct heard *heard,
 {
     uint64_t epoch = m->known_epoch, number = m->known_number;
     bool is_reborn = m->sender.incarnation > heard->known_incarnation;
+    if (m->sender.incarnation < heard->known_incarnation)
+        return; /* it was long on its way, and says what was lost meanwhile */
     if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
         epoch = g->epoch;
         number = g->number;

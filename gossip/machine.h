@@ -25,6 +25,7 @@ enum {
     OWED_MAX = 64,
     CONFLICTS_TOLD = 16,
     COLLECT_DUE_MAX = 32,
+    COLLECT_STEP = 8192,   /* entries dropped in one step: 6 MB of effects at the most */
     STREAMS_MAX = 96,      /* a push to each of 32 members and comparisons beside it */
     SEEDS_MAX = 64,        /* addresses to join by */
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
@@ -188,7 +189,7 @@ struct collect {
     uint64_t ripe, ripe_epoch; /* own number that everyone had at the last look */
     uint64_t generation;       /* the greatest that a dropped tombstone may have had */
     uint64_t stale[2];         /* a bit per bucket that may hold what was deleted */
-    struct node_id due[COLLECT_DUE_MAX]; /* whose low-water rows came in this step */
+    struct node_id due[COLLECT_DUE_MAX]; /* whose low-water rows came lately */
     size_t n_due;                        /* COLLECT_DUE_MAX: perhaps others too */
 };
 

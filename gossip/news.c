@@ -48,6 +48,7 @@ static void persist_incarnation(struct gossip *g, struct gossip_effects *fx)
     struct bytes key = arena_bytes(&fx->arena, bytes_of_text("incarnation"));
     if (value.at)
         batch_add(&g->batch, fx, STORE_LOCAL, key, value);
+    g->batch.is_synced = true; /* a life that a power cut ends has another one's number never */
 }
 
 int news_restore_incarnation(struct gossip *g, struct bytes value)

@@ -13,6 +13,7 @@ enum {
     LIST_ROOM = 8192, /* hashes in one LIST: 64 KiB; more only for one large bucket, */
     LIST_MAX = 32768, /* which has some 16,000 when the table is full */
     REPAIR_ROOM = 256 << 10, /* of entries sent in answer to one LIST */
+    DEAD_MAX = COLLECT_STEP, /* taken out for one LIST; the next comparison goes on */
 };
 
 static void send_done(struct gossip *g, uint64_t now_ms, struct stream *s,
@@ -115,6 +116,7 @@ static bool next_dead(struct gossip *g, const struct stream *s, const struct mes
             continue;
         *ret_entry = e;
         ret_entry->key = arena_bytes(&g->scratch, e.key);
+        *is_clean = *is_clean && ret_entry->key.at;
         return ret_entry->key.at != NULL;
     }
     return false;
@@ -137,21 +139,23 @@ static void bury(struct gossip *g, uint64_t now_ms, const struct entry *e,
 
 /* True when the bucket holds nothing any more that the other has let go of. */
 static bool take_out_dead(struct gossip *g, uint64_t now_ms, const struct stream *s,
-                          const struct message *m, uint32_t bucket,
+                          const struct message *m, uint32_t bucket, size_t *left,
                           struct gossip_effects *fx)
 {
     struct entry *dead = NULL;
     size_t n = 0, cap = 0, place = 0;
-    bool is_clean = true;
-    while (arena_grow(&g->scratch, (void **)&dead, n, &cap, sizeof(*dead)) == 0 &&
+    bool is_clean = true, has_room = true;
+    while ((has_room = n < *left && arena_grow(&g->scratch, (void **)&dead, n, &cap,
+                                               sizeof(*dead)) == 0) &&
            next_dead(g, s, m, bucket, &place, &dead[n], &is_clean))
         n++;
+    *left -= n;
     for (size_t i = 0; i < n; i++) {
         struct entry e;
         if (table_find(&g->table, dead[i].key, &e)) /* values move when entries go */
             bury(g, now_ms, &e, fx);
     }
-    return is_clean;
+    return is_clean && has_room;
 }
 
 /* Who is stale learns from every list what was deleted, and is clean in a bucket that is the same or
@@ -162,13 +166,15 @@ static void clean_buckets(struct gossip *g, uint64_t now_ms, const struct stream
     if (!water_is_stale(g))
         return;
     bool can_clean = water_can_clean(g, s);
+    size_t left = DEAD_MAX;
     for (uint32_t i = 0; i < TABLE_BUCKETS && m->n_buckets; i++) {
         if (can_clean && m->buckets[i] == g->table.hashes[i])
             water_clean_bucket(g, i);
     }
-    for (size_t i = 0; i < m->n_listed; i++) {
+    /* A list that is full may not have held all of its bucket. */
+    for (size_t i = 0; i < m->n_listed && m->n_items < LIST_MAX; i++) {
         if (water_is_stale_bucket(g, m->listed[i]) &&
-            take_out_dead(g, now_ms, s, m, m->listed[i], fx) && can_clean)
+            take_out_dead(g, now_ms, s, m, m->listed[i], &left, fx) && can_clean)
             water_clean_bucket(g, m->listed[i]);
     }
     water_persist(g, fx);

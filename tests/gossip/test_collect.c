@@ -224,6 +224,100 @@ Test(collect, who_missed_deletions_learns_so_before_the_numbers_that_follow_them
     world_free(w);
 }
 
+Test(collect, what_lost_goes_with_its_record_though_who_deletes_that_never_heard_of_it)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(3, 8, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    world_part(w, 1, true);
+    cr_assert_eq(world_write(w, 0, "var/a", "lost", NULL), 0);
+    world_run(w, 100);
+    cr_assert_eq(world_write(w, 1, "var/a", "x", NULL), 0);
+    world_run(w, 10000);
+    world_part(w, 2, true);
+    world_run(w, 20000);
+    cr_assert_str_eq(world_read(w, 1, "lost/var/a"), "lost");
+    delete(w, 2, "var/a");
+    world_part(w, 0, false);
+    cr_assert_neq(world_until(w, none_is_left, 60000), UINT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_null(world_read(w, i, "lost/var/a"));
+    world_free(w);
+}
+
+Test(collect, what_many_deletions_leave_is_taken_out_in_several_steps)
+{
+    enum { MANY = COLLECT_STEP + 1000 };
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(3, 9, &profile);
+    char key[16];
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (int k = 0; k < MANY; k++) {
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        cr_assert_eq(world_write(w, 0, key, "x", NULL), 0);
+    }
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    world_kill(w, 2);
+    world_run(w, 10000);
+    for (int k = 0; k < MANY; k++) {
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        delete(w, 0, key);
+    }
+    cr_assert_neq(world_until(w, none_is_left, 1000000), UINT64_MAX);
+    world_start(w, 2, (size_t[]){0, 1}, 2);
+    cr_assert_neq(world_until(w, world_is_whole, 60000), UINT64_MAX);
+    cr_assert_lt(table_size(gossip_table(w->nodes[2].gossip)), 10);
+    cr_assert_lt(table_size(gossip_table(w->nodes[0].gossip)), 10);
+    world_free(w);
+}
+
+/* ---- power cuts ---- */
+
+/* What n1 takes n2 to have of its own, and whether n2 has said so in this life. */
+static bool is_taken_to_have(const struct world *w, uint64_t *ret_number)
+{
+    const struct gossip *g = w->nodes[0].gossip;
+    const struct peer *peer = members_peer(&g->members, w->nodes[1].id);
+    *ret_number = peer ? peer_known(peer, g->epoch) : 0;
+    return peer && peer_heard(peer)->known_incarnation ==
+                       w->nodes[1].gossip->self->member.incarnation;
+}
+
+Test(collect, nobody_is_taken_to_have_what_a_power_cut_took_from_it)
+{
+    struct gossip_profile profile = short_lived();
+    struct world *w = world_new(3, 7, &profile);
+    struct rng rng;
+    rng_init(&rng, 7);
+    w->delay_max_ms = 100;
+    w->nodes[1].keeps_undo = true;
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (int round = 0; round < 60; round++) {
+        uint32_t incarnation = w->nodes[1].gossip->self->member.incarnation;
+        for (int k = 0; k < 5; k++) {
+            cr_assert_eq(world_write(w, 0, "var/a", k % 2 ? "x" : "y", NULL), 0);
+            world_run(w, rng_below(&rng, 100));
+        }
+        world_cut(w, 1);
+        world_start(w, 1, (size_t[]){0, 2}, 2);
+        cr_assert_gt(w->nodes[1].gossip->self->member.incarnation, incarnation);
+        for (int k = 0; k < 100; k++) {
+            uint64_t number;
+            world_run(w, 3);
+            bool has_said = is_taken_to_have(w, &number);
+            struct entry e = {0};
+            (void)table_find(gossip_table(w->nodes[1].gossip), bytes_of_text("var/a"), &e);
+            cr_assert(!has_said || number <= e.number ||
+                          seen_covers(&w->nodes[1].gossip->seen, w->nodes[0].id, 1, number),
+                      "round %d: %d of %d", round, (int)number, (int)e.number);
+        }
+    }
+    world_free(w);
+}
+
 /* ---- anything at all ---- */
 
 enum { KEYS = 100, STEPS = 250 };

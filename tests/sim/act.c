@@ -6,8 +6,9 @@
 
 #include "proto/record.h"
 #include "tests/sim/secret.h"
+#include "tests/sim/var.h"
 
-enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 600000 };
+enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 600000, ABSENT_FROM_MS = 10000 };
 
 /* ---- the people ---- */
 
@@ -178,7 +179,7 @@ static void storm(struct sim *s, const struct fate *f)
             s->nodes[i].is_spared = true;
     }
     for (unsigned i = 0; i < s->options.nodes; i++) {
-        if (is_short && !s->nodes[i].is_spared)
+        if (is_short && !s->nodes[i].is_spared && !s->nodes[i].is_absent)
             sim_boot(s, i);
         s->nodes[i].is_spared = false;
     }
@@ -188,7 +189,7 @@ static void revive(struct sim *s, const struct fate *f)
 {
     for (unsigned i = 0; i < s->options.nodes; i++) {
         unsigned k = (unsigned)((f->dice[0] + i) % s->options.nodes);
-        if (s->nodes[k].node)
+        if (s->nodes[k].node || s->nodes[k].is_absent)
             continue;
         if (f->may_wipe)
             sim_wipe(s, k);
@@ -241,6 +242,13 @@ void fate_perform(struct sim *s, const struct fate *f)
     case FATE_EXIT:
         sim_task_exit(s, node);
         break;
+    case FATE_VAR:
+        var_order(s, f->dice);
+        break;
+    case FATE_ABSENCE:
+        s->nodes[s->options.nodes - 1].is_absent = true;
+        sim_crash(s, s->options.nodes - 1, true);
+        break;
     case FATE_JUMP:
         jump(&s->nodes[node], f->dice[1]);
         break;
@@ -253,6 +261,7 @@ void fate_end(struct sim *s)
     s->flap_until_ms = 0;
     s->loss_now = s->duplication_now = 0;
     for (unsigned i = 0; i < s->options.nodes; i++) {
+        s->nodes[i].is_absent = false;
         if (s->nodes[i].boot == 0)
             secret_install(s, i);
         sim_boot(s, i);
@@ -262,7 +271,8 @@ void fate_end(struct sim *s)
 const char *fate_text(const struct fate *f, char *out, size_t cap)
 {
     static const char *const names[] = {"work",  "split",  "heal",   "flap", "crash",
-                                        "storm", "revive", "rotate", "exit", "jump"};
+                                        "storm", "revive", "rotate", "exit", "jump",
+                                        "var",   "absence"};
     (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
                    names[f->kind], (unsigned long long)f->dice[0],
                    (unsigned long long)f->dice[1], f->may_wipe ? " wiped" : "");
@@ -308,6 +318,10 @@ size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out
         (void)draw(&d, o->has_task_exits, 0.2, FATE_EXIT);
         (void)draw(&d, o->has_jumps, 0.05, FATE_JUMP);
         (void)draw(&d, o->has_rotations, 0.05, FATE_ROTATE);
+        for (unsigned i = 0; i < 3; i++)
+            (void)draw(&d, o->reap_ms > 0, 0.5, FATE_VAR);
+        (void)draw(&d, o->has_absence && d.at_ms == from_ms + ABSENT_FROM_MS, 1.0,
+                   FATE_ABSENCE);
     }
     return d.n;
 }

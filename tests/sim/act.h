@@ -16,6 +16,8 @@ enum act_kind_sim {
     FATE_ROTATE, /* the secret is changed */
     FATE_EXIT,   /* a task ends by itself */
     FATE_JUMP,   /* a node's wall clock is set */
+    FATE_VAR,    /* a variable is set or removed */
+    FATE_ABSENCE, /* the last node goes down until the end of the faults */
 };
 
 struct fate {

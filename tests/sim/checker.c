@@ -9,6 +9,7 @@
 #include "gossip/skew.h"
 #include "proto/record.h"
 #include "tests/sim/secret.h"
+#include "tests/sim/var.h"
 
 struct check {
     struct sim *sim;
@@ -197,7 +198,7 @@ bool checker_is_whole(struct sim *s, char *why, size_t cap)
         const struct sim_node *n = &s->nodes[i];
         if (n->node &&
             (!members_agree(&c, n) || !tables_agree(&c, &first[n->cluster], n) ||
-             !jobs_are_known(&c, n)))
+             !jobs_are_known(&c, n) || !vars_are_right(s, i, why, cap)))
             return false;
     }
     return secret_is_settled(s, why, cap);

@@ -8,6 +8,7 @@
 #include "agent/keys.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/secret.h"
+#include "tests/sim/var.h"
 
 /* After the last fault, all members see each other and have one table within WHOLE_MS: a suspicion that
  * had just begun (4.5 s), a round of probes of the dead (one a second), the joiners' slowest question
@@ -23,7 +24,10 @@ enum {
     ROTATION_MS = KEYS_PATIENCE_MS + 2 * ROTATION_GRACE_MS,
     WORK_MS = 30000 + 60000,
     CALM_MS = 75000,
-    SILENCE_MS = 60000
+    SILENCE_MS = 60000,
+    REAP_LONG_MS = 600000,
+    REAP_SHORT_MS = 45000,
+    ABSENCE_MS = 60000
 };
 
 static uint64_t whole_limit_ms(const struct sim_options *o)
@@ -65,6 +69,15 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
         o.meeting = MEET_BEACONS;
         o.clusters = nodes >= 4 && rng_chance(&r, 0.4) ? 2 : 1;
     }
+    /* Every third lets tombstones go meanwhile: what everyone has for longer than a datagram takes.
+     * In half of those somebody is away for longer than it is waited for. */
+    o.has_absence = seed % 6 == 3;
+    if (seed % 3 == 0)
+        o.reap_ms = o.has_absence || o.has_wipes ? REAP_SHORT_MS : REAP_LONG_MS;
+    if (o.has_absence) { /* a rotation does not wait for who was forgotten */
+        o.faults_ms = ABSENCE_MS;
+        o.has_rotations = false;
+    }
     return o;
 }
 
@@ -74,7 +87,7 @@ void scenario_print(const struct sim_options *o)
            "crashes=%d wipes=%d "
            "storms=%d flaps=%d skew=%d jumps=%d exits=%d joiners=%d rotations=%s "
            "found-by=%s "
-           "clusters=%u jobs=%u\n",
+           "clusters=%u jobs=%u reap=%us%s\n",
            (unsigned long long)o->seed, o->nodes, o->delay_min_ms, o->delay_max_ms,
            o->loss * 100, o->duplication * 100,
            o->has_partitions ? (o->is_asymmetric ? "one-way" : "yes") : "no",
@@ -84,7 +97,8 @@ void scenario_print(const struct sim_options *o)
            : o->is_forced    ? "forced"
                              : "yes",
            o->meeting == MEET_BEACONS ? "beacons" : "seeds",
-           o->clusters ? o->clusters : 1, o->jobs);
+           o->clusters ? o->clusters : 1, o->jobs, o->reap_ms / 1000,
+           o->has_absence ? " absence" : "");
 }
 
 /* Who kept others out, though nobody was cut off for longer than a rotation waits? */
@@ -169,6 +183,8 @@ struct scenario_result scenario_run(const struct sim_options *o, const bool *is_
         sim_run(&s, s.now_ms + CALM_MS);
     if (!s.failure[0])
         check_rotations(&s);
+    if (!s.failure[0])
+        var_check_collected(&s);
     if (!s.failure[0])
         check_silence(&s);
     if (!s.failure[0] && !checker_is_converged(&s, r.why, sizeof(r.why)))

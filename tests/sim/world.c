@@ -14,6 +14,7 @@
 #include "tests/sim/lan.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/task.h"
+#include "tests/sim/var.h"
 #include "tests/sim/wire.h"
 
 enum { UNIX_BASE_S = 1700000000, RESTORE_MS = 3 };
@@ -41,6 +42,10 @@ static void answered(struct sim *s, const struct node_effect *e)
 {
     if (e->token == SIM_NO_TOKEN)
         return;
+    if (e->token >= VAR_TOKEN) {
+        var_answered(s, e);
+        return;
+    }
     if (e->token >= SECRET_TOKEN) {
         secret_answered(s, e);
         return;
@@ -324,7 +329,7 @@ void sim_boot(struct sim *s, unsigned index)
         .gossip = {.id = n->id,
                    .name = n->name,
                    .endpoint = n->endpoint,
-                   .profile = &gossip_profile_lan,
+                   .profile = &s->profile,
                    .epoch = n->epoch,
                    .seed = rng_next(&s->rng),
                    .metrics = &n->metrics,
@@ -416,6 +421,9 @@ void sim_init(struct sim *s, const struct sim_options *options)
 {
     memset(s, 0, sizeof(*s));
     s->options = *options;
+    s->profile = gossip_profile_lan;
+    if (options->reap_ms)
+        s->profile.reap_after_ms = options->reap_ms;
     s->loss_now = options->loss;
     s->duplication_now = options->duplication;
     rng_init(&s->rng, options->seed);

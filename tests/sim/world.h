@@ -14,6 +14,7 @@ enum {
     SIM_NODES_MAX = 1024,
     SIM_JOBS_MAX = 64,
     SIM_ROTATIONS_MAX = 64,
+    SIM_VARS_MAX = 12,
     SIM_CLUSTERS_MAX = 2,
     SIM_PORT = 7780
 };
@@ -35,6 +36,8 @@ struct sim_options {
     enum sim_meeting meeting;
     unsigned clusters;  /* 2: every other node holds another secret */
     uint64_t faults_ms; /* how long faults go on */
+    uint32_t reap_ms;   /* 0: as in the profile; else people also set and remove variables */
+    bool has_absence;   /* the last node is down for longer than that */
     unsigned jobs;
 };
 
@@ -70,6 +73,7 @@ struct sim_node {
     struct sim_task *tasks;
     uint32_t next_accepted;
     bool is_spared;      /* by the storm that is being performed */
+    bool is_absent;      /* stays down until faults end */
     uint64_t n_unopened; /* datagrams and beacons sealed under what it does not hold */
     uint64_t n_launched; /* tasks */
 };
@@ -91,6 +95,16 @@ struct sim_job {
     bool is_unsure;   /* an order was not acknowledged: either outcome is right */
 };
 
+/* A variable that is set and removed again and again, each time by a node that has seen the time
+ * before, so that there is one right outcome. */
+struct sim_var {
+    bool is_there;           /* as ordered last */
+    bool is_open, is_unsure; /* not answered; not acknowledged */
+    unsigned n_orders, cluster;
+    struct node_id writer; /* of the latest order, and its number or a greater one */
+    uint64_t epoch, number;
+};
+
 struct sim_rotation {
     unsigned cluster;
     struct secret from, to;
@@ -108,6 +122,8 @@ struct sim {
     struct sim_stream *streams;
     struct sim_job jobs[SIM_JOBS_MAX];
     size_t n_jobs;
+    struct sim_var vars[SIM_VARS_MAX];
+    struct gossip_profile profile;
     struct sim_rotation rotations[SIM_ROTATIONS_MAX];
     size_t n_rotations, n_handed_out; /* secrets that an operator had to carry */
     uint64_t trace_hash;
