@@ -18,6 +18,7 @@ enum {
     LINKS_MAX = 256,    /* streams ever opened; more are refused */
     ARENA = 16 << 20,
     QUIET_MS = 1200 * 1000, /* the bound */
+    BEACON_MS = 30 * 1000,
 };
 
 static const uint32_t incoming = (uint32_t)1 << 31;
@@ -303,17 +304,21 @@ static void break_all(struct pair_of *p)
     p->n_links = 0;
 }
 
-static void settle(struct pair_of *p)
+/* Who was told of each other that they left look for nobody: beacons bring them together, which a
+ * node that believes to be alone sends and hears for ever. */
+static void meet(struct pair_of *p)
 {
-    uint64_t end_ms = p->now_ms + QUIET_MS;
-    break_all(p);
-    /* Who was told of each other that they left look for nobody: a beacon brings them together, or
-     * an operator. */
     for (unsigned side = 0; side < 2; side++) {
         gossip_meet(p->side[side].gossip, p->now_ms, hostile_endpoint(1 - side),
                     &p->side[side].fx);
         perform(p, side);
     }
+}
+
+static void settle(struct pair_of *p)
+{
+    uint64_t end_ms = p->now_ms + QUIET_MS, beacon_ms = p->now_ms;
+    break_all(p);
     while (!is_equal(p) && p->now_ms < end_ms) {
         uint64_t next_ms = end_ms;
         for (unsigned side = 0; side < 2; side++) {
@@ -321,6 +326,10 @@ static void settle(struct pair_of *p)
             next_ms = at < next_ms ? at : next_ms;
         }
         p->now_ms = next_ms > p->now_ms ? next_ms : p->now_ms + 1;
+        if (p->now_ms >= beacon_ms) {
+            beacon_ms = p->now_ms + BEACON_MS;
+            meet(p);
+        }
         if (p->n_links > LINKS_MAX / 2)
             break_all(p);
         tick(p);
