@@ -214,6 +214,8 @@ static void hear_news(struct gossip *g, uint64_t now_ms, const struct message *m
 {
     for (size_t i = 0; i < m->n_members; i++)
         news_hear(g, now_ms, &m->members[i], NEWS_RUMOR, out);
+    if (m->n_members > 0)
+        news_correct(g, now_ms, m, out);
 }
 
 int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,

@@ -58,7 +58,7 @@ enum gossip_part {
     GOSSIP_LOCAL_HEALTH = 1u << 0,      /* Lifeguard: who is late itself probes more patiently */
     GOSSIP_DYNAMIC_SUSPICION = 1u << 1, /* Lifeguard: begins long, confirmations shorten it */
     GOSSIP_BUDDY = 1u << 2,             /* Lifeguard: a suspect is told so in the next word to it */
-    GOSSIP_ASK_SUSPECTS = 1u << 3,      /* who hears of a suspicion pings the suspect */
+    GOSSIP_ASK_SUSPECTS = 1u << 3,      /* who hears of a suspicion pings the suspect, or corrects it */
     GOSSIP_NOTICE_STALLS = 1u << 4,     /* time in which we did not run counts against nobody */
     GOSSIP_SHARED_ORDER = 1u << 5,      /* every member is probed once per period, not by chance */
     GOSSIP_DOUBT_SILENCE = 1u << 6,     /* who hears nobody believes in no deaths for a while */

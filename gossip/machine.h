@@ -234,6 +234,7 @@ struct gossip {
     bool is_ready, is_started, is_leaving, has_left;
     bool is_own_forgotten; /* a record forgets us, who live: to be contradicted */
     uint64_t newest_ms;
+    uint64_t corrected_ms; /* no more corrections of old accusations before */
 };
 
 /* ---- speaking ---- */

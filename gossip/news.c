@@ -318,6 +318,32 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
     change(g, now_ms, peer, &to, is_fresh, fx);
 }
 
+void news_correct(struct gossip *g, uint64_t now_ms, const struct message *m,
+                  struct gossip_effects *fx)
+{
+    enum { CORRECT_MS = 10, CORRECT_MAX = 8 }; /* what a storm of suspicions may cost */
+    struct peer *teller = members_peer(&g->members, m->sender.id);
+    struct message_member newer[CORRECT_MAX];
+    size_t n = 0;
+    if (!teller || now_ms < g->corrected_ms || !machine_has(g, GOSSIP_ASK_SUSPECTS))
+        return;
+    for (size_t i = 0; i < m->n_members && n < CORRECT_MAX; i++) {
+        const struct message_member *told = &m->members[i];
+        const struct peer *peer = members_peer(&g->members, told->id);
+        bool accuses = told->state == MEMBER_SUSPECT || told->state == MEMBER_DEAD;
+        if (accuses && peer && peer != g->self && peer->member.state == MEMBER_ALIVE &&
+            peer->member.incarnation > told->incarnation)
+            newer[n++] = machine_member(peer);
+    }
+    if (n == 0)
+        return;
+    g->corrected_ms = now_ms + CORRECT_MS;
+    struct message answer = machine_message(g, now_ms, MESSAGE_NEWS, teller);
+    answer.members = newer;
+    answer.n_members = n;
+    machine_send(g, teller->member.endpoint, teller, &answer, false, fx);
+}
+
 void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer,
                   struct gossip_effects *fx)
 {

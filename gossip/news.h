@@ -14,6 +14,10 @@ enum news_source {
 
 void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
                enum news_source source, struct gossip_effects *fx);
+/* A datagram's rumors were heard: who still tells accusations that were refuted is told so, for under
+ * loss a refutation does not reach everyone who heard of the suspicion. */
+void news_correct(struct gossip *g, uint64_t now_ms, const struct message *m,
+                  struct gossip_effects *fx);
 /* Our own probe of an alive member failed. */
 void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
 /* A suspicion was not refuted in time. */

@@ -155,6 +155,43 @@ Test(swim, who_hears_of_a_suspicion_asks_the_suspect_again_and_again)
     }
 }
 
+/* A datagram of member 2 that tells of member 5. */
+static void hear_told(struct bench *b, uint64_t now_ms, struct message_member told)
+{
+    struct message m = {.kind = MESSAGE_NEWS, .members = &told, .n_members = 1};
+    m.sender = member_of(2, MEMBER_ALIVE, (struct node_id){0});
+    m.to = id_of(0);
+    struct bytes out;
+    cr_assert_eq(message_encode(&m, &b->arena, &out), 0);
+    cr_assert_eq(gossip_receive(b->g, now_ms, 1, m.sender.endpoint, out, &b->fx), 0);
+}
+
+Test(swim, who_still_tells_a_refuted_suspicion_is_corrected)
+{
+    for (int has_part = 0; has_part < 2; has_part++) {
+        struct bench b;
+        struct message m;
+        bench_init(&b, 100, has_part ? 0 : GOSSIP_ASK_SUSPECTS);
+        struct message_member refuted = member_of(5, MEMBER_ALIVE, (struct node_id){0});
+        refuted.incarnation = 2;
+        news_hear(b.g, 1500, &refuted, NEWS_RUMOR, &b.fx);
+        struct message_member old = member_of(5, MEMBER_SUSPECT, id_of(9));
+        old.incarnation = 1;
+        hear_told(&b, 2000, old);
+        hear_told(&b, 2001, old); /* not for each of a storm */
+        cr_assert_eq(count_sent(&b, MESSAGE_NEWS, 2, &m), (size_t)has_part);
+        if (has_part)
+            cr_expect(m.n_members == 1 && node_id_equal(m.members[0].id, id_of(5)) &&
+                      m.members[0].state == MEMBER_ALIVE && m.members[0].incarnation == 2);
+        gossip_effects_clear(&b.fx);
+        old.incarnation = 2; /* as good as what we know: believed */
+        hear_told(&b, 3000, old);
+        cr_expect_eq(count_sent(&b, MESSAGE_NEWS, 2, &m), 0);
+        cr_expect_eq(peer_of(&b, 5)->member.state, MEMBER_SUSPECT);
+        bench_fini(&b);
+    }
+}
+
 Test(swim, who_gets_no_answers_and_no_nacks_probes_more_slowly)
 {
     uint64_t probes[2];
