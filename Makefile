@@ -43,20 +43,25 @@ FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
 LDFLAGS_release := -static -Wl,--gc-sections -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
 LDFLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD))
+SHIM_LDFLAGS := $(if $(filter release,$(BUILD)),-static -Wl$(comma)--gc-sections,-Wl$(comma)--as-needed)
 
-LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lseccomp -lcap \
+LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap \
                 -lsnappy -llz4 -lzstd -lbz2 -lz -lxxhash -lstdc++ -lpthread -ldl -lm
-LIBS_dynamic := -lrocksdb -luv -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lseccomp -lcap -lxxhash -lpthread -lm
+LIBS_dynamic := -lrocksdb -luv -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap -lxxhash -lpthread -lm
 LIBS := $(if $(filter release,$(BUILD)),$(LIBS_static),$(LIBS_dynamic))
 
 # ---------------------------------------------------------------- sources: one folder is one floor
 FLOORS := core proto isolate gossip sched netsvc agent cli
-SRC    := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FLOORS))))
+# Programs of their own: the agent and the commands, a task's shim, and one that runs while this is built.
+PROGRAM_SRC := cli/main.c isolate/shim_program.c isolate/seccomp_compile.c
+SRC    := $(filter-out $(PROGRAM_SRC),$(wildcard $(addsuffix /*.c,$(FLOORS))))
 OBJ    := $(SRC:%.c=$(OUT)/%.o)
 GEN    := $(OUT)/gen/stratos.pb-c
 LLHTTP := $(patsubst /usr/share/llhttp/%.c,$(OUT)/llhttp/%.o,$(wildcard /usr/share/llhttp/*.c))
 LIB    := $(OUT)/libstratos.a
 BIN    := $(OUT)/stratos
+SHIM   := $(OUT)/shim
+FILTER := $(OUT)/gen/isolate/syscall_filter.h
 
 .PHONY: all
 all: $(BIN)
@@ -69,6 +74,23 @@ $(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o c
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
 	@rm -f $@ && ar qcs $@ $^
+
+# A task's shim, which the agent carries and runs from memory: no store, no network, no loop in it.
+$(OUT)/libshim.a: $(patsubst %.c,$(OUT)/%.o,$(filter-out isolate/uv_% isolate/shim_image.c core/store_%,$(filter core/% isolate/%,$(SRC))))
+	@rm -f $@ && ar qcs $@ $^
+$(SHIM): $(OUT)/isolate/shim_program.o $(OUT)/libshim.a
+	@echo "LINK  $@"
+	@$(CC) $(FLAGS_$(BUILD)) $(SHIM_LDFLAGS) -o $@ $^ $(LIBS)
+	$(if $(filter release,$(BUILD)),@strip -s $@)
+$(OUT)/isolate/shim_image.o: private CPPFLAGS += -DSHIM_IMAGE='"$(SHIM)"'
+$(OUT)/isolate/shim_image.o: $(SHIM)
+
+# Compiled once, here, and not at each start of a task.
+$(FILTER): isolate/seccomp_compile.c
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(WARN) $(WERROR) -o $(OUT)/seccomp_compile $< -lseccomp
+	@$(OUT)/seccomp_compile > $@.new && mv $@.new $@
+$(OUT)/isolate/privilege.o: | $(FILTER)
 
 $(OUT)/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)
@@ -147,7 +169,7 @@ $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(TEST_LIB) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
 $(OUT)/tests/bench_%: $(OUT)/tests/bench/bench_%.o $(TEST_LIB) $(LIB)
-	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic)
+	@$(CC) $(FLAGS_$(BUILD)) -Wl,--as-needed -o $@ $^ $(LIBS_dynamic)
 
 .PHONY: sim simulator crowd swim-stats bench benches tsan
 simulator: $(SIM)
@@ -172,24 +194,40 @@ benches: $(BENCH)
 bench: $(BENCH)                      # all benches
 	@for b in $(BENCH); do echo "== $$b"; $$b || exit 1; done
 
+# ---------------------------------------------------------------- are the tests good enough?
+.PHONY: mutants
+mutants:                             # each fault of tests/mutants in a copy: who notices it? MUTANTS="water seal" for some
+	@tests/mutants.sh $(MUTANTS)
+
 # ---------------------------------------------------------------- what the code must not do
 # A file decides unless it is named here as one that does; deciding files call nothing outside
 # tests/purity.allow.
-DOING    := $(FLOORS:%=%/uv_%) core/log core/moment core/store_rocks proto/random proto/stream_seal \
-            isolate/caps isolate/cgroup isolate/child isolate/files isolate/logs isolate/mounts \
-            isolate/privilege isolate/seccomp isolate/shim isolate/spawn isolate/task_dir isolate/users \
-            agent/api% agent/client% agent/demo_http agent/dev% agent/facts agent/files \
-            agent/home agent/memory agent/options agent/settings agent/shim_entry
+DOING    := core/dump core/log core/ram_dir core/room core/store_files core/store_rocks proto/random proto/stream_seal \
+            isolate/uv_% isolate/cgroup isolate/cgroup_aside isolate/cgroup_mode isolate/child isolate/control \
+            isolate/files isolate/hidden isolate/landlock isolate/log_file isolate/log_keep isolate/log_read \
+            isolate/log_runs isolate/mounts isolate/peer isolate/privilege isolate/record isolate/rlimits \
+            isolate/shim isolate/shim_child isolate/shim_end isolate/shim_image isolate/shim_output isolate/spawn \
+            isolate/task_dir isolate/token_file isolate/users gossip/uv_% netsvc/uv_% agent/uv_% \
+            agent/api% agent/ballast agent/client% agent/demo_http agent/dev% agent/facts agent/files agent/home% agent/log_local \
+            agent/memory agent/options agent/settings agent/shim_entry agent/socket_file agent/task_token
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
 .PHONY: floors purity static
-floors:                              # which folder includes which; fails on a wrong include
-	@tests/floors.sh
+floors: $(OBJ) $(PROGRAM_SRC:%.c=$(OUT)/%.o) # who uses whom, by include and by symbol; fails on what goes up or in a circle
+	@tests/floors.py . $(OUT) $(DOING)
 purity: $(DECIDING:%.c=$(OUT)/%.o) $(GEN).o # deciding code calls no socket, clock, file or thread
 	@tests/purity.sh tests/purity.allow $^
 static:                              # the release binary is static, loads nothing at run time and is small
 	@$(MAKE) --no-print-directory BUILD=release
 	@tests/static.sh build/release/stratos build/release/stratos.symbols
+
+# ---------------------------------------------------------------- looks at the code, now and then
+.PHONY: static-analysis
+static-analysis: $(SRC:%.c=$(OUT)/%.analysed) # clang's analyzer over every source; fails on what it finds
+$(OUT)/%.analysed: %.c | $(GEN).h
+	@mkdir -p $(@D)
+	@clang-14 --analyze --analyzer-output text $(CPPFLAGS) -I/usr/share/include/llhttp -std=gnu17 -o /dev/null $< 2>$@.out; \
+	    cat $@.out; ! grep -q 'warning:' $@.out && mv $@.out $@
 
 # ---------------------------------------------------------------- everything
 # On a fresh machine the lists above were made before the packages were there, so both of these
@@ -200,6 +238,16 @@ check: deps                          # all tests; make check BUILD=asan for the 
 demo: deps                           # a small cluster at work, from nothing
 	@$(MAKE) --no-print-directory $(BIN)
 	@tests/demo.sh
+
+# ---------------------------------------------------------------- the release before
+# Upgrades are tested from its real binary, built from its commit.
+BASE_COMMIT := 6eaaa5b
+BASE := build/base-0.1.0/src
+.PHONY: base
+base:                                # 0.1.0, which tests/e2e/test_upgrade.py upgrades from
+	@test -x $(BASE)/build/release/stratos || { rm -rf $(BASE) && mkdir -p $(BASE) && \
+	    git archive $(BASE_COMMIT) | tar -x -C $(BASE) && \
+	    CI= MAKEFLAGS= MAKELEVEL= $(MAKE) --no-print-directory -C $(BASE) BUILD=release -j$$(nproc) build/release/stratos; }
 
 # ---------------------------------------------------------------- housekeeping
 .PHONY: deps format clean help
@@ -212,9 +260,13 @@ deps:                                # install what is missing, by Debian packag
 	fi
 format:
 	@clang-format-14 -i $(wildcard $(addsuffix /*.[ch],$(FLOORS)) tests/*/*.[ch])
+.PHONY: compile_commands.json
+compile_commands.json: $(GEN).h      # for editors
+	@printf '%s' '$(subst ','\'',$(CC) $(CPPFLAGS) -I/usr/share/include/llhttp $(CFLAGS) $(WARN))' | \
+	    tests/compile_commands.py $(SRC) cli/main.c $(wildcard tests/*/*.c)
 clean:
-	@rm -rf build
+	@rm -rf build compile_commands.json
 help:
-	@grep -hE '^[a-z][a-z-]*:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z_.-]*:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 12
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

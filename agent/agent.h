@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/home_machine.h"
 #include "core/err.h"
 
 enum { JOIN_MAX = 64, ATTRS_MAX = 128 };
@@ -12,13 +13,15 @@ enum { JOIN_MAX = 64, ATTRS_MAX = 128 };
 /* Flags over stratos.yaml over defaults; NULL or 0 = not given. */
 struct agent_options {
     const char *name, *data_dir, *secret_file, *bind, *http, *dns, *socket, *profile,
-        *ports, *memory, *cpu;
+        *ports, *memory, *cpu, *ack, *reap;
     const char *join[JOIN_MAX]; /* addresses, or host names (resolved with c-ares) */
     size_t n_join;
     const char *attrs[ATTRS_MAX]; /* "k=v" */
     size_t n_attrs;
     bool no_discover, is_debug;
+    bool http_open; /* nobody needs a token */
     bool tasks_die; /* with the agent (`dev`) */
+    enum machine_policy machine; /* what to do with data that another host made */
 };
 
 /* Places for what is missing of data, secret and socket: /var/lib/stratos ... for root, the XDG
@@ -33,7 +36,7 @@ const char *agent_default_secret_file(void);
 /* Run until SIGTERM/SIGINT or `leave`.  Returns the process's exit code. */
 int agent_run(const struct agent_options *o);
 
-/* Hidden verb `stratos shim DIR`: a task's owner (isolate/uv_runner.h).  argv[0] is "shim". */
+/* Hidden verb `stratos shim DIR`: a task's owner (isolate/shim.h).  argv[0] is "shim". */
 int agent_shim(int argc, char **argv);
 
 struct dev_options {

@@ -7,6 +7,7 @@
 
 #include "agent/api.h"
 #include "agent/pace.h"
+#include "agent/params.h"
 
 enum {
     DASHBOARD_PERIOD_MS = 250, /* at most this often */
@@ -21,6 +22,7 @@ struct watcher {
     struct watcher *next;
     struct agent *agent;
     struct uv_http_exchange *x;
+    struct caller who;
     bool is_dashboard;
     uint64_t sent_id; /* events: the newest one sent */
     uv_timer_t timer; /* dashboard only */
@@ -64,14 +66,18 @@ static void on_watcher_gone(void *ctx)
     watcher_drop(ctx);
 }
 
-static struct watcher *watcher_new(struct agent *a, struct uv_http_exchange *x,
+static struct watcher *watcher_new(struct agent *a, const struct api_call *call,
                                    bool is_dashboard)
 {
+    struct uv_http_exchange *x = call->x;
     struct watcher *w = calloc(1, sizeof(*w));
     if (!w)
         return NULL;
-    *w = (struct watcher){
-        .next = a->watchers, .agent = a, .x = x, .is_dashboard = is_dashboard};
+    *w = (struct watcher){.next = a->watchers,
+                          .agent = a,
+                          .x = x,
+                          .who = call->who,
+                          .is_dashboard = is_dashboard};
     (void)uv_timer_init(&a->loop, &w->timer);
     w->timer.data = w;
     a->watchers = w;
@@ -82,12 +88,31 @@ static struct watcher *watcher_new(struct agent *a, struct uv_http_exchange *x,
     return w;
 }
 
+static void watcher_end(struct watcher *w)
+{
+    uv_http_on_gone(w->x, NULL, NULL);
+    uv_http_end(w->x);
+    watcher_drop(w);
+}
+
+/* A stream ends with the right to it.  False: it has. */
+static bool may_go_on(struct watcher *w)
+{
+    struct agent *a = w->agent;
+    bool is_open =
+        door_stays_open(&w->who, node_keys(a->node), agent_now(a).at_unix_ms / 1000);
+    if (!is_open)
+        watcher_end(w);
+    return is_open;
+}
+
 /* ---- events ---- */
 
 static void send_events(struct watcher *w)
 {
     json_t *list = feed_list(&w->agent->feed, w->sent_id, FEED_MAX), *event;
     size_t i;
+    api_keep_shown(&w->who, list);
     json_array_foreach(list, i, event)
     {
         if (uv_http_queued(w->x) > WATCHER_QUEUE_MAX)
@@ -100,29 +125,41 @@ static void send_events(struct watcher *w)
 
 void api_event(struct agent *a, uint64_t id)
 {
+    struct watcher *next;
     (void)id;
-    for (struct watcher *w = a->watchers; w; w = w->next)
-        if (!w->is_dashboard)
+    for (struct watcher *w = a->watchers; w; w = next) {
+        next = w->next;
+        if (!w->is_dashboard && may_go_on(w))
             send_events(w);
+    }
     api_changed(a);
 }
 
-void api_events(struct agent *a, struct uv_http_exchange *x)
+void route_events(struct agent *a, struct api_call *call)
 {
-    const char *last = uv_http_header(x, "Last-Event-ID"),
-               *limit = uv_http_query(x, "limit");
+    const char *last = uv_http_header(call->x, "Last-Event-ID"),
+               *limit = uv_http_query(call->x, "limit");
     uint64_t after = 0, n = EVENTS_DEFAULT;
-    if (last)
-        (void)text_uint(last, UINT64_MAX, &after);
-    if (limit)
-        (void)text_uint(limit, FEED_MAX, &n);
-    if (!uv_http_query(x, "follow") && !last) {
-        api_data(a, x, feed_list(&a->feed, 0, n));
+    bool is_followed;
+    if ((last && text_uint(last, UINT64_MAX, &after) < 0) ||
+        (limit && text_uint(limit, FEED_MAX, &n) < 0) ||
+        param_switch(uv_http_query(call->x, "follow"), &is_followed) < 0) {
+        api_bad(
+            a, call->x,
+            "limit wants a number to 1024, follow 1 or 0, Last-Event-ID an event's id");
         return;
     }
-    struct watcher *w = watcher_new(a, x, false);
+    if (!is_followed && !last) {
+        json_t *list = feed_list(&a->feed, 0, FEED_MAX);
+        api_keep_shown(&call->who, list);
+        while (json_array_size(list) > n) /* the newest stand at the end */
+            (void)json_array_remove(list, 0);
+        api_data(a, call->x, list);
+        return;
+    }
+    struct watcher *w = watcher_new(a, call, false);
     if (!w) {
-        api_error(a, x, ERR_BOUND, "out of memory");
+        api_error(a, call->x, ERR_BOUND, "out of memory");
         return;
     }
     if (!last) { /* a new follower starts with the last few */
@@ -130,7 +167,7 @@ void api_events(struct agent *a, struct uv_http_exchange *x)
         after = newest > n ? newest - n : 0;
     }
     w->sent_id = after;
-    uv_http_write(x, bytes_of_text(": following\n\n"));
+    uv_http_write(call->x, bytes_of_text(": following\n\n"));
     send_events(w);
 }
 
@@ -152,11 +189,14 @@ static void send_state(struct watcher *w)
     if (uv_http_queued(w->x) > WATCHER_QUEUE_MAX ||
         report_open(&r, a->node, a->name, at) < 0)
         return;
+    json_t *jobs = dashboard_jobs(&r), *events = feed_list(&a->feed, 0, DASHBOARD_EVENTS);
+    api_keep_shown(&w->who, jobs);
+    api_keep_shown(&w->who, events);
     json_t *state = json_pack(
-        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "node", a->name, "cluster_unix_ms",
-        (json_int_t)at.at_unix_ms, "view", report_view(r.gossip, at.now_ms), "members",
-        report_members(&r), "jobs", dashboard_jobs(&r), "gossip", report_gossip(&r, true),
-        "events", feed_list(&a->feed, 0, DASHBOARD_EVENTS));
+        "{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "node", a->name, "cluster_unix_ms",
+        (json_int_t)at.at_unix_ms, "view", report_view(a->node, a->name, at.now_ms),
+        "verdict", report_verdict(&r, api_shows, &w->who), "members", report_members(&r),
+        "jobs", jobs, "gossip", report_gossip(&r, true), "events", events);
     send_sse(w, 0, "state", state);
     json_decref(state);
     report_close(&r);
@@ -175,17 +215,19 @@ static void on_dashboard_timer(uv_timer_t *timer)
 {
     struct watcher *w = timer->data;
     uint64_t start_ns = uv_hrtime();
+    if (!may_go_on(w))
+        return;
     send_state(w);
     w->agent->dashboard_cost_ms = (uv_hrtime() - start_ns) / 1000000;
     (void)uv_timer_start(timer, on_dashboard_timer,
                          dashboard_pause_ms(w->agent, DASHBOARD_IDLE_MS), 0);
 }
 
-void api_dashboard(struct agent *a, struct uv_http_exchange *x)
+void route_dashboard(struct agent *a, struct api_call *call)
 {
-    struct watcher *w = watcher_new(a, x, true);
+    struct watcher *w = watcher_new(a, call, true);
     if (!w) {
-        api_error(a, x, ERR_BOUND, "out of memory");
+        api_error(a, call->x, ERR_BOUND, "out of memory");
         return;
     }
     on_dashboard_timer(&w->timer);
@@ -201,10 +243,6 @@ void api_changed(struct agent *a)
 
 void api_watchers_close(struct agent *a)
 {
-    while (a->watchers) {
-        struct watcher *w = a->watchers;
-        uv_http_on_gone(w->x, NULL, NULL);
-        uv_http_end(w->x);
-        watcher_drop(w);
-    }
+    while (a->watchers)
+        watcher_end(a->watchers);
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/client_http.h"
 #include "agent/client_wire.h"
+#include "core/bounds.h"
+#include "core/http_reader.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 5000,
@@ -67,12 +68,16 @@ void client_close(struct client *c)
 /* ---- one request ---- */
 
 struct exchange {
-    struct client_http reader;
+    struct http_reader reader;
+    char node[64], view[128]; /* X-Stratos-Node, X-Stratos-View */
+    struct http_wanted wanted[2];
     int (*chunk)(void *ctx, struct bytes in); /* NULL: collect */
     void *ctx;
     uint8_t *body;
     size_t len, cap;
     uint64_t deadline_ms;
+    bool is_order;  /* not a GET: it must not be done twice, nor be said to be undone */
+    bool is_sent;   /* all of the request left: the agent may act on it */
     bool has_begun; /* some byte of the answer came */
 };
 
@@ -96,16 +101,16 @@ static int collect(struct exchange *x, struct bytes in)
 /* Returns 0, an error, or the non-zero answer of the chunk callback (in *ret_stop). */
 static int receive(struct client *c, struct exchange *x, int *ret_stop)
 {
-    while (!client_http_is_complete(&x->reader)) {
+    while (!http_reader_is_complete(&x->reader)) {
         struct bytes in, piece;
         int got = client_wire_receive(c->wire, x->deadline_ms, &in);
         if (got < 0)
             return got;
         if (got == 0)
-            return client_http_end(&x->reader) < 0 ? -ECONNRESET : 0;
+            return http_reader_end(&x->reader) < 0 ? -ECONNRESET : 0;
         x->has_begun = true;
         for (size_t used = 0;
-             (got = client_http_feed(&x->reader, in, &used, &piece)) > 0;) {
+             (got = http_reader_feed(&x->reader, in, &used, &piece)) > 0;) {
             bool is_streamed = x->chunk && x->reader.status < 400;
             if (!is_streamed) {
                 int error = collect(x, piece);
@@ -139,23 +144,59 @@ static int request_send(struct client *c, const char *method, const char *target
     return error;
 }
 
+static void begin(struct exchange *x, const char *method)
+{
+    x->node[0] = x->view[0] = '\0';
+    x->wanted[0] = (struct http_wanted){"X-Stratos-Node", x->node, sizeof(x->node)};
+    x->wanted[1] = (struct http_wanted){"X-Stratos-View", x->view, sizeof(x->view)};
+    http_reader_init(&x->reader, HTTP_HEADER_MAX, x->wanted, 2);
+    x->reader.is_head = strcmp(method, "HEAD") == 0;
+}
+
 static bool is_hang_up(int error)
 {
     return error == -EPIPE || error == -ECONNRESET;
 }
 
-/* A connection that idled may have been closed by the agent: then nothing of an answer
- * came, and the request is sent once more over a new one. */
+/* The connection to send on.  One that idled may have been closed by the agent: a question is then
+ * asked once more, but of an order nobody could tell whether it was taken.  So each has its own. */
+static int prepare(struct client *c, const struct exchange *x, struct err *err)
+{
+    bool is_fresh = c->wire && !c->is_used;
+    return is_fresh || (c->wire && !x->is_order) ? 0 : reopen(c, err);
+}
+
+static int fail(const struct exchange *x, int error, struct err *err)
+{
+    if (x->is_order && x->is_sent && error == ERR_TIMEOUT)
+        return err_set(err, ERR_UNSURE,
+                       "may stand: the agent took the order and did not answer in time: "
+                       "`stratos status` and `stratos events` show what became of it");
+    if (x->is_order && x->is_sent)
+        return err_set(err, ERR_UNSURE,
+                       "may stand: the agent went away before it answered: `stratos "
+                       "status` and `stratos events` show what became of it");
+    if (error == ERR_TIMEOUT)
+        return err_set(err, error, "the agent did not answer in time");
+    if (is_hang_up(error) && x->is_order)
+        return err_set(err, error,
+                       "the agent went away before it had the order: nothing was done");
+    if (is_hang_up(error))
+        return err_set(err, error, "the agent went away in the middle of its answer");
+    return err_set(err, error, "talking to the agent: %s", err_text(error));
+}
+
 static int exchange(struct client *c, const char *method, const char *target,
                     struct bytes body, struct exchange *x, int *ret_stop, struct err *err)
 {
     for (;;) {
-        bool is_stale_possible = c->wire && c->is_used;
-        int error = c->wire ? 0 : reopen(c, err);
+        bool is_stale_possible = c->wire && c->is_used && !x->is_order;
+        int error = prepare(c, x, err);
         if (error < 0)
             return error;
-        client_http_init(&x->reader);
+        begin(x, method);
         error = request_send(c, method, target, body, x->deadline_ms);
+        x->is_sent = error == 0;
         if (error == 0)
             error = receive(c, x, ret_stop);
         c->is_used = true;
@@ -165,13 +206,7 @@ static int exchange(struct client *c, const char *method, const char *target,
         }
         if (is_hang_up(error) && is_stale_possible && !x->has_begun)
             continue;
-        if (error == ERR_TIMEOUT)
-            return err_set(err, error, "the agent did not answer in time");
-        if (is_hang_up(error))
-            return err_set(err, error, "the agent went away in the middle of its answer");
-        if (error < 0)
-            return err_set(err, error, "talking to the agent: %s", err_text(error));
-        return 0;
+        return error < 0 ? fail(x, error, err) : 0;
     }
 }
 
@@ -180,6 +215,7 @@ static int run(struct client *c, const char *method, const char *target,
                struct err *err)
 {
     int stop = 0;
+    x->is_order = strcmp(method, "GET") != 0;
     int error = exchange(c, method, target, body, x, &stop, err);
     if (error == 0 && collect(x, (struct bytes){(const uint8_t *)"", 0}) < 0)
         error = err_set(err, -ENOMEM, "out of memory");
@@ -190,8 +226,8 @@ static int run(struct client *c, const char *method, const char *target,
     x->body[x->len] = '\0';
     *ret_answer = (struct client_answer){
         .status = x->reader.status, .body = x->body, .len = x->len};
-    memcpy(ret_answer->node, x->reader.node, sizeof(ret_answer->node));
-    memcpy(ret_answer->view, x->reader.view, sizeof(ret_answer->view));
+    memcpy(ret_answer->node, x->node, sizeof(ret_answer->node));
+    memcpy(ret_answer->view, x->view, sizeof(ret_answer->view));
     return stop;
 }
 

@@ -30,14 +30,13 @@ struct client_answer {
     char node[64], view[128]; /* X-Stratos-Node, X-Stratos-View */
 };
 
-/* One request; the body comes whole.  timeout_ms 0 = none.  ERR_TIMEOUT, -ECONNRESET ...
- */
+/* One request; the body comes whole.  timeout_ms 0 = none.  ERR_TIMEOUT, -ECONNRESET ...  What is no
+ * GET is sent once, over a connection of its own; ERR_UNSURE when it left and no whole answer came. */
 int client_call(struct client *c, const char *method, const char *target,
                 struct bytes body, unsigned timeout_ms, struct client_answer *ret_answer,
                 struct err *err);
 /* A streamed answer: `chunk` is called with each piece until the end or until it returns
- * non-zero (which is returned).  With a status >= 400 the body is in *ret_answer instead.
- */
+ * non-zero (which is returned).  With a status >= 400 the body is in *ret_answer instead. */
 int client_stream(struct client *c, const char *method, const char *target,
                   int (*chunk)(void *ctx, struct bytes in), void *ctx,
                   struct client_answer *ret_answer, struct err *err);

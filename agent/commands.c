@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/keys.h"
+#include "agent/trouble.h"
 #include "agent/versions.h"
 #include "core/err.h"
 #include "proto/record.h"
@@ -17,48 +18,37 @@ enum {
 }; /* a line or two about why; the job's record must fit its buffer */
 
 /* One command while it is being applied. */
-struct run {
+struct applying {
     const struct command_scope *scope;
     struct moment at;
     const struct command *command;
     struct node_effects *out;
-    uint64_t number; /* of the newest write; 0 = nothing written */
+    struct holding found; /* what was there already, as it is ordered */
     struct err err;
 };
 
-static size_t live_members(const struct gossip *g)
+/* The table shows nothing of it before the whole order is done: no command may read what it wrote. */
+static int publish(struct applying *run, const struct key *key, struct bytes value)
 {
-    const struct members *m = gossip_members(g);
-    return members_count_state(m, MEMBER_ALIVE) + members_count_state(m, MEMBER_SUSPECT);
-}
-
-void command_done(uint64_t token, int code, const char *text, const struct gossip *gossip,
-                  uint64_t took_ms, struct node_effects *out)
-{
-    struct node_effect *effect = node_effects_add(out, NODE_DONE);
-    effect->token = token;
-    effect->result =
-        (struct node_result){.code = code,
-                             .text = arena_text(node_effects_arena(out), text),
-                             .members = live_members(gossip),
-                             .took_ms = took_ms};
-}
-
-static int publish(struct run *run, const struct key *key, struct bytes value)
-{
-    uint64_t number = 0;
     int status = gossip_publish(run->scope->gossip, run->at.now_ms, run->at.at_unix_ms,
-                                key_bytes(key), value, &number, &run->out->gossip);
+                                key_bytes(key), value, NULL, &run->out->gossip);
     if (status < 0)
-        return err_set(&run->err, status, "cannot write %s: %s", key->text,
+        return err_set(&run->err, status, "nothing was written: %s: %s", key->text,
                        err_text(status));
-    run->number = number ? number : run->number;
     return 0;
+}
+
+/* An order found things as it wants them. */
+static void find_unchanged(struct applying *run, struct key key)
+{
+    const struct entry *e = table_get(gossip_table(run->scope->gossip), key_bytes(&key));
+    if (e)
+        holding_add(&run->found, e);
 }
 
 /* ---- jobs ---- */
 
-static bool job_find(const struct run *run, const char *ns, const char *name,
+static bool job_find(const struct applying *run, const char *ns, const char *name,
                      struct job_doc *ret_doc)
 {
     struct key key = key_job(ns, name);
@@ -68,7 +58,7 @@ static bool job_find(const struct run *run, const char *ns, const char *name,
            record_decode_job(entry->value, node_effects_arena(run->out), ret_doc) == 0;
 }
 
-static struct control_doc control_find(const struct run *run, const char *ns,
+static struct control_doc control_find(const struct applying *run, const char *ns,
                                        const char *name)
 {
     struct control_doc doc = {0};
@@ -80,7 +70,17 @@ static struct control_doc control_find(const struct run *run, const char *ns,
     return doc;
 }
 
-static int control_write(struct run *run, const char *ns, const char *name,
+/* `by` NULL: no scale but the spec's. */
+static void control_set_scale(struct control_doc *doc, const char *by, uint32_t count,
+                              uint64_t at_unix_ms)
+{
+    doc->has_count = by != NULL;
+    doc->count = count;
+    doc->scaled_unix_ms = at_unix_ms;
+    (void)snprintf(doc->scaled_by, sizeof(doc->scaled_by), "%s", by ? by : "");
+}
+
+static int control_write(struct applying *run, const char *ns, const char *name,
                          const struct control_doc *doc)
 {
     uint8_t buf[256];
@@ -90,8 +90,22 @@ static int control_write(struct run *run, const char *ns, const char *name,
     return status < 0 ? status : publish(run, &key, writer_done(&w));
 }
 
+static bool is_in_trouble(const struct applying *run, const char *ns, const char *name)
+{
+    return trouble_has(run->scope->gossip, ns, name, node_effects_arena(run->out));
+}
+
+static void control_set_retry(struct control_doc *doc, uint64_t at_unix_ms)
+{
+    uint64_t next = control_tried_at(doc) + 1;
+    doc->retry_at = at_unix_ms > next ? at_unix_ms : next;
+}
+
+/* ---- submissions ---- */
+
 /* Is this submission allowed?  Checked for all jobs before any is written: all or none. */
-static int submit_check(struct run *run, const struct job_spec *spec, struct bytes body)
+static int submit_check(struct applying *run, const struct job_spec *spec,
+                        struct bytes body)
 {
     struct job_doc was = {0};
     bool is_known = job_find(run, spec->ns, spec->name, &was);
@@ -105,28 +119,36 @@ static int submit_check(struct run *run, const struct job_spec *spec, struct byt
         return err_set(&run->err, ERR_BOUND, "the note takes %zu bytes, at most %d fit",
                        strlen(run->command->note), NOTE_LEN_MAX);
     uint32_t wanted = run->command->if_version;
-    if (wanted && (!is_known || was.version != wanted))
+    if (run->command->if_new && is_known)
+        return err_set(
+            &run->err, ERR_CONFLICT,
+            "job '%s' is not new, it is at v%u: look at it, or submit without that",
+            spec->name, was.version);
+    if (wanted && !is_known)
+        return err_set(&run->err, ERR_CONFLICT,
+                       "there is no job '%s' that could be at v%u", spec->name, wanted);
+    if (wanted && was.version != wanted)
         return err_set(
             &run->err, ERR_CONFLICT,
             "job '%s' is at v%u, not v%u: look at what changed and submit again",
-            spec->name, is_known ? was.version : 0, wanted);
+            spec->name, was.version, wanted);
     return 0;
 }
 
-/* What cannot be dropped now is dropped with the next version. */
-static void drop_old_versions(struct run *run, const struct job_spec *spec)
+static int drop_old_versions(struct applying *run, const struct job_spec *spec,
+                             const struct job_doc *next)
 {
     struct key *keys;
     size_t n;
-    if (versions_old(gossip_table(run->scope->gossip), spec->ns, spec->name,
-                     node_effects_arena(run->out), &keys, &n) < 0)
-        return;
-    for (size_t i = 0; i < n; i++)
-        (void)publish(run, &keys[i], (struct bytes){0});
+    int status = versions_old(gossip_table(run->scope->gossip), spec->ns, spec->name,
+                              next, node_effects_arena(run->out), &keys, &n);
+    for (size_t i = 0; status == 0 && i < n; i++)
+        status = publish(run, &keys[i], (struct bytes){0});
+    return status;
 }
 
 /* Twice: as what is in force, where of two writers one loses, and as a version, where both stay. */
-static int job_write(struct run *run, const struct job_spec *spec,
+static int job_write(struct applying *run, const struct job_spec *spec,
                      const struct job_doc *doc)
 {
     uint8_t buf[1024];
@@ -141,19 +163,29 @@ static int job_write(struct run *run, const struct job_spec *spec,
     return status;
 }
 
-static int submit_one(struct run *run, const struct job_spec *spec, struct bytes body)
+static int submit_one(struct applying *run, const struct job_spec *spec,
+                      struct bytes body)
 {
     struct job_doc was = {0};
     bool is_known = job_find(run, spec->ns, spec->name, &was);
     struct spec_hash hash = spec_hash_of(body);
     struct control_doc control = control_find(run, spec->ns, spec->name);
     int status = 0;
-    if (control.is_stopped || control.has_count) {
-        control.is_stopped = control.has_count =
-            false; /* the file's word is the newest order */
+    bool drops_scale = control.has_count && !run->command->keep_scale;
+    bool is_same = is_known && spec_hash_equal(was.spec, hash);
+    bool is_retry = is_same && is_in_trouble(run, spec->ns, spec->name);
+    if (control.is_stopped || drops_scale ||
+        is_retry) { /* the newest order is the file's word */
+        if (control.is_stopped || is_retry)
+            control_set_retry(&control, run->at.at_unix_ms);
+        control.is_stopped = false;
+        if (drops_scale)
+            control_set_scale(&control, NULL, 0, 0);
         status = control_write(run, spec->ns, spec->name, &control);
     }
-    if (status < 0 || (is_known && spec_hash_equal(was.spec, hash)))
+    if (is_same)
+        find_unchanged(run, key_job(spec->ns, spec->name));
+    if (status < 0 || is_same)
         return status;
     struct key key = key_spec(spec->ns, spec->name, hash);
     status = publish(run, &key, body);
@@ -164,17 +196,15 @@ static int submit_one(struct run *run, const struct job_spec *spec, struct bytes
         .version = is_known ? was.version + 1 : 1,
         .first_stamp = is_known ? was.first_stamp : run->at.at_unix_ms << 16,
         .at_unix_ms = run->at.at_unix_ms,
-        .by = run->scope->node,
+        .by = run->command->by ? run->command->by : run->scope->node,
         .note = run->command->note ? run->command->note : "",
         .previous = was.spec,
     };
     status = job_write(run, spec, &doc);
-    if (status == 0)
-        drop_old_versions(run, spec);
-    return status;
+    return status == 0 ? drop_old_versions(run, spec, &doc) : status;
 }
 
-static int submit(struct run *run)
+static int submit(struct applying *run)
 {
     const struct command *c = run->command;
     struct arena *arena = node_effects_arena(run->out);
@@ -182,7 +212,7 @@ static int submit(struct run *run)
     if (!bodies)
         return -ENOMEM;
     for (size_t i = 0; i < c->n_jobs; i++) {
-        bodies[i] = spec_canonical(&c->jobs[i], arena);
+        bodies[i] = c->bodies ? c->bodies[i] : spec_canonical(&c->jobs[i], arena);
         int status = submit_check(run, &c->jobs[i], bodies[i]);
         if (status < 0)
             return status;
@@ -195,7 +225,7 @@ static int submit(struct run *run)
     return 0;
 }
 
-static int order(struct run *run)
+static int order(struct applying *run)
 {
     const struct command *c = run->command;
     struct job_doc job;
@@ -203,18 +233,27 @@ static int order(struct run *run)
         return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
                        c->ns);
     struct control_doc doc = control_find(run, c->ns, c->name);
+    if (c->kind == COMMAND_RESTART && doc.is_stopped)
+        return err_set(&run->err, ERR_STOPPED,
+                       "%s is stopped: `stratos start %s` starts it", c->name, c->name);
     bool is_so = (c->kind == COMMAND_SCALE && doc.has_count && doc.count == c->count) ||
                  (c->kind == COMMAND_STOP && doc.is_stopped) ||
-                 (c->kind == COMMAND_START && !doc.is_stopped);
-    if (is_so)
-        return 0; /* nothing to write, nothing to tell */
+                 (c->kind == COMMAND_START && !doc.is_stopped &&
+                  !is_in_trouble(run, c->ns, c->name));
+    if (is_so) { /* nothing to write, nothing to tell */
+        find_unchanged(run, key_job(c->ns, c->name));
+        find_unchanged(run, key_control(c->ns, c->name));
+        return 0;
+    }
     if (c->kind == COMMAND_SCALE) {
-        doc.has_count = true;
-        doc.count = c->count;
+        control_set_scale(&doc, c->by ? c->by : run->scope->node, c->count,
+                          run->at.at_unix_ms);
     } else if (c->kind == COMMAND_STOP || c->kind == COMMAND_START) {
         doc.is_stopped = c->kind == COMMAND_STOP;
+        if (c->kind == COMMAND_START)
+            control_set_retry(&doc, run->at.at_unix_ms);
     } else {
-        uint64_t next = doc.restart_at + 1;
+        uint64_t next = control_tried_at(&doc) + 1;
         doc.restart_at = run->at.at_unix_ms > next ? run->at.at_unix_ms : next;
     }
     return control_write(run, c->ns, c->name, &doc);
@@ -240,7 +279,7 @@ static int collect_key(void *ctx, const struct entry *entry)
     return 0;
 }
 
-static int remove_job(struct run *run)
+static int remove_job(struct applying *run)
 {
     const struct command *c = run->command;
     struct job_doc job;
@@ -270,15 +309,19 @@ static int remove_job(struct run *run)
 
 /* ---- the rest ---- */
 
-static int set_variable(struct run *run)
+static int set_variable(struct applying *run)
 {
     const struct command *c = run->command;
-    struct key key = key_var(c->name);
+    struct key key = key_var(c->ns, c->name);
+    if (!name_is_valid(bytes_of_text(c->ns)))
+        return err_set(&run->err, ERR_INVALID,
+                       "'%.64s' is no namespace: use a-z, 0-9 and '-'", c->ns);
     if (key.len == 0)
         return err_set(
             &run->err, ERR_INVALID,
-            "'%s' is no variable name: use letters, digits, '.', '_', '-' and '/'",
-            c->name);
+            "'%s' is no variable name: use letters, digits, '.', '_', '-' and '/', at "
+            "most %d",
+            c->name, VAR_NAME_LEN_MAX);
     if (c->value.len > ENTRY_LEN_MAX)
         return err_set(&run->err, ERR_BOUND, "the value takes %zu bytes, at most %d fit",
                        c->value.len, ENTRY_LEN_MAX);
@@ -287,48 +330,62 @@ static int set_variable(struct run *run)
     return publish(run, &key, value);
 }
 
-static int remove_variable(struct run *run)
+static int remove_variable(struct applying *run)
 {
-    struct key key = key_var(run->command->name);
+    const struct command *c = run->command;
+    struct key key = key_var(c->ns, c->name);
     if (key.len == 0 || !table_get(gossip_table(run->scope->gossip), key_bytes(&key)))
-        return err_set(&run->err, ERR_NOT_FOUND, "no variable '%s'", run->command->name);
+        return err_set(&run->err, ERR_NOT_FOUND,
+                       "no variable '%.*s' in namespace '%.63s'", VAR_NAME_LEN_MAX,
+                       c->name, c->ns);
     return publish(run, &key, (struct bytes){0});
 }
 
-/* By id or name; of namesakes the one that is gone. */
-static const struct member *find_to_forget(const struct members *members,
-                                           const char *word)
+static bool is_gone(const struct member *m)
 {
-    const struct member *found = members_find_name(members, word);
+    return m->state != MEMBER_ALIVE && m->state != MEMBER_SUSPECT;
+}
+
+/* By id or name; of namesakes the one that is gone.  *ret_n_gone: how many of them are. */
+static const struct member *find_to_forget(const struct members *members,
+                                           const char *word, size_t *ret_n_gone)
+{
+    const struct member *found = NULL;
     struct node_id id;
+    *ret_n_gone = 0;
     if (node_id_parse(bytes_of_text(word), &id) == 0 && members_find(members, id))
         return members_find(members, id);
     for (size_t i = 0; i < members_count(members); i++) {
         const struct member *m = members_at(members, i);
-        if (strcmp(m->name, word) == 0 && m->state != MEMBER_ALIVE &&
-            m->state != MEMBER_SUSPECT)
-            return m;
+        if (strcmp(m->name, word) != 0)
+            continue;
+        *ret_n_gone += is_gone(m);
+        found = !found || is_gone(m) ? m : found;
     }
     return found;
 }
 
-static int forget(struct run *run)
+static int forget(struct applying *run)
 {
     const char *name = run->command->name;
     struct gossip *g = run->scope->gossip;
-    const struct member *member = find_to_forget(gossip_members(g), name);
+    size_t n_gone;
+    const struct member *member = find_to_forget(gossip_members(g), name, &n_gone);
     if (!member)
         return err_set(&run->err, ERR_NOT_FOUND, "no node '%s'", name);
-    if (member->state == MEMBER_ALIVE || member->state == MEMBER_SUSPECT)
+    if (n_gone > 1)
+        return err_set(&run->err, ERR_INVALID,
+                       "%zu nodes that are gone are named '%s': forget each by its id, "
+                       "which `stratos members` shows",
+                       n_gone, name);
+    if (!is_gone(member))
         return err_set(&run->err, ERR_INVALID,
                        "node '%s' is %s: only a dead or departed node can be forgotten",
                        name, member_state_name(member->state));
-    int status = gossip_forget(g, run->at.now_ms, member->id, &run->out->gossip);
-    run->number = status == 0 ? gossip_number(g) : 0;
-    return status;
+    return gossip_forget(g, run->at.now_ms, member->id, &run->out->gossip);
 }
 
-static int apply(struct run *run)
+static int apply(struct applying *run)
 {
     switch (run->command->kind) {
     case COMMAND_SUBMIT:
@@ -348,7 +405,7 @@ static int apply(struct run *run)
         return forget(run);
     case COMMAND_ROTATE:
         return keys_rotate(run->scope->keys, run->scope->gossip, run->at, run->command,
-                           &run->number, run->out, &run->err);
+                           run->out, &run->err);
     case COMMAND_JOIN:
     case COMMAND_LEAVE:
         break;
@@ -356,112 +413,83 @@ static int apply(struct run *run)
     return err_set(&run->err, ERR_INVALID, "this order is not a write");
 }
 
-void commands_apply(struct commands *c, const struct command_scope *scope,
+/* Nothing came of it. */
+static void refuse(const struct applying *run, int status)
+{
+    ack_refuse(run->command->token, status,
+               run->err.text[0] ? run->err.text : err_text(status), run->scope->gossip,
+               run->out);
+}
+
+bool commands_stage(struct commands *c, const struct command_scope *scope,
                     struct moment at, const struct command *command,
                     struct node_effects *out)
 {
-    struct run run = {.scope = scope, .at = at, .command = command, .out = out};
-    if (c->n == COMMANDS_PENDING_MAX) {
-        command_done(command->token, ERR_BOUND,
-                     "too many orders wait for an answer: try again", scope->gossip, 0,
-                     out);
-        return;
-    }
-    int status = apply(&run);
-    if (status < 0 || run.number == 0) {
-        const char *text = run.err.text[0] ? run.err.text
-                           : status < 0    ? err_text(status)
-                                           : "unchanged";
-        command_done(command->token, status, text, scope->gossip, 0, out);
-        return;
-    }
-    c->pending[c->n++] = (struct pending){.token = command->token,
-                                          .number = run.number,
-                                          .since_ms = at.now_ms,
-                                          .ack = command->ack};
-    commands_check(c, scope->gossip, at, out);
-}
-
-static size_t wanted_members(int ack, size_t live)
-{
-    size_t wanted = ack > 0               ? (size_t)ack
-                    : ack == ACK_ALL      ? live
-                    : ack == ACK_MAJORITY ? live / 2 + 1
-                                          : 2;
-    if (ack == ACK_DEFAULT && wanted > live)
-        wanted = live;
-    return wanted;
-}
-
-/* Answer one if it is time: enough members have it and either all do or we waited a little for the
- * rest, so that `told 5/5` is the rule.  Returns whether it was answered. */
-static bool pending_check(struct pending *p, const struct gossip *gossip,
-                          struct moment at, struct node_effects *out)
-{
-    size_t live = live_members(gossip);
-    size_t known = gossip_known_by(gossip, p->number);
-    uint64_t waited_ms = at.now_ms - p->since_ms;
-    bool is_enough = known >= wanted_members(p->ack, live);
-    if (is_enough && p->enough_ms == 0)
-        p->enough_ms = at.now_ms;
-    bool is_done =
-        is_enough && (known >= live || at.now_ms >= p->enough_ms + ACK_LINGER_MS);
-    if (!is_done && waited_ms < ACK_TIMEOUT_MS)
+    struct applying run = {.scope = scope, .at = at, .command = command, .out = out};
+    struct ack ack = {.kind = ACK_OF_ORDER,
+                      .token = command->token,
+                      .since_ms = at.now_ms,
+                      .wanted = command->ack};
+    if (acks_are_full(&c->acks)) {
+        refuse(&run, acks_refuse_more(&run.err));
         return false;
+    }
+    gossip_stage(scope->gossip);
+    int status = apply(&run);
+    if (status == 0)
+        status = gossip_staged(scope->gossip, &c->changes, &c->n_changes, &out->gossip);
+    if (status == 0 && c->n_changes > 0) {
+        c->staged = ack;
+        return true;
+    }
+    gossip_unstage(scope->gossip, at.now_ms, false, &out->gossip);
+    c->n_changes = 0;
+    if (status < 0) {
+        refuse(&run, status);
+        return false;
+    }
+    ack.holding = run.found;
+    acks_add(&c->acks, &ack);
+    return false;
+}
+
+void commands_commit(struct commands *c, const struct command_scope *scope,
+                     struct moment at, int status, const char *why,
+                     struct node_effects *out)
+{
+    struct gossip *g = scope->gossip;
     struct arena *arena = node_effects_arena(out);
-    const char *text =
-        is_enough ? ""
-                  : arena_printf(arena,
-                                 "written here, but only %zu of %zu members confirmed it "
-                                 "within %d s; it spreads as they can be reached",
-                                 known, live, ACK_TIMEOUT_MS / 1000);
-    struct node_effect *effect = node_effects_add(out, NODE_DONE);
-    effect->token = p->token;
-    effect->result = (struct node_result){.code = is_enough ? 0 : ERR_TIMEOUT,
-                                          .text = text,
-                                          .known_by = known,
-                                          .members = live,
-                                          .took_ms = waited_ms};
-    return true;
-}
-
-void commands_check(struct commands *c, const struct gossip *gossip, struct moment at,
-                    struct node_effects *out)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < c->n; i++)
-        if (!pending_check(&c->pending[i], gossip, at, out))
-            c->pending[kept++] = c->pending[i];
-    c->n = kept;
-}
-
-void commands_fail(struct commands *c, const struct gossip *gossip, int code,
-                   const char *text, struct moment at, struct node_effects *out)
-{
-    /* Those that this very step has answered, but whose write has not reached the disk either. */
-    for (size_t i = 0; i < out->n; i++) {
-        struct node_effect *effect = &out->list[i];
-        if (effect->kind != NODE_DONE || effect->result.code != 0 ||
-            effect->result.known_by == 0)
-            continue;
-        effect->result.code = code;
-        effect->result.text = arena_text(node_effects_arena(out), text);
-        effect->result.known_by = 0;
+    uint64_t token = c->staged.token;
+    c->n_changes = 0;
+    if (status == 0) {
+        status = gossip_commit(g, at.now_ms, &out->gossip);
+        c->staged.holding.epoch = gossip_epoch(g);
+        c->staged.holding.number = gossip_number(g);
+        struct reach r = reach_of(g);
+        if (r.within > ANSWER_MEMBERS && reach_expected(c->staged.wanted, r) == r.within)
+            gossip_ask_all(g, at.now_ms);
+        if (status == 0)
+            acks_add(&c->acks, &c->staged);
+        else
+            ack_refuse(token, ERR_UNSURE,
+                       "may stand: only this node's disk has all of it, its memory had "
+                       "no room",
+                       g, out);
+        return;
     }
-    for (size_t i = 0; i < c->n; i++)
-        command_done(c->pending[i].token, code, text, gossip,
-                     at.now_ms - c->pending[i].since_ms, out);
-    c->n = 0;
-}
-
-uint64_t commands_deadline_ms(const struct commands *c)
-{
-    uint64_t deadline = UINT64_MAX;
-    for (size_t i = 0; i < c->n; i++) {
-        const struct pending *p = &c->pending[i];
-        uint64_t own =
-            p->enough_ms ? p->enough_ms + ACK_LINGER_MS : p->since_ms + ACK_TIMEOUT_MS;
-        deadline = own < deadline ? own : deadline;
-    }
-    return deadline;
+    gossip_unstage(g, at.now_ms, status == ERR_UNSURE, &out->gossip);
+    if (status == ERR_UNSURE)
+        ack_refuse(token, ERR_UNSURE,
+                   arena_printf(arena,
+                                "may stand: only this node's disk may have it, which did "
+                                "not confirm the write (%s)",
+                                why),
+                   g, out);
+    else
+        ack_refuse(token, ERR_STORE,
+                   arena_printf(arena,
+                                "nothing was written: the local store does not take "
+                                "writes: %s",
+                                why),
+                   g, out);
 }

@@ -161,16 +161,44 @@ static int serve(struct demo *d)
     return 0;
 }
 
-/* The node's address, so that several nodes of one machine do not meet; all addresses
- * when it was started by hand. */
-static struct sockaddr_in own_address(unsigned port)
+/* A socket that listens at `at`; one for any IPv6 address takes IPv4 as well.  Returns it, or -1. */
+static int listen_at(const struct endpoint *at)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port)};
+    static const uint8_t any[16];
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(at->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(at->port)};
+    int one = 1, is_v6_only = memcmp(at->address, any, sizeof(any)) != 0;
+    memcpy(&v4.sin_addr, at->address, sizeof(v4.sin_addr));
+    memcpy(&v6.sin6_addr, at->address, sizeof(v6.sin6_addr));
+    const struct sockaddr *address =
+        at->family == 6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+    socklen_t len = at->family == 6 ? sizeof(v6) : sizeof(v4);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    if ((at->family != 6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_v6_only,
+                                       sizeof(is_v6_only)) == 0) &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+        bind(fd, address, len) == 0 && listen(fd, CONNECTIONS_MAX) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* The node's address, so that several nodes of one machine do not meet; all addresses of both families
+ * when it was started by hand, or of IPv4 where there is no IPv6. */
+static int open_listener(unsigned port)
+{
+    struct endpoint at = {.family = 6, .port = (uint16_t)port};
+    struct endpoint v4 = {.family = 4, .port = (uint16_t)port};
     struct endpoint given;
-    if (endpoint_parse(env("STRATOS_ADDRESS"), 0, &given) == 0 && given.family == 4)
-        memcpy(&address.sin_addr, given.address, sizeof(address.sin_addr));
-    return address;
+    if (endpoint_parse(env("STRATOS_ADDRESS"), (uint16_t)port, &given) == 0)
+        return listen_at(&given);
+    int fd = listen_at(&at);
+    bool has_v6 = fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL);
+    return has_v6 ? fd : listen_at(&v4);
 }
 
 int demo_http_run(unsigned port, unsigned long fail_health_after_ms)
@@ -184,13 +212,8 @@ int demo_http_run(unsigned port, unsigned long fail_health_after_ms)
     if (fail_health_after_ms > 0)
         d.unhealthy_at_ms = now_ms() + fail_health_after_ms;
 
-    struct sockaddr_in address = own_address(port);
-    int one = 1;
-    d.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (d.listener < 0 ||
-        setsockopt(d.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-        bind(d.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(d.listener, CONNECTIONS_MAX) < 0) {
+    d.listener = open_listener(port);
+    if (d.listener < 0) {
         fprintf(stderr, "stratos: demo-http: port %u: %s\n", port, err_text(-errno));
         return 1;
     }

@@ -80,8 +80,7 @@ static void fill_words(const struct dev *d, unsigned i, struct agent_words *w)
     dev_path(&d->files, i, "agent.log", w->log);
 }
 
-/* In the child: become the agent.  It must not outlive the supervisor, however that dies.
- */
+/* In the child: become the agent.  It must not outlive the supervisor, however that dies. */
 static void become_agent(const struct dev *d, const struct agent_words *w,
                          pid_t supervisor)
 {
@@ -200,7 +199,8 @@ static void say_how(const struct dev *d)
                    d->files.dir, i);
     }
     printf("\nexport STRATOS_SOCKET=%s/n1/stratos.sock\n", d->files.dir);
-    printf("stratos status            dashboard: http://127.77.0.1:7781/\n");
+    printf("stratos status\n");
+    printf("stratos ui                the page's address, signed in\n");
     printf("dig @127.77.0.1 -p 8600 n1.node.stratos\n");
     if (d->options->detach)
         printf("stratos dev --dir %s --stop\n", d->files.dir);

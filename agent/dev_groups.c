@@ -2,7 +2,7 @@
  * those of its tasks; a killed one cannot, and nobody else would: the groups' names hang on
  * a directory that is about to go.
  *
- * The usual path: a group for each DATA/tasks/<key>, killed, removed once its last process
+ * The usual path: the group that each DATA/tasks/<key> names, killed, removed once its last process
  * is gone.  What can fail: a process that cannot be killed keeps its group. */
 #include "agent/dev_groups.h"
 
@@ -11,15 +11,13 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "isolate/cgroup.h"
+#include "core/arena.h"
+#include "isolate/task_dir.h"
 
 enum { TRIES = 50, TRY_MS = 20 };
 
-static void remove_group(const char *group)
+static void remove_group(struct cgroup g)
 {
-    struct cgroup g;
-    if (cgroup_find(group, &g, NULL) < 0)
-        return; /* no control groups on this host: nothing was made */
     int code = cgroup_remove(&g);
     for (int i = 0; i < TRIES && code == -EBUSY; i++) {
         const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
@@ -32,16 +30,23 @@ static void remove_group(const char *group)
 
 void dev_groups_remove(const char *data_dir)
 {
-    char path[CGROUP_PATH_MAX], group[CGROUP_GROUP_MAX];
+    char path[CGROUP_PATH_MAX];
+    struct arena arena;
     (void)snprintf(path, sizeof(path), "%s/tasks", data_dir);
     DIR *tasks = opendir(path);
-    cgroup_group(data_dir, group);
+    arena_init(&arena, 4 << 20);
     for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
         if (entry->d_name[0] == '.')
             continue;
-        (void)snprintf(path, sizeof(path), "%s/%s", group, entry->d_name);
-        remove_group(path);
+        struct cgroup g = {0};
+        struct bytes note;
+        (void)snprintf(path, sizeof(path), "%s/tasks/%s", data_dir, entry->d_name);
+        if (task_dir_recall(path, &arena, &g, &note) ==
+            0) /* else it was removed, and they too */
+            remove_group(g);
+        arena_clear(&arena);
     }
+    arena_fini(&arena);
     if (tasks)
         (void)closedir(tasks);
 }

@@ -11,6 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "isolate/landlock.h"
+
 /* Only the host's own part of a qualified name is a label. */
 static void label_of(const char *name, char *out, size_t cap)
 {
@@ -43,6 +45,7 @@ int facts_read(struct arena *arena, struct facts *ret_facts, struct err *err)
             pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 1u << 30,
         .kernel = arena_text(arena, uts.release),
         .os = "linux",
+        .landlock = landlock_abi(),
     };
     facts.arch = strcmp(uts.machine, "x86_64") == 0    ? "amd64"
                  : strcmp(uts.machine, "aarch64") == 0 ? "arm64"
@@ -52,38 +55,42 @@ int facts_read(struct arena *arena, struct facts *ret_facts, struct err *err)
     return 0;
 }
 
-void facts_routable_address(struct endpoint *ret_endpoint)
+static bool endpoint_of(const struct sockaddr *address, struct endpoint *ret_endpoint)
+{
+    struct endpoint e = {0};
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in sin;
+        memcpy(&sin, address, sizeof(sin));
+        e.family = 4;
+        memcpy(e.address, &sin.sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        struct sockaddr_in6 sin6;
+        memcpy(&sin6, address, sizeof(sin6));
+        e.family = 6;
+        memcpy(e.address, &sin6.sin6_addr, 16);
+    } else {
+        return false;
+    }
+    *ret_endpoint = e;
+    return true;
+}
+
+size_t facts_addresses(struct host_address *out, size_t cap)
 {
     struct ifaddrs *list;
-    *ret_endpoint = (struct endpoint){.family = 4, .address = {127, 0, 0, 1}};
+    size_t n = 0;
     if (getifaddrs(&list) < 0)
-        return;
-    for (int pass = 0; pass < 2;
-         pass++) { /* IPv4 first, then IPv6 that is not link-local */
-        for (struct ifaddrs *at = list; at; at = at->ifa_next) {
-            if (!at->ifa_addr || !(at->ifa_flags & IFF_UP) ||
-                (at->ifa_flags & IFF_LOOPBACK))
-                continue;
-            if (pass == 0 && at->ifa_addr->sa_family == AF_INET) {
-                struct sockaddr_in sin;
-                memcpy(&sin, at->ifa_addr, sizeof(sin));
-                ret_endpoint->family = 4;
-                memcpy(ret_endpoint->address, &sin.sin_addr, 4);
-                goto out;
-            }
-            if (pass == 1 && at->ifa_addr->sa_family == AF_INET6) {
-                struct sockaddr_in6 sin6;
-                memcpy(&sin6, at->ifa_addr, sizeof(sin6));
-                if (IN6_IS_ADDR_LINKLOCAL(&sin6.sin6_addr))
-                    continue;
-                ret_endpoint->family = 6;
-                memcpy(ret_endpoint->address, &sin6.sin6_addr, 16);
-                goto out;
-            }
-        }
+        return 0;
+    for (const struct ifaddrs *at = list; at && n < cap; at = at->ifa_next) {
+        unsigned up = IFF_UP | IFF_RUNNING;
+        if (!at->ifa_addr || !endpoint_of(at->ifa_addr, &out[n].at))
+            continue;
+        out[n].is_up = (at->ifa_flags & up) == up;
+        out[n].is_on_loopback = (at->ifa_flags & IFF_LOOPBACK) != 0;
+        n++;
     }
-out:
     freeifaddrs(list);
+    return n;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -106,12 +113,17 @@ int facts_attributes(const struct facts *facts, const char *node_name,
                      const char *const *attrs, size_t n_attrs, struct arena *arena,
                      const struct pair **ret_pairs, size_t *ret_n, struct err *err)
 {
-    enum { OWN = 4 };
+    enum { OWN = 7 };
     struct pair *list = arena_array(arena, n_attrs + OWN, sizeof(*list));
     size_t n = 0;
     if (!list)
         return err_set(err, -ENOMEM, "out of memory");
+    if (facts->cgroup)
+        pair_set(list, &n, "cgroup", facts->cgroup);
+    if (facts->swap)
+        pair_set(list, &n, "swap", facts->swap);
     pair_set(list, &n, "hostname", arena_text(arena, node_name));
+    pair_set(list, &n, "landlock", arena_printf(arena, "%u", facts->landlock));
     pair_set(list, &n, "os.arch", facts->arch);
     pair_set(list, &n, "os.kernel", facts->kernel);
     pair_set(list, &n, "os.name", facts->os);

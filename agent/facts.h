@@ -1,7 +1,9 @@
-/* What this host is: read once at start, published in the node's row. */
+/* What this host is: read at start, published in the node's row; and its addresses, now and
+ * then. */
 #ifndef AGENT_FACTS_H
 #define AGENT_FACTS_H
 
+#include "agent/address.h"
 #include "core/arena.h"
 #include "core/cluster.h"
 #include "core/err.h"
@@ -12,11 +14,15 @@ struct facts {
     uint32_t cpu_milli;
     uint64_t memory_bytes;
     const char *kernel, *arch, *os; /* "6.1.0-18-amd64", "amd64", "linux" */
+    const char *cgroup,
+        *swap; /* the mode, and whether swap is limited; NULL: not looked at */
+    /* its ABI, of which it depends what tasks can be kept from; 0 = none */
+    unsigned landlock;
 };
 
 int facts_read(struct arena *arena, struct facts *ret_facts, struct err *err);
-/* The first address of an interface that is up and no loopback; loopback if there is none. */
-void facts_routable_address(struct endpoint *ret_endpoint);
+/* The addresses of all interfaces, in the kernel's order, at most `cap`; returns how many. */
+size_t facts_addresses(struct host_address *out, size_t cap);
 /* Attributes for the node's row: the facts and the operator's "k=v" texts, sorted, later ones win.
  * ERR_INVALID for a text without '=' or with an empty name. */
 int facts_attributes(const struct facts *facts, const char *node_name,

@@ -9,8 +9,10 @@
 enum { FEED_MAX = 1024 };
 
 struct feed {
-    json_t *ring[FEED_MAX]; /* {"id","at","node","kind","subject","text","cause"} */
-    uint64_t next_id;       /* ids start at 1 */
+    json_t *ring
+        [FEED_MAX]; /* {"id","at","node","kind","level","subject","text","cause"}, "namespace" where there is one;
+                        "times" and "since" where an instance has fallen so before */
+    uint64_t next_id; /* ids start at 1 */
 };
 
 void feed_init(struct feed *f);

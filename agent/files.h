@@ -3,14 +3,24 @@
 #define AGENT_FILES_H
 
 #include "core/arena.h"
-#include "core/doc.h"
+#include "sched/import_report.h"
+#include "sched/jobfile.h"
 
-/* The jobs of a job file as "<ns>/<name>" texts; on error everything that is wrong is in
- * `complaints`. */
-int files_validate(struct bytes text, struct arena *arena, struct complaints *complaints,
-                   const char *const **ret_names, size_t *ret_n);
-/* format: "marathon".  ERR_UNSUPPORTED for others. */
-int files_import(const char *format, struct bytes text, struct arena *arena,
-                 struct complaints *notes, char **ret_yaml);
+struct files_jobs {
+    const char *const *names;   /* "<ns>/<name>" */
+    const struct bytes *bodies; /* what the cluster carries of each */
+    size_t n;
+};
+
+/* The jobs of a job file; `params` may be NULL.  On error everything that is wrong is in `complaints`,
+ * otherwise what is fine and yet not as one may expect. */
+int files_validate(struct bytes text, const struct jobfile_params *params,
+                   struct arena *arena, struct complaints *complaints,
+                   struct files_jobs *ret);
+/* The jobs of several files as the text of one. */
+struct bytes files_join(const struct files_jobs *files, size_t n, struct arena *arena);
+/* A file of Marathon's: see import_marathon.h. */
+int files_import(struct bytes text, bool without_image, struct import_report *report,
+                 char **ret_yaml);
 
 #endif

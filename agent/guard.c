@@ -1,25 +1,42 @@
 /* Own hosts and origins.  See guard.h. */
 #include "agent/guard.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "core/ids.h"
+#include "core/bounds.h"
 
-bool guard_host_is_own(const char *host)
+static bool is_any(const struct endpoint *at)
 {
-    static const char name[] = "localhost";
-    static const uint8_t v6[16] = {[15] = 1};
+    static const uint8_t zero[16];
+    return memcmp(at->address, zero, at->family == 4 ? 4 : 16) == 0;
+}
+
+/* "NAME", perhaps with a port behind it, in any case. */
+static bool is_name(const char *host, const char *name)
+{
+    size_t len = strlen(name);
+    return strncasecmp(host, name, len) == 0 &&
+           (host[len] == '\0' ||
+            (host[len] == ':' &&
+             strspn(host + len + 1, "0123456789") == strlen(host + len + 1)));
+}
+
+bool guard_host_is_own(const char *host, const struct guard_self *self)
+{
     struct endpoint at;
-    if (!host)
+    char full[NAME_LEN_MAX + sizeof(".node.stratos")];
+    if (!host || is_name(host, "localhost"))
         return true;
-    size_t len = strcspn(host, ":");
-    if (len == sizeof(name) - 1 && strncasecmp(host, name, len) == 0)
-        return strspn(host + len, ":0123456789") == strlen(host + len);
-    if (endpoint_parse(host, 80, &at) < 0)
+    if (endpoint_parse(host, 80, &at) == 0)
+        /* Beyond loopback any address will do: it is names that can be pointed at others. */
+        return endpoint_is_loopback(&at) || is_any(&self->at) ||
+               endpoint_is_same_host(&at, &self->at);
+    if (endpoint_is_loopback(&self->at))
         return false;
-    return at.family == 4 ? at.address[0] == 127
-                          : memcmp(at.address, v6, sizeof(v6)) == 0;
+    (void)snprintf(full, sizeof(full), "%.63s.node.stratos", self->name);
+    return is_name(host, self->name) || is_name(host, full);
 }
 
 bool guard_origin_is_own(const char *origin, const char *host)

@@ -8,9 +8,18 @@
 
 #include <stdbool.h>
 
-/* Is `host`, a Host header, a name or address of this host itself?  NULL (no header, which no
- * browser does) is fine. */
-bool guard_host_is_own(const char *host);
+#include "core/ids.h"
+
+/* Where we serve, and as who. */
+struct guard_self {
+    struct endpoint at;
+    /* of the node: served as NAME and NAME.node.stratos beyond loopback */
+    const char *name;
+};
+
+/* Is `host`, a Host header or the authority of the target, a name or address of this host itself?
+ * NULL (no header, which no browser does) is fine. */
+bool guard_host_is_own(const char *host, const struct guard_self *self);
 /* Is `origin`, an Origin header, the page that `host` serves?  NULL: no page at all. */
 bool guard_origin_is_own(const char *origin, const char *host);
 

@@ -12,23 +12,24 @@
 
 enum {
     SETTLE_CAP_MS = 1000, /* a view that never rests is planned this often all the same */
-    REFUSE_MS = 60000,    /* an instance that kept failing here stays away this long */
-    REPLAN_MAX_MS =
-        60000, /* what waits for a time of day is looked at again by then: clocks are set */
     PLAN_ARENA_MAX = 512 << 20, /* a view of the largest cluster */
+    AMENDS_MAX =
+        50, /* in one step, each reads a spec; the rest follows when these are told */
 };
 
 int holder_init(struct holder *h, const struct holder_options *options)
 {
     *h = (struct holder){.options = *options, .specs = spec_cache_new()};
     work_init(&h->work, &options->work, options->seed);
-    hold_init(&h->hold, options->hold_ms);
+    mass_failure_init(&h->hold, options->hold_ms);
+    refusals_init(&h->refusals, options->id, options->gossip);
     return h->specs ? 0 : -ENOMEM;
 }
 
 void holder_fini(struct holder *h)
 {
     work_fini(&h->work);
+    refusals_fini(&h->refusals);
     aways_fini(&h->aways);
     spec_cache_free(h->specs);
     h->specs = NULL;
@@ -51,14 +52,15 @@ void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
 {
     const struct members *m = gossip_members(h->options.gossip);
     size_t live = count_live(m);
-    bool was_asking = hold_is_asking(&h->hold, now_ms);
+    bool was_asking = mass_failure_is_asking(&h->hold, now_ms);
     bool is_deaf =
         live > 1 && now_ms - gossip_newest_ms(h->options.gossip) > h->options.silence_ms;
     if (state == MEMBER_DEAD && was != MEMBER_DEAD)
-        hold_death(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD), is_deaf);
+        mass_failure_death(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD),
+                           is_deaf);
     else if (state == MEMBER_ALIVE)
-        hold_return(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD));
-    if (!was_asking && hold_is_asking(&h->hold, now_ms))
+        mass_failure_return(&h->hold, now_ms, live, members_count_state(m, MEMBER_DEAD));
+    if (!was_asking && mass_failure_is_asking(&h->hold, now_ms))
         gossip_census(h->options.gossip, now_ms, h->options.hold_ms, out);
     holder_set_dirty(h, now_ms);
 }
@@ -68,8 +70,8 @@ static void read_census(struct holder *h, uint64_t now_ms)
 {
     const struct members *m = gossip_members(h->options.gossip);
     size_t n_asked, n_missed = gossip_census_missed(h->options.gossip, &n_asked);
-    if (!hold_census(&h->hold, now_ms, count_live(m), members_count_state(m, MEMBER_DEAD),
-                     n_asked, n_missed))
+    if (!mass_failure_census(&h->hold, now_ms, count_live(m),
+                             members_count_state(m, MEMBER_DEAD), n_asked, n_missed))
         return;
     gossip_census_end(h->options.gossip);
     holder_set_dirty(h, now_ms);
@@ -78,7 +80,8 @@ static void read_census(struct holder *h, uint64_t now_ms)
 void holder_ready(struct holder *h, uint64_t now_ms)
 {
     const struct members *m = gossip_members(h->options.gossip);
-    hold_wake(&h->hold, now_ms, count_live(m), members_count_state(m, MEMBER_DEAD));
+    mass_failure_wake(&h->hold, now_ms, count_live(m),
+                      members_count_state(m, MEMBER_DEAD));
     holder_set_dirty(h, now_ms);
 }
 
@@ -98,8 +101,8 @@ int holder_view(struct holder *h, struct moment at, struct arena *arena,
                                    .now_ms = at.now_ms,
                                    .aways = &h->aways,
                                    .is_takeover_held =
-                                       hold_is_on(&h->hold, at.now_ms) ||
-                                       hold_is_asking(&h->hold, at.now_ms)};
+                                       mass_failure_is_on(&h->hold, at.now_ms) ||
+                                       mass_failure_is_asking(&h->hold, at.now_ms)};
     return view_build(gossip_members(h->options.gossip), gossip_table(h->options.gossip),
                       h->specs, &options, arena, ret_view);
 }
@@ -118,6 +121,9 @@ static void publish_claim(struct holder *h, struct moment at, struct work_item *
 {
     uint8_t buf[8192];
     struct claim_doc claim = work_claim(item);
+    uint64_t deadline_ms = item->life.deadline_ms;
+    if (claim.state == INSTANCE_PENDING && deadline_ms > at.now_ms)
+        claim.again_unix_ms = at.at_unix_ms + deadline_ms - at.now_ms;
     struct writer w = writer_of(buf, sizeof(buf));
     if (record_encode_claim(&claim, &w) < 0)
         return;
@@ -127,26 +133,10 @@ static void publish_claim(struct holder *h, struct moment at, struct work_item *
         item->is_unpublished = false;
 }
 
-static void publish_refusal(struct holder *h, struct moment at,
-                            const struct work_item *item, struct node_effects *out)
-{
-    uint8_t buf[512];
-    struct refuse_doc doc = {.until_unix_ms = at.at_unix_ms + REFUSE_MS,
-                             .spec = item->hash,
-                             .reason = item->life.reason};
-    struct writer w = writer_of(buf, sizeof(buf));
-    if (record_encode_refuse(&doc, &w) < 0)
-        return;
-    (void)publish(
-        h, at, key_refuse(h->options.id, item->spec->ns, item->spec->name, item->index),
-        writer_done(&w), out);
-}
-
 /* ---- specs for work ---- */
 
-/* The body of one version, or an empty view when the table does not have it. */
-static struct bytes spec_body(const struct holder *h, const char *ns, const char *name,
-                              struct spec_hash hash)
+struct bytes holder_spec(const struct holder *h, const char *ns, const char *name,
+                         struct spec_hash hash)
 {
     struct key key = key_spec(ns, name, hash);
     const struct entry *entry =
@@ -156,50 +146,19 @@ static struct bytes spec_body(const struct holder *h, const char *ns, const char
 
 static int current_order(const struct holder *h, const struct view_job *job,
                          uint32_t index, uint64_t generation,
-                         struct work_order *ret_order)
+                         struct assignment *ret_order)
 {
     *ret_order =
-        (struct work_order){.ns = job->ns,
+        (struct assignment){.ns = job->ns,
                             .name = job->name,
                             .index = index,
                             .generation = generation,
                             .hash = job->doc.spec,
                             .version = job->doc.version,
                             .restart_at = job->control.restart_at,
-                            .body = spec_body(h, job->ns, job->name, job->doc.spec)};
+                            .retry_at = job->control.retry_at,
+                            .body = holder_spec(h, job->ns, job->name, job->doc.spec)};
     return ret_order->body.at ? 0 : ERR_NOT_FOUND;
-}
-
-bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid,
-                  uint64_t started_unix_ms, struct bytes note)
-{
-    struct arena arena;
-    struct claim_doc claim;
-    struct bytes body;
-    char text[WORK_KEY_MAX];
-    const char *dot = strchr(key, '.'), *last = strrchr(key, '.');
-    if (!dot || dot == last || strlen(key) >= sizeof(text))
-        return false;
-    memcpy(text, key, strlen(key) + 1);
-    text[dot - key] = text[last - key] = '\0';
-    arena_init(&arena, ENTRY_LEN_MAX);
-    bool is_known = work_note_read(note, &arena, &claim, &body) == 0 &&
-                    spec_hash_equal(spec_hash_of(body), claim.spec);
-    if (is_known) {
-        const char *ns = text, *name = text + (dot - key) + 1;
-        claim.started_unix_ms = started_unix_ms;
-        struct work_order order = {.ns = ns,
-                                   .name = name,
-                                   .index = (uint32_t)strtoul(last + 1, NULL, 10),
-                                   .generation = claim.generation,
-                                   .hash = claim.spec,
-                                   .version = claim.version,
-                                   .restart_at = claim.restart_at,
-                                   .body = body};
-        is_known = work_adopt(&h->work, at, &order, &claim, pid) == 0;
-    }
-    arena_fini(&arena);
-    return is_known;
 }
 
 /* ---- deciding and acting ---- */
@@ -207,14 +166,55 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
 static void act_start(struct holder *h, struct moment at, const struct view *v,
                       const struct act *act, struct node_effects *out)
 {
-    struct work_order order;
+    struct assignment order;
     if (current_order(h, &v->jobs[act->job], act->index, act->generation, &order) == 0)
         (void)work_start(&h->work, at, &order, out);
+}
+
+/* Would the job's spec start the very task that the item runs?  The item knows best what that is: the
+ * table may have forgotten the body, or show a claim of an earlier life. */
+static bool is_same_task(struct holder *h, const struct work_item *item,
+                         const struct view_job *j)
+{
+    if (spec_hash_equal(item->hash, j->doc.spec))
+        return true;
+    struct bytes body = holder_spec(h, j->ns, j->name, j->doc.spec);
+    return body.at &&
+           spec_edit(item->spec, spec_task_hash(item->spec), j->spec,
+                     spec_cache_task(h->specs, j->doc.spec, body)) != EDIT_RESTART;
+}
+
+static void act_amend(struct holder *h, struct moment at, const struct view_job *j,
+                      struct work_item *item, struct node_effects *out)
+{
+    struct assignment order;
+    bool is_there =
+        spec_hash_equal(item->hash, j->doc.spec) && item->version == j->doc.version;
+    if (!is_there && current_order(h, j, item->index, item->generation, &order) == 0)
+        (void)work_amend(&h->work, item, at, &order, out);
+}
+
+/* Of another version, or from before a restart: start it anew, unless it need not notice. */
+static void act_on_own(struct holder *h, struct moment at, const struct view *v,
+                       const struct act *act, struct work_item *item, size_t *n_amends,
+                       struct node_effects *out)
+{
+    const struct view_job *j = &v->jobs[act->job];
+    bool is_restart =
+        act->kind == ACT_REPLACE && item->restart_at < j->control.restart_at;
+    if (!is_restart && is_same_task(h, item, j)) {
+        if (*n_amends < AMENDS_MAX)
+            act_amend(h, at, j, item, out);
+        ++*n_amends;
+    } else if (act->kind == ACT_REPLACE) {
+        work_replace(&h->work, item, at, act->reason, out);
+    }
 }
 
 static void perform_acts(struct holder *h, struct moment at, const struct view *v,
                          const struct act *acts, size_t n_acts, struct node_effects *out)
 {
+    size_t n_amends = 0;
     for (size_t i = 0; i < n_acts; i++) {
         const struct act *act = &acts[i];
         char key[WORK_KEY_MAX];
@@ -224,42 +224,17 @@ static void perform_acts(struct holder *h, struct moment at, const struct view *
             act_start(h, at, v, act, out);
         else if (act->kind == ACT_STOP && item)
             work_stop(&h->work, item, at, act->reason, out);
-        else if (act->kind == ACT_REPLACE && item)
-            work_replace(&h->work, item, at, act->reason, out);
+        else if ((act->kind == ACT_REPLACE || act->kind == ACT_AMEND) && item)
+            act_on_own(h, at, v, act, item, &n_amends, out);
     }
 }
 
 struct sweep {
     struct holder *holder;
     struct arena *arena;
-    struct moment at;
-    uint64_t next_unix_ms;
     struct key *keys;
     size_t n, cap;
 };
-
-static void sweep_add(struct sweep *s, struct bytes key)
-{
-    if (arena_grow(s->arena, (void **)&s->keys, s->n, &s->cap, sizeof(*s->keys)) < 0)
-        return;
-    struct key *doomed = &s->keys[s->n++];
-    memcpy(doomed->text, key.at, key.len);
-    doomed->len = key.len;
-}
-
-static int sweep_refusal(void *ctx, const struct entry *e)
-{
-    struct sweep *s = ctx;
-    struct refuse_doc doc;
-    uint64_t now = s->at.at_unix_ms;
-    /* One that ends later than any written now was written before the clock was set back. */
-    if (record_decode_refuse(e->value, s->arena, &doc) < 0 || doc.until_unix_ms <= now ||
-        doc.until_unix_ms > now + REFUSE_MS)
-        sweep_add(s, e->key);
-    else if (s->next_unix_ms == 0 || doc.until_unix_ms < s->next_unix_ms)
-        s->next_unix_ms = doc.until_unix_ms;
-    return 0;
-}
 
 static int sweep_claim(void *ctx, const struct entry *e)
 {
@@ -270,41 +245,40 @@ static int sweep_claim(void *ctx, const struct entry *e)
         return 0;
     char *ns = arena_text_of(s->arena, parts.ns),
          *name = arena_text_of(s->arena, parts.name);
-    if (ns && name && !work_find(&s->holder->work, work_key(ns, name, parts.index, key)))
-        sweep_add(s, e->key);
+    if (!ns || !name ||
+        work_find(&s->holder->work, work_key(ns, name, parts.index, key)) ||
+        arena_grow(s->arena, (void **)&s->keys, s->n, &s->cap, sizeof(*s->keys)) < 0)
+        return 0;
+    struct key *doomed = &s->keys[s->n++];
+    memcpy(doomed->text, e->key.at, e->key.len);
+    doomed->len = e->key.len;
     return 0;
 }
 
-/* Decide again when the wall clock says `at_unix_ms`, or earlier; 0 = no need. */
-static void replan_by(struct holder *h, struct moment at, uint64_t at_unix_ms)
+/* Once, after a start: own claims whose task did not survive. */
+static void sweep_claims(struct holder *h, struct moment at, struct arena *arena,
+                         struct node_effects *out)
 {
-    uint64_t wait_ms = at_unix_ms > at.at_unix_ms ? at_unix_ms - at.at_unix_ms : 1;
-    if (wait_ms > REPLAN_MAX_MS)
-        wait_ms = REPLAN_MAX_MS;
-    if (at_unix_ms && (!h->replan_ms || at.now_ms + wait_ms < h->replan_ms))
-        h->replan_ms = at.now_ms + wait_ms;
-}
-
-/* Own refusals that are over, and (once, after a start) own claims whose task did not survive. */
-static void sweep_own_rows(struct holder *h, struct moment at, struct arena *arena,
-                           struct node_effects *out)
-{
-    char id[NODE_ID_TEXT], prefix[KEY_LEN_MAX] = "refuse/";
-    struct sweep s = {.holder = h, .arena = arena, .at = at};
+    char id[NODE_ID_TEXT], prefix[KEY_LEN_MAX] = "claim/";
+    struct sweep s = {.holder = h, .arena = arena};
+    if (h->is_cleaned)
+        return;
+    h->is_cleaned = true;
     strcat(prefix, node_id_text(h->options.id, id));
-    (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix),
-                     sweep_refusal, &s);
-    if (!h->is_cleaned) {
-        h->is_cleaned = true;
-        strcpy(prefix, "claim/");
-        strcat(prefix, id);
-        (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix),
-                         sweep_claim, &s);
-    }
+    (void)table_each(gossip_table(h->options.gossip), bytes_of_text(prefix), sweep_claim,
+                     &s);
     for (size_t i = 0; i < s.n; i++)
         (void)publish(h, at, s.keys[i], (struct bytes){0}, out);
-    h->replan_ms = 0;
-    replan_by(h, at, s.next_unix_ms);
+}
+
+/* Somebody has ordered what is held here again, as it is: what failed is tried anew at once. */
+static void hurry_items(struct holder *h, struct moment at, const struct view *v)
+{
+    for (struct work_item *item = h->work.items; item; item = item->next) {
+        uint32_t job = view_find_job(v, item->spec->ns, item->spec->name);
+        if (job != VIEW_NONE && v->jobs[job].control.retry_at > item->retry_at)
+            work_retry(&h->work, item, at, v->jobs[job].control.retry_at);
+    }
 }
 
 static void decide(struct holder *h, struct moment at, struct node_effects *out)
@@ -316,7 +290,9 @@ static void decide(struct holder *h, struct moment at, struct node_effects *out)
     size_t n_acts;
     arena_init(&arena, PLAN_ARENA_MAX);
     h->dirty_since_ms = h->dirty_last_ms = 0;
-    sweep_own_rows(h, at, &arena, out);
+    sweep_claims(h, at, &arena, out);
+    uint64_t refused_ms = refusals_review(&h->refusals, at, out);
+    h->replan_ms = refused_ms == UINT64_MAX ? 0 : refused_ms;
     if (holder_view(h, at, &arena, &v) < 0 || plan_make(&v, &arena, &plan) < 0 ||
         act_decide(&v, &plan, &arena, &acts, &n_acts) < 0) {
         h->options.work.metrics->drop_bound++;
@@ -327,6 +303,8 @@ static void decide(struct holder *h, struct moment at, struct node_effects *out)
     if (v.next_change_ms && (!h->replan_ms || v.next_change_ms < h->replan_ms))
         h->replan_ms = v.next_change_ms;
     perform_acts(h, at, &v, acts, n_acts, out);
+    hurry_items(h, at, &v);
+    h->work.is_held = false; /* what others have taken over is stopped by now */
     spec_cache_trim(h->specs);
 out:
     arena_fini(&arena);
@@ -341,19 +319,29 @@ static uint64_t decide_deadline_ms(const struct holder *h)
     return quiet < cap ? quiet : cap;
 }
 
+void holder_ports(struct holder *h, struct moment at, const struct node_effect *asked,
+                  const enum port_state *states, size_t n, struct node_effects *out)
+{
+    if (asked->is_watch)
+        refusals_answer(&h->refusals, &h->work, at, asked->asks, states, n, out);
+    else
+        work_ports(&h->work, at, asked->key, asked->asks, states, n, out);
+}
+
 bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 {
+    refusals_look(&h->refusals, &h->work, at, out);
     if (h->replan_ms && at.now_ms >= h->replan_ms) {
         h->replan_ms = 0;
         holder_set_dirty(h, at.now_ms);
     }
-    if (hold_is_asking(&h->hold, at.now_ms))
+    if (mass_failure_is_asking(&h->hold, at.now_ms))
         read_census(h, at.now_ms);
-    if (h->hold.asking_until_ms && !hold_is_asking(&h->hold, at.now_ms)) {
+    if (h->hold.asking_until_ms && !mass_failure_is_asking(&h->hold, at.now_ms)) {
         h->hold.asking_until_ms = 0;
         holder_set_dirty(h, at.now_ms);
     }
-    if (h->hold.until_ms && !hold_is_on(&h->hold, at.now_ms)) {
+    if (h->hold.until_ms && !mass_failure_is_on(&h->hold, at.now_ms)) {
         h->hold.until_ms = 0;
         holder_set_dirty(h, at.now_ms);
     }
@@ -366,7 +354,8 @@ bool holder_step(struct holder *h, struct moment at, struct node_effects *out)
 uint64_t holder_deadline_ms(const struct holder *h)
 {
     uint64_t deadlines[] = {work_deadline_ms(&h->work), decide_deadline_ms(h),
-                            hold_deadline_ms(&h->hold),
+                            mass_failure_deadline_ms(&h->hold),
+                            refusals_deadline_ms(&h->refusals),
                             h->replan_ms ? h->replan_ms : UINT64_MAX};
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
@@ -385,7 +374,7 @@ static bool renew(struct holder *h, struct moment at, struct work_item *item,
     const struct entry *entry =
         table_get(gossip_table(h->options.gossip), key_bytes(&key));
     struct view_job job = {.ns = arena_text(arena, ns), .name = arena_text(arena, name)};
-    struct work_order order;
+    struct assignment order;
     if (!entry || !job.ns || !job.name ||
         record_decode_job(entry->value, arena, &job.doc) < 0)
         return false;
@@ -406,7 +395,8 @@ static void finish_item(struct holder *h, struct moment at, struct work_item *it
         effect->key = arena_text(node_effects_arena(out), item->key);
     }
     if (item->gave_up)
-        publish_refusal(h, at, item, out);
+        refusals_add(&h->refusals, at, item, out);
+    refusals_hurry(&h->refusals, at.now_ms, item);
     (void)publish(h, at,
                   key_claim(h->options.id, item->spec->ns, item->spec->name, item->index),
                   (struct bytes){0}, out);

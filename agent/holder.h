@@ -5,8 +5,9 @@
 #ifndef AGENT_HOLDER_H
 #define AGENT_HOLDER_H
 
+#include "agent/refusals.h"
 #include "agent/work.h"
-#include "sched/hold.h"
+#include "sched/mass_failure.h"
 #include "sched/view.h"
 
 struct holder_options {
@@ -14,16 +15,17 @@ struct holder_options {
     struct gossip *gossip; /* the node's; outlives the holder */
     struct work_options work;
     uint32_t settle_ms, hold_ms;
-    uint32_t
-        silence_ms; /* who hears nobody for so long doubts itself before it believes a death */
+    /* who hears nobody for so long doubts itself before it believes a death */
+    uint32_t silence_ms;
     uint64_t seed;
 };
 
 struct holder {
     struct holder_options options;
     struct work work;
+    struct refusals refusals;
     struct spec_cache *specs;
-    struct hold hold;
+    struct mass_failure hold;
     struct aways aways;
     uint64_t dirty_since_ms, dirty_last_ms; /* 0 = the plan is up to date */
     uint64_t replan_ms; /* 0 = none: when a refusal or an absence ends, at the latest */
@@ -45,14 +47,23 @@ bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to
 
 /* See node_adopt. */
 bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t pid,
-                  uint64_t started_unix_ms, struct bytes note);
+                  uint64_t started_unix_ms, struct bytes note, const char *doubt);
 int holder_view(struct holder *h, struct moment at, struct arena *arena,
                 struct view *ret_view);
 
 /* Decide if it is time to.  Returns whether it did. */
 bool holder_step(struct holder *h, struct moment at, struct node_effects *out);
+/* See node_ports. */
+void holder_ports(struct holder *h, struct moment at, const struct node_effect *asked,
+                  const enum port_state *states, size_t n, struct node_effects *out);
 /* Publish what became of the work since the last call. */
 void holder_publish(struct holder *h, struct moment at, struct node_effects *out);
 uint64_t holder_deadline_ms(const struct holder *h); /* UINT64_MAX: none */
+
+/* ---- shared by the holder's own files ---- */
+
+/* The body of one version, or an empty view when the table does not have it. */
+struct bytes holder_spec(const struct holder *h, const char *ns, const char *name,
+                         struct spec_hash hash);
 
 #endif

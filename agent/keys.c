@@ -194,8 +194,7 @@ static const struct member *first_absent(const struct gossip *g)
 }
 
 int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
-                const struct command *command, uint64_t *ret_number,
-                struct node_effects *out, struct err *err)
+                const struct command *command, struct node_effects *out, struct err *err)
 {
     uint8_t from, to, value[SECRET_WRAPPED_LEN];
     struct bytes in = command->value, record = record_of(g);
@@ -224,7 +223,7 @@ int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
     explicit_bzero(&next, sizeof(next));
     struct key key = key_secret();
     int status = gossip_publish(g, at.now_ms, at.at_unix_ms, key_bytes(&key),
-                                BYTES_OF(value), ret_number, &out->gossip);
+                                BYTES_OF(value), NULL, &out->gossip);
     return status < 0
                ? err_set(err, status, "cannot write %s: %s", key.text, err_text(status))
                : 0;

@@ -17,8 +17,8 @@ struct keys {
     struct rotation rotation;
     uint64_t next_ms;  /* when to look again; 0: nothing is under way */
     uint64_t begun_ms; /* since when there are two keys; 0: there is one */
-    uint64_t
-        over_ms; /* since when nobody needs the record; 0: somebody does, or none is there */
+    /* since when nobody needs the record; 0: somebody does, or none is there */
+    uint64_t over_ms;
     uint64_t lacking_ms; /* since when somebody needs it and it is not there; 0: not so */
     bool is_forced;      /* the record says: wait for nobody who is away */
 };
@@ -36,7 +36,6 @@ uint64_t keys_deadline_ms(const struct keys *k);
 /* COMMAND_ROTATE: write the record.  ERR_CONFLICT with a text while a rotation is under
  * way, or when a member would be locked out. */
 int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
-                const struct command *command, uint64_t *ret_number,
-                struct node_effects *out, struct err *err);
+                const struct command *command, struct node_effects *out, struct err *err);
 
 #endif

@@ -1,57 +1,24 @@
-/* The composed node: a router between gossip, planning and work.  See node.h.
+/* The composed node: a router between gossip, planning and work.  See node.h; what it says of
+ * itself is in node_self.c, orders are in node_orders.c, addresses in node_address.c.
  *
  *     bytes, ticks, completions -> gossip, work -> effects
  *     members, table, own state changed -> (settle) -> view -> plan -> acts -> work -> claims */
-#include "agent/node.h"
+#include "agent/node_inner.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/commands.h"
-#include "agent/holder.h"
-#include "agent/keys.h"
 #include "agent/news.h"
 #include "core/err.h"
-#include "proto/record.h"
+#include "core/naming.h"
+#include "proto/key.h"
 
 enum {
     SETTLE_DEFAULT_MS = 100,
+    LONE_DEFAULT_MS = 30000, /* spanning tree and LACP take that long */
     SILENCE_PERIODS = 3, /* of probing: in each of them somebody should have been heard */
-    LEAVE_TIMEOUT_MS =
-        120000, /* and the longest stop timeout: then what is left is killed */
 };
-
-enum leaving { STAYING, HANDING_OVER, DEPARTING };
-
-struct node {
-    struct node_options options;
-    struct arena own; /* strings of options */
-    struct gossip *gossip;
-    struct holder holder;
-    struct news *news;
-    struct commands commands;
-    struct keys keys;
-    struct wall wall;
-    struct node_doc self;
-    enum leaving leaving;
-    uint64_t leave_by_ms;
-    char store_error[256]; /* "" while the store takes writes */
-};
-
-static void publish_self(struct node *n, struct moment at, struct node_effects *out)
-{
-    enum { NODE_DOC_MAX = 32 * 1024 };
-    void *buf = arena_alloc(node_effects_arena(out), NODE_DOC_MAX);
-    struct writer w = writer_of(buf, buf ? NODE_DOC_MAX : 0);
-    struct key key = key_node(n->options.gossip.id);
-    struct rotation_peer sealing = rotation_own(&n->keys.rotation);
-    n->self.key_epoch = sealing.seals;
-    n->self.other_key_epoch = sealing.opens;
-    if (record_encode_node(&n->self, &w) == 0)
-        (void)gossip_publish(n->gossip, at.now_ms, at.at_unix_ms, key_bytes(&key),
-                             writer_done(&w), NULL, &out->gossip);
-}
 
 /* ---- new and free ---- */
 
@@ -60,12 +27,15 @@ static bool copy_options(struct node *n, const struct node_options *o, struct mo
     struct arena *a = &n->own;
     n->options = *o;
     n->options.settle_ms = o->settle_ms ? o->settle_ms : SETTLE_DEFAULT_MS;
+    n->options.lone_ms = o->lone_ms ? o->lone_ms : LONE_DEFAULT_MS;
     n->options.gossip.name = arena_text(a, o->gossip.name);
     n->options.binary = arena_text(a, o->binary);
+    n->options.api = o->api ? arena_text(a, o->api) : NULL;
     n->self = o->self;
     keys_init(&n->keys, &o->keys, at.now_ms);
     explicit_bzero(&n->options.keys, sizeof(n->options.keys));
     n->self.name = n->options.gossip.name;
+    n->self.named = NAME_NOT_TAKEN;
     n->self.version = arena_text(a, o->self.version);
     n->self.address = arena_text(a, o->self.address);
     struct pair *attributes = arena_array(a, o->self.n_attributes, sizeof(*attributes));
@@ -73,6 +43,8 @@ static bool copy_options(struct node *n, const struct node_options *o, struct mo
         attributes[i] = (struct pair){arena_text(a, o->self.attributes[i].key),
                                       arena_text(a, o->self.attributes[i].value)};
     n->self.attributes = attributes;
+    n->self.nat = "";
+    n->address.last = o->gossip.endpoint;
     return n->self.name && n->self.version && n->self.address && attributes;
 }
 
@@ -85,6 +57,11 @@ struct node *node_new(const struct node_options *options, struct moment at)
     n->news = news_new();
     if (!copy_options(n, options, at) || !n->news)
         goto fail;
+    if (options->disk) {
+        n->disk = *options->disk;
+        n->self.disk = n->disk.state;
+        n->self.disk_since_unix_ms = n->disk.since_unix_ms;
+    }
     n->gossip = gossip_new(&n->options.gossip, at.now_ms);
     if (!n->gossip)
         goto fail;
@@ -96,12 +73,15 @@ struct node *node_new(const struct node_options *options, struct moment at)
         .gossip = n->gossip,
         .work = {.node = n->self.name,
                  .binary = n->options.binary,
+                 .api = n->options.api,
                  .address = address,
+                 .told = address,
                  .port_min = options->port_min,
                  .port_max = options->port_max,
+                 .own = options->own_ports,
                  .metrics = options->gossip.metrics},
         .settle_ms = n->options.settle_ms,
-        .hold_ms = options->hold_ms ? options->hold_ms : HOLD_DEFAULT_MS,
+        .hold_ms = options->hold_ms ? options->hold_ms : MASS_FAILURE_DEFAULT_MS,
         .silence_ms = SILENCE_PERIODS * options->gossip.profile->probe_period_ms,
         .seed = options->gossip.seed};
     if (holder_init(&n->holder, &holder) == 0)
@@ -144,14 +124,24 @@ const struct keyring *node_keys(const struct node *n)
     return &n->keys.rotation.keys;
 }
 
-const struct wall *node_wall(const struct node *n)
+const struct work *node_work(const struct node *n)
+{
+    return &n->holder.work;
+}
+
+const struct wall_clock *node_wall(const struct node *n)
 {
     return &n->wall;
 }
 
-bool node_is_takeover_held(const struct node *n, uint64_t now_ms)
+const struct disk *node_own_disk(const struct node *n)
 {
-    return hold_is_on(&n->holder.hold, now_ms);
+    return &n->disk;
+}
+
+bool node_is_waiting(const struct node *n)
+{
+    return n->options.is_waiting;
 }
 
 int node_view(struct node *n, struct moment at, struct arena *arena,
@@ -161,9 +151,9 @@ int node_view(struct node *n, struct moment at, struct arena *arena,
 }
 
 bool node_adopt(struct node *n, struct moment at, const char *key, uint32_t pid,
-                uint64_t started_unix_ms, struct bytes note)
+                uint64_t started_unix_ms, struct bytes note, const char *doubt)
 {
-    return holder_adopt(&n->holder, at, key, pid, started_unix_ms, note);
+    return holder_adopt(&n->holder, at, key, pid, started_unix_ms, note, doubt);
 }
 
 /* ---- routing gossip's effects ---- */
@@ -173,17 +163,13 @@ static void route_member(struct node *n, struct moment at, const struct gossip_e
 {
     bool is_self = node_id_equal(e->member.id, n->options.gossip.id);
     holder_member(&n->holder, at.now_ms, e->member.state, e->was, &out->gossip);
-    news_member(&e->member, e->was, is_self, out);
+    bool is_forgotten = !members_find(gossip_members(n->gossip), e->member.id);
+    if (e->has_moved)
+        news_moved(&e->member, out);
+    else
+        news_member(n->news, &e->member, e->was, is_self, is_forgotten, out);
+    node_tell_of_name(n, e->member.id, out);
     node_effects_add(out, NODE_CATALOG);
-}
-
-/* Our own row must say what we are: peers may still hold one of an earlier life of this node. */
-static void check_own_row(struct node *n, struct moment at, struct bytes key,
-                          struct node_effects *out)
-{
-    struct key own = key_node(n->options.gossip.id);
-    if (bytes_equal(key, key_bytes(&own)))
-        publish_self(n, at, out);
 }
 
 static void route_entry(struct node *n, struct moment at, struct bytes key,
@@ -195,10 +181,12 @@ static void route_entry(struct node *n, struct moment at, struct bytes key,
     bool is_history = is_parsed && !gossip_is_ready(n->gossip) &&
                       (parts.kind == KEY_CLAIM || parts.kind == KEY_REFUSE) &&
                       !node_id_equal(parts.node, n->options.gossip.id);
-    check_own_row(n, at, key, out);
+    node_check_own_row(n, at, key, out);
     if (!is_history)
         news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
                    n->options.gossip.id, out);
+    if (is_parsed && parts.kind == KEY_NODE)
+        node_tell_of_name(n, parts.node, out);
     bool is_planned = is_parsed && parts.kind != KEY_VAR && parts.kind != KEY_SECRET &&
                       parts.kind != KEY_VERSION && parts.kind != KEY_OTHER;
     if (!is_planned)
@@ -206,6 +194,21 @@ static void route_entry(struct node *n, struct moment at, struct bytes key,
     if (gossip_is_ready(n->gossip)) /* until then it grows by a thousand a step */
         node_effects_add(out, NODE_CATALOG);
     holder_set_dirty(&n->holder, at.now_ms);
+}
+
+/* The younger of two lives goes on for its own command line alone. */
+static void route_twin(struct node *n, struct moment at, const struct gossip_effect *e,
+                       struct node_effects *out)
+{
+    bool is_self = node_id_equal(e->member.id, n->options.gossip.id);
+    bool is_stopped = is_self && gossip_is_stopped(n->gossip);
+    news_twin(&e->member, &e->endpoint, is_stopped, out);
+    node_effects_add(out, NODE_CATALOG);
+    if (!is_stopped)
+        return;
+    work_stop_all(&n->holder.work, at, "this identity lives elsewhere", out);
+    acks_end(&n->commands.acks, n->gossip, at,
+             " before this node stopped: its identity lives elsewhere", out);
 }
 
 /* Look at what gossip asked for since the last call: ours are acted on, the host's passed on. */
@@ -230,50 +233,48 @@ static void route(struct node *n, struct moment at, struct node_effects *out)
         case GOSSIP_CONFLICT:
             news_conflict(gossip_table(n->gossip), e.key, out);
             break;
+        case GOSSIP_KNOCKED:
+            acks_knocked(&n->commands.acks, e.endpoint, e.knock);
+            node_effects_add(out, NODE_GOSSIP)->gossip = e;
+            break;
+        case GOSSIP_OLD_COPY:
+            news_old_copy(gossip_members(n->gossip), n->options.gossip.id, out);
+            break;
+        case GOSSIP_TWIN:
+            route_twin(n, at, &e, out);
+            break;
         case GOSSIP_READY:
             node_effects_add(out, NODE_CATALOG);
+            node_take_name(n, at, out);
             holder_ready(&n->holder, at.now_ms);
+            n->has_been_ready = true;
             break;
         case GOSSIP_LEFT:
+            acks_end(&n->commands.acks, n->gossip, at, " before this node left", out);
             node_effects_add(out, NODE_EXIT);
             break;
         }
     }
 }
 
-static void check_leaving(struct node *n, struct moment at, struct node_effects *out)
+/* Do others see us where we are not? */
+static void check_observed(struct node *n, struct node_effects *out)
 {
-    if (n->leaving != HANDING_OVER)
+    struct endpoint seen = gossip_observed(n->gossip);
+    if (endpoint_is_same_host(&seen, &n->address.observed))
         return;
-    if (!holder_is_idle(&n->holder) && at.now_ms < n->leave_by_ms)
-        return;
-    n->leaving = DEPARTING;
-    work_abandon(&n->holder.work, out);
-    gossip_leave(n->gossip, at.now_ms, &out->gossip);
+    n->address.observed = seen;
+    (void)node_effects_add(out, NODE_LOOK);
 }
 
-/* Our row of an earlier life says how our clock was; it is so until we know better. */
-static void recall_wall(struct node *n, struct node_effects *out)
+void node_settle(struct node *n, struct moment at, struct node_effects *out)
 {
-    struct node_doc doc;
-    struct key key = key_node(n->options.gossip.id);
-    const struct entry *own = table_get(gossip_table(n->gossip), key_bytes(&key));
-    if (own && record_decode_node(own->value, node_effects_arena(out), &doc) == 0)
-        n->wall.told_ms = n->self.clock_skew_ms = doc.clock_skew_ms;
-}
-
-static void look_at_wall(struct node *n, struct moment at, struct node_effects *out)
-{
-    if (!wall_step(&n->wall, n->gossip, n->self.name, at, out))
+    if (n->options.is_waiting)
         return;
-    n->self.clock_skew_ms = n->wall.told_ms;
-    publish_self(n, at, out);
-}
-
-/* Every step ends here: route, publish, decide when the view is quiet, answer commands. */
-static void settle(struct node *n, struct moment at, struct node_effects *out)
-{
+    assert(n->commands.n_changes == 0); /* an order is finished before anything else */
     route(n, at, out);
+    if (gossip_is_stopped(n->gossip))
+        return;
     holder_publish(&n->holder, at, out);
     route(n, at, out);
     if (holder_step(&n->holder, at, out)) {
@@ -281,10 +282,13 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
         route(n, at, out);
     }
     if (keys_step(&n->keys, n->gossip, n->options.gossip.id, at, out))
-        publish_self(n, at, out);
-    look_at_wall(n, at, out);
-    check_leaving(n, at, out);
-    commands_check(&n->commands, n->gossip, at, out);
+        (void)node_publish_self(n, at, out);
+    node_look_at_wall(n, at, out);
+    check_observed(n, out);
+    fill_step(&n->fill, n->gossip, n->self.name, at, out);
+    node_tell_hold(n, at, out);
+    node_check_leaving(n, at, out);
+    acks_check(&n->commands.acks, n->gossip, at, out);
     route(n, at, out);
 }
 
@@ -293,19 +297,22 @@ static void settle(struct node *n, struct moment at, struct node_effects *out)
 void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
                size_t n_seeds, bool is_expecting, struct node_effects *out)
 {
+    n->started_ms = n->started_ms ? n->started_ms : at.now_ms;
     gossip_expect(n->gossip, is_expecting);
-    recall_wall(n, out);
-    publish_self(n, at, out);
+    node_recall(n, out);
+    news_recall(n->news, gossip_table(n->gossip));
+    n->has_joined = true;
+    (void)node_publish_self(n, at, out);
     gossip_join(n->gossip, at.now_ms, seeds, n_seeds, &out->gossip);
     holder_set_dirty(&n->holder, at.now_ms);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 void node_meet(struct node *n, struct moment at, struct endpoint endpoint,
                struct node_effects *out)
 {
     gossip_meet(n->gossip, at.now_ms, endpoint, &out->gossip);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 void node_datagram(struct node *n, struct moment at, struct endpoint from,
@@ -313,21 +320,31 @@ void node_datagram(struct node *n, struct moment at, struct endpoint from,
 {
     /* What cannot be used was dropped and counted by gossip itself. */
     (void)gossip_receive(n->gossip, at.now_ms, at.at_unix_ms, from, in, &out->gossip);
-    settle(n, at, out);
+    node_settle(n, at, out);
+}
+
+void node_former(struct node *n, struct moment at, struct bytes datagram,
+                 const struct node_id *id)
+{
+    bool is_news = id ? gossip_note_former(n->gossip, at.now_ms, *id)
+                      : gossip_hear_former(n->gossip, at.now_ms, at.at_unix_ms, datagram);
+    if (is_news) /* what would be taken over is not */
+        holder_set_dirty(&n->holder, at.now_ms);
 }
 
 void node_refused(struct node *n, struct moment at, struct endpoint to,
                   struct node_effects *out)
 {
     gossip_refused(n->gossip, at.now_ms, to, &out->gossip);
-    settle(n, at, out);
+    acks_refused(&n->commands.acks, to);
+    node_settle(n, at, out);
 }
 
 void node_stream_opened(struct node *n, struct moment at, uint32_t stream,
                         struct node_id peer, struct node_effects *out)
 {
     gossip_stream_opened(n->gossip, at.now_ms, stream, peer, &out->gossip);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 void node_stream_frame(struct node *n, struct moment at, uint32_t stream,
@@ -335,55 +352,79 @@ void node_stream_frame(struct node *n, struct moment at, uint32_t stream,
 {
     (void)gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame,
                               &out->gossip);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 void node_stream_closed(struct node *n, struct moment at, uint32_t stream,
                         struct node_effects *out)
 {
     gossip_stream_closed(n->gossip, at.now_ms, stream, &out->gossip);
-    settle(n, at, out);
+    node_settle(n, at, out);
+}
+
+void node_stream_failed(struct node *n, struct moment at, uint32_t stream, enum knock how,
+                        struct node_effects *out)
+{
+    gossip_stream_failed(n->gossip, at.now_ms, stream, how, &out->gossip);
+    node_settle(n, at, out);
+}
+
+void node_ports(struct node *n, struct moment at, const struct node_effect *asked,
+                const enum port_state *states, size_t n_states, struct node_effects *out)
+{
+    holder_ports(&n->holder, at, asked, states, n_states, out);
+    node_settle(n, at, out);
 }
 
 void node_task_started(struct node *n, struct moment at, const char *key, uint32_t pid,
                        struct node_effects *out)
 {
     work_started(&n->holder.work, at, key, pid, out);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 void node_task_failed(struct node *n, struct moment at, const char *key, const char *why,
                       struct node_effects *out)
 {
     work_failed(&n->holder.work, at, key, why, out);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
-void node_task_exited(struct node *n, struct moment at, const char *key, int32_t status,
-                      bool is_oom, struct node_effects *out)
+void node_task_exited(struct node *n, struct moment at, const char *key,
+                      const struct exit_fact *fact, struct node_effects *out)
 {
-    work_exited(&n->holder.work, at, key, status, is_oom, out);
-    settle(n, at, out);
+    work_exited(&n->holder.work, at, key, fact, out);
+    node_settle(n, at, out);
 }
 
 void node_probed(struct node *n, struct moment at, const char *key, unsigned check,
                  bool is_ok, const char *detail, struct node_effects *out)
 {
     work_probed(&n->holder.work, at, key, check, is_ok, detail, out);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
-void node_store_failed(struct node *n, struct moment at, const char *why,
-                       struct node_effects *out)
+void node_store_failed(struct node *n, const char *why)
 {
-    (void)snprintf(n->store_error, sizeof(n->store_error),
-                   "the local store does not take writes: %.200s", why);
-    commands_fail(&n->commands, n->gossip, ERR_STORE, n->store_error, at, out);
+    (void)err_set(&n->store_error, ERR_STORE,
+                  "nothing was written: the local store does not take writes: %s", why);
 }
 
 void node_store_mended(struct node *n)
 {
-    n->store_error[0] = '\0';
+    n->store_error = (struct err){0};
+}
+
+bool node_restock(struct node *n, struct gossip_restock *at, struct node_effects *out)
+{
+    bool has_more = gossip_restock(n->gossip, at, &out->gossip);
+    route(n, (struct moment){0}, out); /* nothing but PERSIST */
+    return has_more;
+}
+
+void node_leap(struct node *n)
+{
+    gossip_leap(n->gossip);
 }
 
 void node_tick(struct node *n, struct moment at, struct node_effects *out)
@@ -391,7 +432,7 @@ void node_tick(struct node *n, struct moment at, struct node_effects *out)
     if (gossip_deadline_ms(n->gossip) <= at.now_ms)
         gossip_tick(n->gossip, at.now_ms, at.at_unix_ms, &out->gossip);
     work_tick(&n->holder.work, at, out);
-    settle(n, at, out);
+    node_settle(n, at, out);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -402,63 +443,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t node_deadline_ms(const struct node *n)
 {
     uint64_t deadline = gossip_deadline_ms(n->gossip);
+    if (gossip_is_stopped(n->gossip))
+        return work_deadline_ms(&n->holder.work);
     deadline = earlier(deadline, holder_deadline_ms(&n->holder));
-    deadline = earlier(deadline, commands_deadline_ms(&n->commands));
+    deadline = earlier(deadline, acks_deadline_ms(&n->commands.acks));
     deadline = earlier(deadline, keys_deadline_ms(&n->keys));
     return n->leaving == HANDING_OVER ? earlier(deadline, n->leave_by_ms) : deadline;
-}
-
-/* ---- commands ---- */
-
-static void leave(struct node *n, struct moment at, struct node_effects *out)
-{
-    if (n->leaving != STAYING)
-        return;
-    n->leaving = HANDING_OVER;
-    n->leave_by_ms = at.now_ms + LEAVE_TIMEOUT_MS + work_stop_timeout_ms(&n->holder.work);
-    n->self.state = AGENT_LEAVING;
-    publish_self(n, at, out);
-    holder_set_dirty(&n->holder, at.now_ms);
-}
-
-void node_command(struct node *n, struct moment at, const struct command *command,
-                  struct node_effects *out)
-{
-    struct command_scope scope = {.gossip = n->gossip,
-                                  .node = n->self.name,
-                                  .keys = &n->keys.rotation.keys,
-                                  .metrics = n->options.gossip.metrics};
-    look_at_wall(n, at, out); /* it may have been set since the last step */
-    if (command->kind == COMMAND_LEAVE) {
-        leave(n, at, out);
-        command_done(command->token, 0, "handing over, then departing", n->gossip, 0,
-                     out);
-    } else if (command->kind == COMMAND_JOIN) {
-        gossip_join(n->gossip, at.now_ms, &command->endpoint, 1, &out->gossip);
-        command_done(command->token, 0, "joining", n->gossip, 0, out);
-    } else if (!gossip_is_ready(n->gossip)) {
-        command_done(
-            command->token, ERR_NOT_READY,
-            "this node has not heard from the cluster yet: wait, or ask another node",
-            n->gossip, 0, out);
-    } else if (n->store_error[0]) {
-        command_done(command->token, ERR_STORE, n->store_error, n->gossip, 0, out);
-    } else if (!wall_is_trusted(&n->wall)) {
-        struct err err;
-        int code = wall_refuse(&n->wall, &err);
-        command_done(command->token, code, err.text, n->gossip, 0, out);
-    } else {
-        commands_apply(&n->commands, &scope, at, command, out);
-    }
-    settle(n, at, out);
-}
-
-void node_away(struct node *n, struct moment at, uint64_t away_ms,
-               struct node_effects *out)
-{
-    n->self.state = AGENT_AWAY;
-    n->self.away_ms = away_ms;
-    n->self.away_until_unix_ms = at.at_unix_ms + away_ms;
-    publish_self(n, at, out);
-    settle(n, at, out);
 }

@@ -149,10 +149,13 @@ static void read_key(struct agent_options *o, const struct doc *value,
         {"memory", &o->memory},
         {"ports", &o->ports},
         {"profile", &o->profile},
+        {"ack", &o->ack},
+        {"reap", &o->reap},
     };
     static const char *const names[] = {
         "name",   "data",  "secret-file", "bind", "http", "dns",         "socket", "cpu",
-        "memory", "ports", "profile",     "join", "attr", "no-discover", "debug",  NULL};
+        "memory", "ports", "profile",     "join", "attr", "no-discover", "debug",
+        "http-open", "ack", "adopt", "new-identity", "reap", NULL};
     if (strcmp(value->key, "join") == 0) {
         if (o->n_join == 0)
             read_peers(o, value, c);
@@ -162,8 +165,21 @@ static void read_key(struct agent_options *o, const struct doc *value,
         read_attributes(o, value, c);
         return;
     }
-    if (strcmp(value->key, "no-discover") == 0 || strcmp(value->key, "debug") == 0) {
-        read_switch(value->key[0] == 'n' ? &o->no_discover : &o->is_debug, value, c);
+    bool adopts = false, is_new = false;
+    const struct {
+        const char *key;
+        bool *at;
+    } switches[] = {{"no-discover", &o->no_discover},
+                    {"debug", &o->is_debug},
+                    {"http-open", &o->http_open},
+                    {"adopt", &adopts},
+                    {"new-identity", &is_new}};
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+        if (strcmp(value->key, switches[i].key) != 0)
+            continue;
+        read_switch(switches[i].at, value, c);
+        if (o->machine == MACHINE_SAME && (adopts || is_new))
+            o->machine = adopts ? MACHINE_ADOPT : MACHINE_NEW;
         return;
     }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -33,11 +33,27 @@ int param_version(const char *text, uint32_t *ret_version)
     return 0;
 }
 
+int param_if_version(const char *text, uint32_t *ret_version, bool *ret_is_new)
+{
+    *ret_is_new = text && (strcmp(text, "new") == 0 || strcmp(text, "0") == 0);
+    return param_version(*ret_is_new ? NULL : text, ret_version);
+}
+
 int param_index(const char *text, uint32_t *ret_index)
 {
-    uint64_t n = 0;
-    if (text && text_uint(text, INSTANCES_PER_JOB_MAX - 1, &n) < 0)
+    uint32_t n = 0;
+    if (text &&
+        (index_parse(bytes_of_text(text), &n) < 0 || n >= INSTANCES_PER_JOB_MAX))
         return ERR_INVALID;
-    *ret_index = (uint32_t)n;
+    *ret_index = n;
+    return 0;
+}
+
+int param_switch(const char *text, bool *ret_is_on)
+{
+    bool is_on = text && (strcmp(text, "1") == 0 || strcmp(text, "true") == 0 || !*text);
+    if (text && !is_on && strcmp(text, "0") != 0 && strcmp(text, "false") != 0)
+        return ERR_INVALID;
+    *ret_is_on = is_on;
     return 0;
 }

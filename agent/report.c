@@ -1,4 +1,4 @@
-/* Members, jobs and instances as JSON.  See report.h; gossip and services are in
+/* Members and jobs as JSON.  See report.h; instances are in report_status.c, gossip and services in
  * report_cluster.c. */
 #include "agent/report.h"
 
@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/fill.h"
+#include "agent/report_put.h"
 #include "core/err.h"
 #include "proto/record.h"
+#include "sched/condition.h"
 
 enum { REPORT_ARENA_MAX = 512 << 20 };
 
@@ -30,29 +33,6 @@ void report_close(struct report *r)
     arena_fini(&r->arena);
 }
 
-static void set_text(json_t *object, const char *key, const char *value)
-{
-    (void)json_object_set_new(object, key, value ? json_string(value) : json_null());
-}
-
-static void set_int(json_t *object, const char *key, uint64_t value)
-{
-    (void)json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
-static void set_time(json_t *object, const char *key, uint64_t unix_ms)
-{
-    char text[32];
-    set_text(object, key, unix_ms ? unix_ms_text(unix_ms, text) : NULL);
-}
-
-static void set_version(json_t *object, uint32_t version)
-{
-    char text[16];
-    (void)snprintf(text, sizeof(text), "v%u", version);
-    set_text(object, "version", text);
-}
-
 static json_t *resources(uint32_t cpu_milli, uint64_t memory_bytes)
 {
     return json_pack("{s:f,s:I}", "cpu", cpu_milli / 1000.0, "memory",
@@ -66,8 +46,8 @@ static void member_details(const struct report *r, json_t *out,
 {
     json_t *attributes = json_object();
     for (size_t i = 0; i < node->doc.n_attributes; i++)
-        set_text(attributes, node->doc.attributes[i].key, node->doc.attributes[i].value);
-    set_text(out, "version", node->doc.version);
+        put_text(attributes, node->doc.attributes[i].key, node->doc.attributes[i].value);
+    put_text(out, "version", node->doc.version);
     (void)json_object_set_new(out, "attributes", attributes);
     (void)json_object_set_new(out, "capacity",
                               resources(node->doc.cpu_milli, node->doc.memory_bytes));
@@ -76,31 +56,105 @@ static void member_details(const struct report *r, json_t *out,
                                         reserved ? reserved->memory_bytes : 0));
     (void)json_object_set_new(out, "draining",
                               json_boolean(node->doc.state == AGENT_LEAVING));
-    set_int(out, "key_epoch", node->doc.key_epoch);
-    set_int(out, "other_key_epoch", node->doc.other_key_epoch);
+    put_int(out, "key_epoch", node->doc.key_epoch);
+    put_int(out, "other_key_epoch", node->doc.other_key_epoch);
     (void)json_object_set_new(out, "clock_skew_ms",
                               json_integer(node->doc.clock_skew_ms));
     if (node->away_until_ms > 0)
-        set_time(out, "away_until",
+        put_time(out, "away_until",
                  r->at.at_unix_ms + node->away_until_ms - r->at.now_ms);
     else if (node->doc.state == AGENT_AWAY && node->is_live)
-        set_time(out, "away_until", node->doc.away_until_unix_ms);
+        put_time(out, "away_until", node->doc.away_until_unix_ms);
+}
+
+/* Absent while it is well.  Of our own disk we know more than our row says. */
+static void set_disk(const struct report *r, json_t *out, struct node_id id,
+                     const struct view_node *node)
+{
+    const struct disk *own = node_own_disk(r->node);
+    bool is_own = node_id_equal(id, gossip_id(r->gossip));
+    enum disk_state state = is_own ? own->state : node ? node->doc.disk : DISK_OK;
+    if (state == DISK_OK)
+        return;
+    json_t *disk = json_object();
+    put_text(disk, "state", disk_state_name(state));
+    put_time(disk, "since", is_own ? own->since_unix_ms : node->doc.disk_since_unix_ms);
+    if (is_own)
+        put_text(disk, "cause", own->cause);
+    if (is_own && node_is_waiting(r->node))
+        (void)json_object_set_new(disk, "waiting", json_true());
+    (void)json_object_set_new(out, "disk", disk);
+}
+
+const char *report_name(const struct report *r, struct node_id id,
+                        char out[static NODE_ID_TEXT])
+{
+    uint32_t node = view_find_node(&r->view, id);
+    return node == VIEW_NONE ? node_id_text(id, out) : r->view.nodes[node].doc.name;
+}
+
+/* Absent while others reach it where it says. */
+static void set_address(const struct report *r, json_t *out, const struct member *m,
+                        const struct view_node *node)
+{
+    bool is_own = node_id_equal(m->id, gossip_id(r->gossip));
+    const struct address *own = node_own_address(r->node);
+    if (is_own && m->endpoint.family == 0)
+        put_text(out, "no_address", own->last.family ? "cut off" : "waiting");
+    if (node && node->doc.nat && *node->doc.nat)
+        put_text(out, "nat", node->doc.nat);
+}
+
+/* Absent while there is room enough; of the node that is asked. */
+static void set_table(const struct report *r, json_t *out, struct node_id id)
+{
+    char cause[FILL_TEXT];
+    struct gossip_fill fill;
+    if (!node_id_equal(id, gossip_id(r->gossip)))
+        return;
+    (void)fill_cause(r->gossip, r->at.now_ms, &fill, cause);
+    if (fill.percent < FILL_WARNS)
+        return;
+    json_t *table = json_object();
+    put_int(table, "percent", fill.percent);
+    put_text(table, "of", fill.are_bytes ? "bytes" : "entries");
+    put_text(table, "cause", cause);
+    (void)json_object_set_new(out, "table", table);
+}
+
+/* Since it was heard last; null: it is this node, or it was not heard since this agent started. */
+static void set_silence(const struct report *r, json_t *out, const struct member *m)
+{
+    struct peer_view peer;
+    bool is_heard = gossip_peer(r->gossip, m->id, &peer) && peer.heard_ms;
+    (void)json_object_set_new(
+        out, "silent_ms",
+        is_heard ? json_integer((json_int_t)(r->at.now_ms - peer.heard_ms))
+                 : json_null());
 }
 
 static json_t *member_json(const struct report *r, const struct member *m,
                            const struct reserved *reserved)
 {
-    char id[NODE_ID_TEXT], address[ADDRESS_TEXT_MAX];
+    char id[NODE_ID_TEXT], called[NODE_ID_TEXT], address[ADDRESS_TEXT_MAX];
     json_t *out = json_object();
     uint32_t node = view_find_node(&r->view, m->id);
-    set_text(out, "id", node_id_text(m->id, id));
-    set_text(out, "name", m->name);
-    set_text(out, "address", endpoint_host_text(&m->endpoint, address));
-    set_text(out, "gossip", endpoint_text(&m->endpoint, address));
-    set_text(out, "state", member_state_name(m->state));
-    set_int(out, "incarnation", m->incarnation);
+    const char *namesake = node == VIEW_NONE ? NULL : r->view.nodes[node].namesake;
+    put_text(out, "id", node_id_text(m->id, id));
+    put_text(out, "name", report_name(r, m->id, called));
+    if (namesake) /* absent where a node keeps its name, as nearly all do */
+        put_text(out, "namesake", namesake);
+    put_text(out, "address", endpoint_host_text(&m->endpoint, address));
+    put_text(out, "gossip", endpoint_text(&m->endpoint, address));
+    put_text(out, "state", member_state_name(m->state));
+    put_int(out, "incarnation", m->incarnation);
+    if (away_former_ms(gossip_members(r->gossip), m, r->at.now_ms))
+        (void)json_object_set_new(out, "other_version", json_true());
+    bool is_gone = m->state == MEMBER_DEAD || m->state == MEMBER_LEFT;
     (void)json_object_set_new(out, "rtt_ms",
-                              m->rtt_us ? json_real(m->rtt_us / 1000.0) : json_null());
+                              m->rtt_us && !is_gone ? json_real(m->rtt_us / 1000.0)
+                                                    : json_null());
+    set_silence(r, out, m);
     if (node != VIEW_NONE)
         member_details(r, out, &r->view.nodes[node], reserved ? &reserved[node] : NULL);
     else
@@ -108,6 +162,13 @@ static json_t *member_json(const struct report *r, const struct member *m,
                                                     "", "attributes", "capacity",
                                                     resources(0, 0), "reserved",
                                                     resources(0, 0), "draining", 0));
+    set_address(r, out, m, node != VIEW_NONE ? &r->view.nodes[node] : NULL);
+    struct endpoint other;
+    if (gossip_twin(r->gossip, m->id, &other)) /* absent while it lives once */
+        put_text(out, "cloned_at", endpoint_text(&other, address));
+    if (m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT)
+        set_disk(r, out, m->id, node != VIEW_NONE ? &r->view.nodes[node] : NULL);
+    set_table(r, out, m->id);
     return out;
 }
 
@@ -148,80 +209,41 @@ json_t *report_members(struct report *r)
 
 /* ---- jobs ---- */
 
-struct tally {
-    uint32_t running, healthy, old, failed, placed, held;
-};
-
-/* The job's slice of the plan, which is in the order of the view's jobs. */
-static const struct placement *placements_of(const struct report *r, uint32_t job,
-                                             size_t *ret_n)
-{
-    size_t low = 0, high = r->plan.n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->plan.placements[middle].job < job)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (high = low; high < r->plan.n && r->plan.placements[high].job == job;)
-        high++;
-    *ret_n = high - low;
-    return r->plan.placements + low;
-}
-
-static struct tally tally_job(const struct report *r, uint32_t job)
-{
-    struct tally t = {0};
-    size_t n;
-    const struct placement *placements = placements_of(r, job, &n);
-    for (size_t i = 0; i < n; i++) {
-        const struct placement *p = &placements[i];
-        t.placed += p->node != VIEW_NONE;
-        if (p->action != PLACEMENT_KEEP)
-            continue;
-        const struct claim_doc *doc = &r->view.claims[p->claim].doc;
-        t.held++;
-        t.running += doc->state == INSTANCE_RUNNING;
-        t.healthy += claim_is_healthy(doc->state, doc->health);
-        t.failed += doc->state == INSTANCE_FAILED;
-        t.old += !spec_hash_equal(doc->spec, r->view.jobs[job].doc.spec);
-    }
-    return t;
-}
-
-static const char *status_of(const struct view_job *job, const struct tally *t)
-{
-    if (job->control.is_stopped)
-        return "stopped";
-    if (t->old)
-        return "updating";
-    if (t->healthy >= job->count)
-        return "running";
-    return t->failed ? "failed" : "pending";
-}
-
 const char *report_job_status(const struct report *r, uint32_t job)
 {
-    struct tally t = tally_job(r, job);
-    return status_of(&r->view.jobs[job], &t);
+    struct condition c;
+    condition_of(&r->view, &r->plan, job, r->at.at_unix_ms, &c);
+    return condition_status(&c);
 }
 
-static json_t *job_json(const struct report *r, uint32_t index)
+json_t *report_job(const struct report *r, uint32_t index)
 {
     static const char *const types[] = {"service", "system", "batch", "cron"};
+    static const char *const apis[] = {"none", "read", "write"};
     const struct view_job *job = &r->view.jobs[index];
-    struct tally t = tally_job(r, index);
+    struct condition c;
+    char condition[CONDITION_TEXT];
     json_t *out = json_object();
-    set_text(out, "namespace", job->ns);
-    set_text(out, "job", job->name);
-    set_text(out, "type", job->spec ? types[job->spec->type] : "service");
-    set_version(out, job->doc.version);
-    set_time(out, "stamp", job->doc.at_unix_ms);
-    set_int(out, "count", job->count);
-    set_int(out, "running", t.running);
-    set_int(out, "healthy", t.healthy);
-    set_text(out, "status", status_of(job, &t));
+    condition_of(&r->view, &r->plan, index, r->at.at_unix_ms, &c);
+    put_text(out, "namespace", job->ns);
+    put_text(out, "job", job->name);
+    put_text(out, "type", job->spec ? types[job->spec->type] : "service");
+    put_version(out, job->doc.version);
+    put_time(out, "stamp", job->doc.at_unix_ms);
+    put_int(out, "count", job->count);
+    put_int(out, "running", c.running);
+    put_int(out, "healthy", c.healthy);
+    put_text(out, "status", condition_status(&c));
+    put_text(out, "condition", condition_text(&c, condition));
+    if (c.kind == CONDITION_LOST && c.node != VIEW_NONE)
+        (void)json_object_set_new(
+            out, "cause", json_sprintf("%s is dead", r->view.nodes[c.node].doc.name));
+    else
+        put_text(out, "cause", *c.cause ? c.cause : NULL);
+    put_time(out, "since", c.since_unix_ms);
+    json_t *isolation = json_object(); /* every weakening of it is to be seen */
+    put_text(isolation, "api", apis[job->spec ? job->spec->task.api : API_NONE]);
+    (void)json_object_set_new(out, "isolation", isolation);
     return out;
 }
 
@@ -229,117 +251,6 @@ json_t *report_jobs(const struct report *r)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < r->view.n_jobs; i++)
-        (void)json_array_append_new(list, job_json(r, i));
+        (void)json_array_append_new(list, report_job(r, i));
     return list;
-}
-
-/* ---- instances ---- */
-
-static json_t *instance_json(const struct report *r, uint32_t job, uint32_t index,
-                             const struct view_claim *claim, uint32_t node,
-                             const char *reason)
-{
-    static const struct claim_doc none = {.state = INSTANCE_PENDING, .reason = ""};
-    const struct claim_doc *doc = claim ? &claim->doc : &none;
-    const struct view_node *holder = node == VIEW_NONE ? NULL : &r->view.nodes[node];
-    char name[NAME_LEN_MAX + 16];
-    json_t *out = json_object(), *ports = json_object();
-    (void)snprintf(name, sizeof(name), "%.63s.%u", r->view.jobs[job].name, index);
-    set_text(out, "name", name);
-    set_text(out, "node", holder ? holder->doc.name : NULL);
-    set_text(out, "state", instance_state_name(doc->state));
-    set_text(out, "health", health_name(doc->health));
-    set_version(out, claim ? doc->version : r->view.jobs[job].doc.version);
-    set_text(out, "address", claim && holder ? holder->doc.address : NULL);
-    for (size_t i = 0; i < doc->n_ports; i++)
-        set_int(ports, doc->ports[i].name, doc->ports[i].port);
-    (void)json_object_set_new(out, "ports", ports);
-    (void)json_object_set_new(out, "pid",
-                              doc->pid ? json_integer(doc->pid) : json_null());
-    set_time(out, "started_at", doc->started_unix_ms);
-    set_int(out, "restarts", doc->restarts);
-    (void)json_object_set_new(out, "last_exit",
-                              doc->has_exit ? json_integer(doc->last_exit) : json_null());
-    set_text(out, "reason", claim && *doc->reason ? doc->reason : reason);
-    set_int(out, "generation", doc->generation);
-    return out;
-}
-
-/* How many nodes have tried and gave it up: without a holder its own row cannot say so. */
-static uint64_t count_refusals(const struct report *r, uint32_t job, uint32_t index)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < r->view.n_refusals; i++)
-        n += r->view.refusals[i].job == job && r->view.refusals[i].index == index;
-    return n;
-}
-
-/* Claims the plan does not count: duplicates to be retired, instances past the count that are
- * stopping.  People want to see them until they are gone. */
-static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
-{
-    const struct view_job *j = &r->view.jobs[job];
-    for (uint32_t c = j->first_claim; c < j->first_claim + j->n_claims; c++) {
-        const struct view_claim *claim = &r->view.claims[c];
-        size_t n;
-        const struct placement *placements = placements_of(r, job, &n);
-        bool is_counted = claim->index < n &&
-                          placements[claim->index].action == PLACEMENT_KEEP &&
-                          placements[claim->index].claim == c;
-        if (!is_counted && r->view.nodes[claim->node].is_live)
-            (void)json_array_append_new(
-                list,
-                instance_json(r, job, claim->index, claim, claim->node, "to be stopped"));
-    }
-}
-
-json_t *report_status(const struct report *r, uint32_t job)
-{
-    json_t *out = job_json(r, job), *list = json_array();
-    size_t n;
-    const struct placement *placements = placements_of(r, job, &n);
-    for (size_t i = 0; i < n; i++) {
-        const struct placement *p = &placements[i];
-        const struct view_claim *claim =
-            p->action == PLACEMENT_KEEP ? &r->view.claims[p->claim] : NULL;
-        json_t *one = instance_json(r, job, p->index, claim, p->node, p->reason);
-        set_int(one, "refused_by", count_refusals(r, job, p->index));
-        (void)json_array_append_new(list, one);
-    }
-    append_leftovers(r, job, list);
-    (void)json_object_set_new(out, "instances", list);
-    return out;
-}
-
-json_t *report_why(struct report *r, uint32_t job, uint32_t index)
-{
-    static const char *const verdicts[] = {"chosen", "feasible", "refused"};
-    struct candidate *candidates;
-    size_t n;
-    char name[NAME_LEN_MAX + 16];
-    if (plan_explain(&r->view, job, index, &r->arena, &candidates, &n) < 0)
-        return NULL;
-    json_t *out = json_object(), *list = json_array();
-    (void)snprintf(name, sizeof(name), "%.63s.%u", r->view.jobs[job].name, index);
-    set_text(out, "instance", name);
-    size_t n_placements;
-    const struct placement *placements = placements_of(r, job, &n_placements);
-    if (index < n_placements) {
-        const struct placement *p = &placements[index];
-        set_text(out, "node",
-                 p->node == VIEW_NONE ? NULL : r->view.nodes[p->node].doc.name);
-        set_text(out, "reason", p->reason);
-        set_time(out, "since",
-                 p->action == PLACEMENT_KEEP
-                     ? r->view.claims[p->claim].doc.claimed_unix_ms
-                     : 0);
-    }
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:f}", "node",
-                            r->view.nodes[candidates[i].node].doc.name, "verdict",
-                            verdicts[candidates[i].verdict], "reason",
-                            candidates[i].reason, "score", candidates[i].score));
-    (void)json_object_set_new(out, "candidates", list);
-    return out;
 }

@@ -11,9 +11,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/params.h"
 #include "core/doc.h"
 
-enum { PORT_GOSSIP = 7780, PORT_HTTP = 7781, PORT_DNS = 8600 };
+enum {
+    PORT_GOSSIP = 7780,
+    PORT_HTTP = 7781,
+    PORT_DNS = 8600,
+    LOCAL_LONE_PERIODS = 3, /* of probing: loopback is there at once */
+    REAP_MIN_MS = 10 * 60 * 1000,
+};
+
+#define REAP_MAX_MS (30 * 24 * 3600 * 1000ull)
 
 static int read_endpoint(const char *flag, const char *text, uint16_t port,
                          struct endpoint *ret, struct err *err)
@@ -29,26 +38,13 @@ static int read_endpoint(const char *flag, const char *text, uint16_t port,
     return 0;
 }
 
-static bool is_any(const struct endpoint *e)
-{
-    static const uint8_t zero[16];
-    return memcmp(e->address, zero, e->family == 4 ? 4 : 16) == 0;
-}
-
-static bool is_loopback(const struct endpoint *e)
-{
-    static const uint8_t v6[16] = {[15] = 1};
-    return e->family == 4 ? e->address[0] == 127 : memcmp(e->address, v6, 16) == 0;
-}
-
-static int read_addresses(struct agent *a, struct settings *s, struct err *err)
+static int read_addresses(struct agent *a, struct err *err)
 {
     const struct agent_options *o = a->options;
-    facts_routable_address(&s->advertise);
-    a->bind = s->advertise;
-    a->bind.port = PORT_GOSSIP;
-    int status = o->bind ? read_endpoint("bind", o->bind, PORT_GOSSIP, &a->bind, err) : 0;
-    if (status == 0 && a->bind.family == 0)
+    a->wanted = (struct endpoint){.port = PORT_GOSSIP};
+    int status =
+        o->bind ? read_endpoint("bind", o->bind, PORT_GOSSIP, &a->wanted, err) : 0;
+    if (status == 0 && o->bind && a->wanted.family == 0)
         status =
             err_set(err, ERR_INVALID, "--bind: peers must be able to reach this node");
     if (status == 0)
@@ -57,15 +53,14 @@ static int read_addresses(struct agent *a, struct settings *s, struct err *err)
     if (status == 0)
         status =
             read_endpoint("dns", o->dns ? o->dns : "127.0.0.1", PORT_DNS, &a->dns, err);
-    if (status == 0 && a->http.family && !is_loopback(&a->http))
+    if (status == 0 && o->http_open && a->http.family && !endpoint_is_loopback(&a->http))
         status = err_set(
             err, ERR_INVALID,
-            "--http '%s': the HTTP API has no tokens in this version and is served on "
-            "loopback only; use --host over the sealed transport from elsewhere",
+            "--http-open with --http '%s' would let everyone who reaches this address "
+            "run "
+            "programs on every host: leave --http-open away, and use `stratos token`",
             o->http);
-    if (!is_any(&a->bind))
-        s->advertise = a->bind;
-    s->advertise.port = a->bind.port;
+    a->bind.port = a->wanted.port;
     return status;
 }
 
@@ -112,32 +107,73 @@ static const char *own_binary(struct arena *arena)
     return arena_text(arena, path);
 }
 
+/* On any address is on loopback, too. */
+static const char *api_address(struct arena *arena, const struct endpoint *http)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct endpoint at =
+        address_is_any(http) ? endpoint_loopback(http->family, http->port) : *http;
+    return http->family ? arena_printf(arena, "http://%s", endpoint_text(&at, text))
+                        : NULL;
+}
+
+/* Deletions wait no longer for who is gone than it is remembered. */
+static int read_reap(const struct agent_options *o, struct gossip_profile *profile,
+                     struct err *err)
+{
+    uint64_t ms;
+    if (!o->reap)
+        return 0;
+    if (text_duration_ms(o->reap, &ms) < 0 || ms < REAP_MIN_MS || ms > REAP_MAX_MS)
+        return err_set(err, ERR_INVALID,
+                       "--reap '%s': want a time from 10m to 30d, for example 1h",
+                       o->reap);
+    profile->reap_after_ms = (uint32_t)ms;
+    if (profile->collect_hold_ms > profile->reap_after_ms)
+        profile->collect_hold_ms = profile->reap_after_ms;
+    return 0;
+}
+
 int settings_read(struct agent *a, struct settings *s, struct err *err)
 {
     const struct agent_options *o = a->options;
     struct facts facts;
-    char address[ADDRESS_TEXT_MAX];
-    *s = (struct settings){.profile =
-                               gossip_profile_named(o->profile ? o->profile : "lan")};
-    if (!s->profile)
+    const struct gossip_profile *profile =
+        gossip_profile_named(o->profile ? o->profile : "lan");
+    *s = (struct settings){0};
+    if (!profile)
         return err_set(err, ERR_INVALID, "--profile '%s': want lan, wan or local",
                        o->profile);
+    s->profile = *profile;
+    if (read_reap(o, &s->profile, err) < 0)
+        return err->code;
+    if (param_ack(o->ack, &s->ack) < 0)
+        return err_set(err, ERR_INVALID,
+                       "--ack '%s': want a number of members, majority or all", o->ack);
+    if (profile == &gossip_profile_local)
+        s->lone_ms = LOCAL_LONE_PERIODS * s->profile.probe_period_ms;
     int status = facts_read(&a->arena, &facts, err);
     if (status == 0)
         status = read_identity(a, &facts, err);
     if (status == 0)
-        status = read_addresses(a, s, err);
+        status = read_addresses(a, err);
     if (status == 0)
         status = read_capacity(o, &facts, s, err);
+    if (a->has_cgroups) {
+        facts.cgroup = cgroup_mode_name(a->cgroups.mode);
+        if (a->cgroups.mode != CGROUP_NONE)
+            facts.swap = cgroup_swap_name(a->cgroups.swap);
+    }
     if (status == 0)
         status = facts_attributes(&facts, a->name, o->attrs, o->n_attrs, &a->arena,
                                   &s->self.attributes, &s->self.n_attributes, err);
     s->self.name = a->name;
     s->self.version = STRATOS_VERSION;
-    s->self.address = arena_text(&a->arena, endpoint_host_text(&s->advertise, address));
+    s->self.address = "";
     s->self.cpu_milli = facts.cpu_milli;
     s->self.memory_bytes = facts.memory_bytes;
     s->binary = own_binary(&a->arena);
+    s->api = api_address(&a->arena, &a->http);
     return status;
 }
 

@@ -10,72 +10,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/memory.h"
 #include "agent/settings.h"
+#include "agent/task_token.h"
+#include "agent/uv_disk.h"
+#include "agent/uv_network.h"
 #include "agent/uv_perform.h"
-#include "agent/uv_seeds.h"
 #include "core/log.h"
 #include "gossip/discovery.h"
+#include "isolate/landlock.h"
+#include "isolate/rlimits.h"
 
 enum {
-    AWAY_MS = 120000,    /* tasks of an agent that was stopped are left alone this long */
-    JOIN_LATE_MS = 5000, /* a peer that is there answers within one */
-    LAST_WORDS_MS = 300, /* between the last datagram and the end of the process */
-    STARTED_MS = 15000,  /* a start and its joining are over by then */
-    TIDY_MS = 30000,     /* what later work left lying */
+    AWAY_MS = 120000,   /* tasks of an agent that was stopped are left alone this long */
+    STARTED_MS = 15000, /* a start and its joining are over by then */
+    TIDY_MS = 30000,    /* what later work left lying, and what failed behind our back */
+    TIDY_SOON_MS = 2000,
 };
 
-struct moment agent_now(struct agent *a)
+struct own_ports agent_own_ports(const struct agent *a)
 {
-    struct timespec wall;
-    (void)clock_gettime(CLOCK_REALTIME, &wall);
-    uv_update_time(&a->loop);
-    if (a->node)
-        node_set_us(a->node, uv_hrtime() / 1000);
-    return (struct moment){.now_ms = uv_now(&a->loop),
-                           .at_unix_ms = (uint64_t)wall.tv_sec * 1000 +
-                                         (uint64_t)wall.tv_nsec / 1000000};
+    return (struct own_ports){.gossip = a->bind.port,
+                              .http = a->http.family ? a->http.port : 0,
+                              .dns = a->dns.family ? a->dns.port : 0};
 }
 
 /* ---- events of the drivers ---- */
-
-static void on_datagram(void *ctx, struct endpoint from, struct bytes plain)
-{
-    struct agent *a = ctx;
-    node_datagram(a->node, agent_now(a), from, plain, &a->fx);
-    agent_perform(a);
-}
-
-static void on_refused(void *ctx, struct endpoint to)
-{
-    struct agent *a = ctx;
-    node_refused(a->node, agent_now(a), to, &a->fx);
-    agent_perform(a);
-}
-
-static void on_stream_opened(void *ctx, uint32_t stream, struct node_id peer)
-{
-    struct agent *a = ctx;
-    node_stream_opened(a->node, agent_now(a), stream, peer, &a->fx);
-    agent_perform(a);
-}
-
-static void on_stream_frame(void *ctx, uint32_t stream, struct bytes frame)
-{
-    struct agent *a = ctx;
-    node_stream_frame(a->node, agent_now(a), stream, frame, &a->fx);
-    agent_perform(a);
-}
-
-static void on_stream_closed(void *ctx, uint32_t stream)
-{
-    struct agent *a = ctx;
-    node_stream_closed(a->node, agent_now(a), stream, &a->fx);
-    agent_perform(a);
-}
 
 static void on_task_started(void *ctx, const char *key, uint32_t pid)
 {
@@ -92,40 +54,42 @@ static void on_task_failed(void *ctx, const char *key, const char *why)
     agent_perform(a);
 }
 
-static void on_task_exited(void *ctx, const char *key, int32_t status, bool is_oom)
+static void on_task_exited(void *ctx, const char *key, const struct exit_fact *fact)
 {
     struct agent *a = ctx;
-    node_task_exited(a->node, agent_now(a), key, status, is_oom, &a->fx);
+    node_task_exited(a->node, agent_now(a), key, fact, &a->fx);
     agent_perform(a);
 }
 
-static void on_task_found(void *ctx, const char *key, uint32_t pid,
-                          uint64_t started_unix_ms, struct bytes note)
+static void on_task_found(void *ctx, const struct task_found *task)
 {
     struct agent *a = ctx;
-    if (node_adopt(a->node, agent_now(a), key, pid, started_unix_ms, note)) {
-        log_line(LOG_INFO, "task", "key", key, "state", pid ? "adopted" : "ended", NULL);
+    if (node_adopt(a->node, agent_now(a), task->key, task->pid, task->started_unix_ms,
+                   task->note, task->doubt)) {
+        const char *state = task->pid ? "adopted" : task->doubt ? "unclear" : "ended";
+        log_line(task->doubt ? LOG_WARN : LOG_INFO, "task", "key", task->key, "state",
+                 state, "cause", task->doubt, NULL);
+        if (task->pid)
+            task_token_renew(a, task->key);
         return;
     }
-    log_line(LOG_WARN, "task", "key", key, "state", "unknown", "action", "removed", NULL);
-    uv_runner_kill(a->runner, key);
-    uv_runner_remove(a->runner, key);
+    log_line(LOG_WARN, "task", "key", task->key, "state", "unknown", "action", "removed",
+             NULL);
+    uv_runner_kill(a->runner, task->key);
+    uv_runner_remove(a->runner, task->key);
+}
+
+static void on_probed(void *ctx, const char *key, unsigned check, bool is_ok,
+                      const char *words)
+{
+    struct agent *a = ctx;
+    if (a->is_ending)
+        return;
+    node_probed(a->node, agent_now(a), key, check, is_ok, words, &a->fx);
+    agent_perform(a);
 }
 
 /* ---- ending ---- */
-
-static void on_end(uv_timer_t *timer)
-{
-    uv_stop(timer->loop);
-}
-
-void agent_end(struct agent *a)
-{
-    if (a->is_ending)
-        return;
-    a->is_ending = true;
-    (void)uv_timer_start(&a->exit_timer, on_end, LAST_WORDS_MS, 0);
-}
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -142,6 +106,24 @@ static void on_signal(uv_signal_t *handle, int number)
     agent_end(a);
 }
 
+/* ---- memory ---- */
+
+static void on_tidy(uv_timer_t *timer)
+{
+    struct agent *a = timer->data;
+    if (!a->is_ending)
+        uv_disk_check(a->disk);
+    memory_give_back();
+}
+
+/* Many clients left at once: what they needed is given back soon, not at the next round. */
+static void on_shrunk(void *ctx)
+{
+    struct agent *a = ctx;
+    if (!a->is_ending)
+        (void)uv_timer_start(&a->tidy_timer, on_tidy, TIDY_SOON_MS, TIDY_MS);
+}
+
 /* ---- starting ---- */
 
 static int open_home(struct agent *a, struct keyring *keys, struct err *err)
@@ -151,117 +133,138 @@ static int open_home(struct agent *a, struct keyring *keys, struct err *err)
         return err_set(err, ERR_DENIED, "this host has no source of randomness");
     int status = home_read_secret(a->options->secret_file, keys, err);
     if (status == 0)
-        status = home_open(&a->home, a->options->data_dir, at.at_unix_ms, err);
+        status = home_open(&a->home, a->options->data_dir, a->options->machine,
+                           at.at_unix_ms, err);
     return status;
 }
 
-static int open_node(struct agent *a, const struct settings *s,
-                     const struct keyring *keys, struct err *err)
+static int new_node(struct agent *a, struct node_options *options, struct moment at,
+                    struct err *err)
+{
+    random_bytes(&options->gossip.seed, sizeof(options->gossip.seed));
+    options->gossip.epoch = home_life(at.at_unix_ms);
+    a->node = node_new(options, at);
+    return a->node ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+/* The node as it was stored; where its store is damaged, one that starts with an empty one.  On a full
+ * disk that may have to wait for room. */
+static int restore_node(struct agent *a, struct node_options *options, struct err *err)
 {
     struct moment at = agent_now(a);
-    struct node_options options = {
-        .gossip = {.id = a->home.identity.id,
-                   .name = a->name,
-                   .endpoint = s->advertise,
-                   .profile = s->profile,
-                   .epoch = a->home.epoch,
-                   .metrics = &a->metrics,
-                   .listen_ms = a->options->no_discover ? 0 : DISCOVERY_LISTEN_MS},
-        .self = s->self,
-        .port_min = s->port_min,
-        .port_max = s->port_max,
-        .binary = s->binary,
-        .keys = *keys,
-    };
-    random_bytes(&options.gossip.seed, sizeof(options.gossip.seed));
-    options.gossip.endpoint.port = a->bind.port;
-    a->advertise = options.gossip.endpoint;
     for (int attempt = 0; attempt < 2; attempt++) {
-        a->node = node_new(&options, at);
-        if (!a->node)
-            return err_set(err, -ENOMEM, "out of memory");
-        int status = home_restore(&a->home, a->node, err);
-        if (status != ERR_DAMAGED)
+        bool is_image = a->home.stage == HOME_READING;
+        int status = new_node(a, options, at, err);
+        if (status == 0)
+            status = home_restore(&a->home, a->node, err);
+        if (status != ERR_DAMAGED) {
+            if (status == 0 && a->home.is_unwritten)
+                node_leap(a->node);
             return status;
+        }
         node_free(a->node);
         a->node = NULL;
+        if (is_image) {
+            home_wait(&a->home, err);
+            return 0;
+        }
         status = home_set_aside(&a->home, a->options->data_dir, at.at_unix_ms, err);
         if (status < 0)
             return status;
-        options.gossip.epoch = a->home.epoch;
     }
     return err_set(err, ERR_DAMAGED,
                    "the store is damaged again right after it was made anew");
 }
 
-static void on_api_stream(void *ctx, struct uv_gossip_stream *stream)
+/* In its place, until the disk lets the real one be: who asks is answered. */
+static int wait_for_disk(struct agent *a, struct node_options *options, struct err *err)
 {
-    struct agent *a = ctx;
-    perform_api_stream(a, stream);
+    options->is_waiting = a->is_waiting = true;
+    return new_node(a, options, agent_now(a), err);
 }
 
-static int open_network(struct agent *a, const struct keyring *keys, struct err *err)
+static int open_node(struct agent *a, struct err *err)
 {
-    const struct uv_gossip_events events = {.datagram = on_datagram,
-                                            .refused = on_refused,
-                                            .stream_opened = on_stream_opened,
-                                            .stream_frame = on_stream_frame,
-                                            .stream_closed = on_stream_closed,
-                                            .api_stream = on_api_stream,
-                                            .ctx = a};
-    return uv_gossip_open(&a->loop, &a->bind, keys, &a->home.identity, &events,
-                          &a->metrics, &a->gossip, err);
+    const struct settings *s = a->settings;
+    struct disk disk;
+    struct node_options options = {
+        .gossip = {.id = a->home.identity.id,
+                   .name = a->name,
+                   .profile = &s->profile,
+                   .metrics = &a->metrics,
+                   .listen_ms = a->options->no_discover ? 0 : DISCOVERY_LISTEN_MS},
+        .self = s->self,
+        .port_min = s->port_min,
+        .port_max = s->port_max,
+        .own_ports = agent_own_ports(a),
+        .api = s->api,
+        .binary = s->binary,
+        .ack = s->ack,
+        .lone_ms = s->lone_ms,
+        .keys = a->keys,
+    };
+    if (a->node) { /* one that waited */
+        disk = *node_own_disk(a->node);
+        options.disk = &disk;
+        node_free(a->node);
+        a->node = NULL;
+    }
+    a->is_waiting = false;
+    int status = a->home.stage == HOME_WAITING ? 0 : restore_node(a, &options, err);
+    if (status == 0 && a->home.stage == HOME_WAITING)
+        status = wait_for_disk(a, &options, err);
+    explicit_bzero(&options.keys, sizeof(options.keys));
+    if (!a->is_waiting)
+        explicit_bzero(&a->keys, sizeof(a->keys));
+    return status;
 }
 
-static int open_services(struct agent *a, struct err *err)
+static int open_runner(struct agent *a, struct err *err)
 {
-    uint64_t seed;
-    random_bytes(&seed, sizeof(seed));
     const char *const hidden[] = {a->options->secret_file, a->options->socket, NULL};
-    const struct uv_runner_options runner = {.data_dir = a->options->data_dir,
-                                             .name = a->name,
-                                             .hidden = hidden,
-                                             .tasks_die = a->options->tasks_die};
+    char identity[NODE_ID_TEXT];
+    const struct uv_runner_options runner = {
+        .data_dir = a->options->data_dir,
+        .name = a->name,
+        .identity = node_id_text(a->home.identity.id, identity),
+        .groups = a->cgroups.base,
+        .hidden = hidden,
+        .tasks_die = a->options->tasks_die};
     const struct uv_runner_events events = {.started = on_task_started,
                                             .failed = on_task_failed,
                                             .exited = on_task_exited,
                                             .ctx = a};
     int status = uv_runner_open(&a->loop, &runner, &events, &a->runner, err);
-    if (status == 0)
-        status = uv_http_open(&a->loop, api_handle, a, &a->metrics, &a->http_driver, err);
-    if (status == 0)
-        status = uv_http_listen_unix(a->http_driver, a->options->socket, err);
-    if (status == 0 && a->http.family)
-        status = uv_http_listen_tcp(a->http_driver, &a->http, err);
-    if (status == 0 && a->dns.family)
-        status = uv_dns_open(&a->loop, &a->dns, seed, &a->metrics, &a->dns_driver, err);
+    if (status == 0 && uv_prober_open(&a->loop, on_probed, a, &a->prober) < 0)
+        status = err_set(err, -ENOMEM, "out of memory");
     return status;
 }
 
-static int open_all(struct agent *a, const struct settings *s, struct err *err)
+static int open_services(struct agent *a, struct err *err)
 {
-    struct keyring keys;
-    int status = open_home(a, &keys, err);
+    const struct uv_http_handlers http = {
+        .gate = api_gate, .handle = api_handle, .shrunk = on_shrunk};
+    int status = uv_http_open(&a->loop, &http, a, &a->metrics, &a->http_driver, err);
+    return status == 0 ? uv_listen_open(a, err) : status;
+}
+
+static int open_all(struct agent *a, struct err *err)
+{
+    int status = open_home(a, &a->keys, err);
+    if (status == 0 && a->home.has_identity)
+        status = uv_network_open(a, err);
     if (status == 0)
-        status = open_network(a, &keys, err);
-    if (status == 0)
-        status = open_node(a, s, &keys, err);
-    explicit_bzero(&keys, sizeof(keys));
+        status = open_node(a, err);
+    if (status == 0 && !a->is_waiting)
+        status = uv_address_open(a, err);
     if (status == 0)
         status = open_services(a, err);
     return status;
 }
 
-static void on_tidy(uv_timer_t *timer)
-{
-    (void)timer;
-    memory_give_back();
-}
-
 static void open_handles(struct agent *a)
 {
-    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer, &a->join_timer,
-                            &a->tidy_timer};
+    uv_timer_t *timers[] = {&a->timer, &a->catalog_timer, &a->exit_timer, &a->tidy_timer};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         (void)uv_timer_init(&a->loop, timers[i]);
         timers[i]->data = a;
@@ -277,21 +280,21 @@ static void open_handles(struct agent *a)
 static void close_all(struct agent *a)
 {
     uv_handle_t *own[] = {(uv_handle_t *)&a->timer,      (uv_handle_t *)&a->catalog_timer,
-                          (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->join_timer,
-                          (uv_handle_t *)&a->sigterm,    (uv_handle_t *)&a->sigint,
-                          (uv_handle_t *)&a->tidy_timer};
+                          (uv_handle_t *)&a->exit_timer, (uv_handle_t *)&a->sigterm,
+                          (uv_handle_t *)&a->sigint,     (uv_handle_t *)&a->tidy_timer};
     a->is_ending = true;
     api_watchers_close(a);
+    api_waits_close(a);
+    uv_listen_close(a);
     if (a->http_driver)
         uv_http_close(a->http_driver);
     if (a->dns_driver)
         uv_dns_close(a->dns_driver);
-    uv_discovery_close(a->discovery);
-    uv_seeds_close(a->seeds);
-    if (a->gossip)
-        uv_gossip_close(a->gossip);
+    uv_network_close(a);
+    uv_prober_close(a->prober);
     if (a->runner)
         uv_runner_close(a->runner);
+    uv_disk_close(a->disk);
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         uv_close(own[i], NULL);
     (void)uv_run(&a->loop, UV_RUN_DEFAULT);
@@ -303,99 +306,129 @@ static void close_all(struct agent *a)
     feed_fini(&a->feed);
     backlog_fini(&a->backlog);
     home_close(&a->home);
+    explicit_bzero(&a->keys, sizeof(a->keys));
     arena_fini(&a->arena);
 }
 
-static void on_meet(void *ctx, struct endpoint at)
+static void announce_limits(const struct cgroup_host *host)
 {
-    struct agent *a = ctx;
-    char text[ADDRESS_TEXT_MAX];
-    if (a->is_ending)
-        return;
-    log_line(LOG_DEBUG, "discovery", "heard", endpoint_text(&at, text), NULL);
-    node_meet(a->node, agent_now(a), at, &a->fx);
-    agent_perform(a);
-}
-
-/* A host without multicast is no error: --join is there for it. */
-static void discover(struct agent *a)
-{
-    struct err err = {0};
-    struct uv_discovery_options options = {.id = a->home.identity.id,
-                                           .endpoint = a->advertise,
-                                           .gossip = node_gossip(a->node),
-                                           .sealer = uv_gossip_sealer(a->gossip),
-                                           .metrics = &a->metrics,
-                                           .meet = on_meet,
-                                           .ctx = a};
-    random_bytes(&options.seed, sizeof(options.seed));
-    if (uv_discovery_open(&a->loop, &options, &a->discovery, &err) < 0)
-        log_line(LOG_WARN, "discovery", "state", "off", "error", err.text, NULL);
-}
-
-static bool is_alone(void *ctx)
-{
-    struct agent *a = ctx;
-    const struct members *members = gossip_members(node_gossip(a->node));
-    return members_count_state(members, MEMBER_ALIVE) < 2;
-}
-
-/* With another secret the peers are silent, as if they were not there: nothing else would say why
- * this node stays alone. */
-static void on_join_late(uv_timer_t *timer)
-{
-    struct agent *a = timer->data;
-    if (!a->is_ending && is_alone(a))
-        log_line(LOG_WARN, "join", "state", "alone", "error",
-                 "no peer of --join has answered yet: is it up, can its port be reached "
-                 "by TCP and "
-                 "UDP, and is the secret the same?",
+    const char *mode = cgroup_mode_name(host->mode);
+    bool is_none = host->mode == CGROUP_NONE;
+    log_line(host->cause[0] ? LOG_WARN : LOG_INFO, "limits", "cgroup", mode,
+             host->cause[0] ? "cause" : NULL, host->cause, NULL);
+    char less[256];
+    if (rlimits_short(less, sizeof(less)))
+        log_line(LOG_WARN, "limits", "rlimits", less, "cause",
+                 "this agent lacks CAP_SYS_RESOURCE and was started with less than tasks "
+                 "should "
+                 "have: they get no more",
                  NULL);
-}
-
-static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n, size_t n_unknown)
-{
-    struct agent *a = ctx;
-    if (a->is_ending)
-        return;
-    bool is_first = !a->has_joined;
-    a->has_joined = true;
-    node_join(a->node, agent_now(a), seeds, n, n_unknown > 0, &a->fx);
-    agent_perform(a);
-    if (!is_first)
-        return;
-    if (!a->options->no_discover)
-        discover(a);
-    if (a->options->n_join > 0)
-        (void)uv_timer_start(&a->join_timer, on_join_late, JOIN_LATE_MS, 0);
+    if (!is_none && host->swap == CGROUP_SWAP_UNLIMITED)
+        log_line(LOG_WARN, "limits", "swap", "not limited", "cause",
+                 "this kernel does not account for swap, and this host has some: a task "
+                 "can take "
+                 "as much of it as there is, beside its memory",
+                 NULL);
 }
 
 static void announce(struct agent *a)
 {
     char bind[ADDRESS_TEXT_MAX], http[ADDRESS_TEXT_MAX], dns[ADDRESS_TEXT_MAX],
         id[NODE_ID_TEXT];
+    bool is_http = a->http.family && a->listen.http.text[0] == '\0';
     log_line(LOG_INFO, "agent", "name", a->name, "version", STRATOS_VERSION, "id",
-             node_id_text(a->home.identity.id, id), "bind", endpoint_text(&a->bind, bind),
-             "http", a->http.family ? endpoint_text(&a->http, http) : NULL, "dns",
-             a->dns.family ? endpoint_text(&a->dns, dns) : NULL, "socket",
+             a->home.has_identity ? node_id_text(a->home.identity.id, id) : NULL, "bind",
+             a->bind.family ? endpoint_text(&a->bind, bind) : NULL, "http",
+             is_http ? endpoint_text(&a->http, http) : NULL, "dns",
+             a->dns_driver ? endpoint_text(&a->dns, dns) : NULL, "socket",
              a->options->socket, NULL);
+    const char *missing = landlock_missing(landlock_abi());
+    if (missing)
+        log_line(LOG_WARN, "sandbox", "state", "weaker", "cause", missing, NULL);
+    announce_limits(&a->cgroups);
+    if (a->http.family && a->options->http_open)
+        log_line(LOG_WARN, "http", "state", "open", "meaning",
+                 "every program on this host, tasks included, may run anything on every "
+                 "node: leave --http-open away, and use `stratos token`",
+                 NULL);
     if (a->home.was_damaged)
         log_line(LOG_ERROR, "store", "state", "damaged", "action",
                  "set aside; the table is pulled from the peers", "kept",
                  a->options->data_dir, NULL);
 }
 
-/* What to do about an address that cannot be had; NULL when the error says it itself. */
+/* What to do about an address that another has; NULL when the error says it itself. */
 static const char *hint_of(int status)
 {
     if (status == -EADDRINUSE)
         return "another agent or program has it: choose other addresses with --bind, "
-               "--http and --dns";
-    if (status == -EADDRNOTAVAIL)
-        return "this host has no such address: choose one of its own with --bind, --http "
-               "and --dns";
+               "--http and --dns, and another --socket";
     return NULL;
 }
+
+/* The node is there, with what was stored: find its tasks, and its peers. */
+static int begin(struct agent *a, struct err *err)
+{
+    int status = open_runner(a, err);
+    if (status < 0)
+        return status;
+    uv_runner_found(a->runner, on_task_found, a);
+    status = uv_network_join(a, err);
+    if (status == 0)
+        agent_perform(
+            a); /* what the first look at the addresses left to do, if that waits for names */
+    return status;
+}
+
+static void fail(struct agent *a, int status, const struct err *err)
+{
+    log_line(LOG_ERROR, "agent", "state", "failed", "error", err->text, "hint",
+             hint_of(status), NULL);
+    a->exit_code = status == ERR_INVALID ? 2 : 1;
+}
+
+/* There is room at last, and the store is open. */
+static void on_disk_ready(struct agent *a)
+{
+    struct err err = {0};
+    backlog_fini(&a->backlog); /* of a node that was none */
+    backlog_init(&a->backlog);
+    int status = a->gossip ? 0 : uv_network_open(a, &err);
+    if (status == 0)
+        status = open_node(a, &err);
+    if (status == 0 && !a->is_waiting)
+        status = uv_address_open(a, &err);
+    if (status == 0 && !a->is_waiting)
+        status = begin(a, &err);
+    if (status == 0)
+        return;
+    fail(a, status, &err);
+    agent_end(a);
+}
+
+static int start(struct agent *a, struct err *err)
+{
+    int status = open_all(a, err);
+    if (status < 0)
+        return status;
+    announce(a);
+    if (a->is_waiting)
+        log_line(LOG_WARN, "agent", "state", "waiting", "for",
+                 "its disk: this node joins the others when its store can be opened",
+                 NULL);
+    if (!uv_disk_open(a, on_disk_ready))
+        return err_set(err, -ENOMEM, "out of memory");
+    return a->is_waiting ? 0 : begin(a, err);
+}
+
+static const struct agent_above above = {
+    .perform = agent_perform,
+    .moved = uv_network_moved,
+    .settled = api_settled,
+    .done = api_done,
+    .event = api_event,
+    .changed = api_changed,
+};
 
 int agent_run(const struct agent_options *options)
 {
@@ -405,6 +438,8 @@ int agent_run(const struct agent_options *options)
     if (!a)
         return 1;
     a->options = options;
+    a->settings = &settings;
+    a->above = &above;
     arena_init(&a->arena, 0);
     node_effects_init(&a->fx);
     feed_init(&a->feed);
@@ -414,24 +449,20 @@ int agent_run(const struct agent_options *options)
         log_level_set(LOG_DEBUG);
     (void)uv_loop_init(&a->loop);
     open_handles(a);
+    cgroup_host_open(&a->cgroups);
+    a->has_cgroups = true;
     int status = settings_read(a, &settings, &err);
+    bool is_usage = status == ERR_INVALID;
     if (status == 0)
-        status = open_all(a, &settings, &err);
-    if (status == 0) {
-        announce(a);
-        uv_runner_found(a->runner, on_task_found, a);
-        const struct uv_seeds_events events = {
-            .found = on_seeds, .is_alone = is_alone, .ctx = a};
-        status = uv_seeds_open(&a->loop, options->join, options->n_join, a->bind.port,
-                               &events, &a->seeds, &err);
-    }
-    if (status == 0) {
+        status = start(a, &err);
+    if (is_usage) { /* said as every command says what is wrong with its words */
+        fprintf(stderr, "stratos: %s\n", err.text);
+        a->exit_code = 2;
+    } else if (status == 0) {
         settings_notify("READY=1");
         (void)uv_run(&a->loop, UV_RUN_DEFAULT);
     } else {
-        log_line(LOG_ERROR, "agent", "state", "failed", "error", err.text, "hint",
-                 hint_of(status), NULL);
-        a->exit_code = status == ERR_INVALID ? 2 : 1;
+        fail(a, status, &err);
     }
     close_all(a);
     int code = a->exit_code;

@@ -1,144 +1,171 @@
 /* Performing a node's effects.  What must be durable is written first, in one batch per step:
- * several writes of one submission are on the disk together or not at all. */
+ * several writes of one submission are on the disk together or not at all.  An order is written before
+ * it is anything at all (agent_order). */
 #include "agent/uv_perform.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/backlog.h"
 #include "agent/pace.h"
+#include "agent/task_token.h"
+#include "agent/uv_address.h"
+#include "agent/uv_disk.h"
+#include "agent/uv_ports.h"
 #include "core/log.h"
-#include "isolate/uv_probe.h"
 
 enum { CATALOG_DELAY_MS = 20, BACKLOG_RETRY_MS = 1000 };
 
 /* ---- the store ---- */
 
-static void persist(struct agent *a, size_t from)
+/* The effect number `i`, where it is one for the store; NULL. */
+static const struct gossip_effect *persist_at(const struct agent *a, size_t i)
+{
+    const struct node_effect *e = &a->fx.list[i];
+    bool is_one = e->kind == NODE_GOSSIP && e->gossip.kind == GOSSIP_PERSIST;
+    return is_one ? &e->gossip : NULL;
+}
+
+/* All changes that the effects ask for and that were not written yet, in one array. */
+static struct store_change *gather(struct agent *a, size_t n, bool *ret_is_synced)
+{
+    struct store_change *all = arena_array(node_effects_arena(&a->fx), n, sizeof(*all));
+    *ret_is_synced = false;
+    for (size_t i = a->n_persisted, at = 0; all && i < a->fx.n; i++) {
+        const struct gossip_effect *e = persist_at(a, i);
+        if (!e)
+            continue;
+        memcpy(all + at, e->changes, e->n_changes * sizeof(*all));
+        at += e->n_changes;
+        *ret_is_synced |= e->is_synced;
+    }
+    return all;
+}
+
+/* Give the store what it has not got: first what it refused before, then what the effects ask for.
+ * What it refuses now is kept.  Returns what it said; 0 when there was nothing. */
+static int persist(struct agent *a, bool is_urgent, struct err *err)
 {
     size_t n = 0;
-    bool is_synced = false;
-    for (size_t i = from; i < a->fx.n; i++)
-        if (a->fx.list[i].kind == NODE_GOSSIP &&
-            a->fx.list[i].gossip.kind == GOSSIP_PERSIST)
-            n += a->fx.list[i].gossip.n_changes;
+    bool is_synced;
+    for (size_t i = a->n_persisted; i < a->fx.n; i++)
+        n += persist_at(a, i) ? persist_at(a, i)->n_changes : 0;
     uint64_t now_ms = agent_now(a).now_ms;
-    if (n == 0 && (a->backlog.n == 0 || now_ms < a->backlog_retry_ms))
-        return;
+    bool is_due = a->backlog.n > 0 && (is_urgent || now_ms >= a->backlog_retry_ms);
+    struct store_change *all = n > 0 || is_due ? gather(a, n, &is_synced) : NULL;
+    a->n_persisted = a->fx.n;
+    if (n == 0 && !is_due)
+        return 0;
     a->backlog_retry_ms = now_ms + BACKLOG_RETRY_MS;
-    struct store_change *all = arena_array(node_effects_arena(&a->fx), n, sizeof(*all));
-    struct err err = {0};
-    int status = all ? 0 : err_set(&err, -ENOMEM, "out of memory");
-    n = 0;
-    for (size_t i = from; all && i < a->fx.n; i++) {
-        const struct gossip_effect *e = &a->fx.list[i].gossip;
-        if (a->fx.list[i].kind != NODE_GOSSIP || e->kind != GOSSIP_PERSIST)
-            continue;
-        memcpy(all + n, e->changes, e->n_changes * sizeof(*all));
-        n += e->n_changes;
-        is_synced |= e->is_synced;
-    }
-    if (status == 0)
-        status = backlog_write(&a->backlog, a->home.store, all, n, is_synced, &err);
+    int status = all ? backlog_write(&a->backlog, a->home.store, all, n, is_synced, err)
+                     : err_set(err, -ENOMEM, "out of memory");
     if (status < 0) {
         a->metrics.store_errors++;
-        log_line(LOG_ERROR, "store", "state", "failing", "error", err.text, NULL);
-        node_store_failed(a->node, agent_now(a), err.text, &a->fx);
+        uv_disk_failed(a->disk, err);
+        node_store_failed(a->node, err->text);
     } else {
         node_store_mended(a->node);
+        uv_disk_written(a->disk);
     }
+    return status;
+}
+
+/* The order's own writes go to the store or nowhere: no backlog, for what is answered with an error
+ * must not happen later. */
+static int write_staged(struct agent *a, const struct store_change *changes, size_t n,
+                        struct err *err)
+{
+    int status = persist(a, true, err); /* what came before it is older */
+    if (status < 0)
+        return ERR_STORE;
+    status = store_write(a->home.store, changes, n, true, err);
+    if (status < 0) {
+        a->metrics.store_errors++;
+        uv_disk_failed(a->disk, err);
+        log_line(LOG_ERROR, "store", "state", "failing", "error", err->text, "order",
+                 status == ERR_UNSURE ? "may stand" : "refused", NULL);
+    }
+    return status;
+}
+
+void agent_order(struct agent *a, const struct command *command)
+{
+    struct err err = {0};
+    size_t n;
+    uv_disk_look(a->disk);
+    (void)persist(a, true,
+                  &err); /* if the store takes writes again, the order finds it so */
+    node_command(a->node, agent_now(a), command, &a->fx);
+    const struct store_change *changes = node_staged(a->node, &n);
+    if (changes) {
+        int status = write_staged(a, changes, n, &err);
+        node_committed(a->node, agent_now(a), status, err.text, &a->fx);
+    }
+    agent_perform(a);
 }
 
 /* ---- tasks ---- */
 
-/* A dynamic port may belong to a stranger: try it before the task does. */
-static bool is_port_free(const struct agent *a, uint16_t port)
+static void look_at_ports(struct agent *a, const struct node_effect *e)
 {
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
-    if (a->bind.family != 4)
-        return true;
-    memcpy(&sin.sin_addr, a->bind.address, 4);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    if (fd < 0)
-        return true;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    bool is_free =
-        bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 || errno != EADDRINUSE;
-    (void)close(fd);
-    return is_free;
+    enum port_state states[PORT_ASKS_MAX];
+    struct endpoint own = node_work(a->node)->options.address;
+    size_t n = uv_ports_look(own, e->asks, e->n_asks, e->n_wanted, states);
+    node_ports(a->node, agent_now(a), e, states, n, &a->fx);
 }
 
 static void launch(struct agent *a, const struct node_effect *e)
 {
-    for (size_t i = 0; i < e->n_ports; i++) {
-        if (e->ports[i] && is_port_free(a, e->ports[i]))
-            continue;
-        char why[64];
-        (void)snprintf(why, sizeof(why),
-                       e->ports[i] ? "port %u is in use on this host"
-                                   : "no port of --ports is free",
-                       e->ports[i]);
-        node_task_failed(a->node, agent_now(a), e->key, why, &a->fx);
-        return;
-    }
+    char token[TOKEN_TEXT];
     const struct launch order = {.key = e->key,
                                  .task = e->task,
                                  .env = e->env,
                                  .n_env = e->n_env,
+                                 .ports = e->ports,
+                                 .n_ports = e->n_ports,
+                                 .version = e->version,
+                                 .token = e->task->api ? token : NULL,
                                  .note = e->note};
-    uv_runner_launch(a->runner, &order);
-}
-
-struct probe {
-    struct agent *agent;
-    unsigned check;
-    char key[];
-};
-
-static void on_probed(void *ctx, bool is_ok, const char *detail)
-{
-    struct probe *p = ctx;
-    struct agent *a = p->agent;
-    if (!a->is_ending) {
-        node_probed(a->node, agent_now(a), p->key, p->check, is_ok, detail, &a->fx);
-        agent_perform(a);
+    if (e->task->api && task_token_make(a, e->task->api, e->ns, e->key, token) < 0) {
+        node_task_failed(a->node, agent_now(a), e->key, "its token could not be made",
+                         &a->fx);
+        return;
     }
-    free(p);
+    uv_prober_forget(a->prober, e->key);
+    uv_runner_launch(a->runner, &order);
+    explicit_bzero(token, sizeof(token));
 }
 
 static void probe(struct agent *a, const struct node_effect *e)
 {
-    size_t len = strlen(e->key) + 1;
-    struct probe *p = malloc(sizeof(*p) + len);
-    if (p) {
-        *p = (struct probe){.agent = a, .check = e->check};
-        memcpy(p->key, e->key, len);
-        if (uv_probe(&a->loop, e->health, e->endpoint, on_probed, p) == 0)
-            return;
-    }
-    free(p);
-    node_probed(a->node, agent_now(a), e->key, e->check, false,
-                "the probe found no memory", &a->fx);
+    const struct probe_order order = {
+        .key = e->key, .check = e->check, .health = e->health, .to = e->endpoint};
+    bool may_ask = e->endpoint.family != 0; /* else this host has no address now */
+    if (!may_ask || uv_probe(a->prober, &order) < 0)
+        node_probed(a->node, agent_now(a), e->key, e->check, false, NULL, &a->fx);
 }
 
 /* ---- catalog ---- */
 
-static const struct catalog_rule *catalog_rules(struct agent *a, struct arena *arena,
+static const char *const *catalog_names(const struct view *v, struct arena *arena)
+{
+    const char **names = arena_array(arena, v->n_nodes + 1, sizeof(*names));
+    for (size_t i = 0; names && i < v->n_nodes; i++)
+        names[i] = v->nodes[i].doc.name;
+    return names;
+}
+
+static const struct catalog_rule *catalog_rules(const struct view *v, struct arena *arena,
                                                 size_t *ret_n)
 {
-    struct view v;
     *ret_n = 0;
-    if (node_view(a->node, agent_now(a), arena, &v) < 0)
-        return NULL;
-    struct catalog_rule *rules = arena_array(arena, v.n_jobs, sizeof(*rules));
-    for (size_t i = 0; rules && i < v.n_jobs; i++) {
-        const struct job_spec *spec = v.jobs[i].spec;
-        if (!spec)
+    struct catalog_rule *rules = arena_array(arena, v->n_jobs, sizeof(*rules));
+    for (size_t i = 0; rules && i < v->n_jobs; i++) {
+        const struct job_spec *spec = v->jobs[i].spec;
+        if (!spec || !spec->service_name)
             continue;
         const struct port_spec *port =
             spec->n_ports ? &spec->ports[spec->service_port] : NULL;
@@ -156,13 +183,18 @@ static void on_catalog_timer(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
     struct arena arena;
+    struct view v = {0};
     size_t n;
     uint64_t start_ns = uv_hrtime();
+    const struct gossip *g = node_gossip(a->node);
     arena_init(&arena, 0);
-    const struct catalog_rule *rules = catalog_rules(a, &arena, &n);
-    struct catalog *catalog = catalog_build(
-        gossip_members(node_gossip(a->node)), gossip_table(node_gossip(a->node)), rules,
-        n, gossip_is_ready(node_gossip(a->node)), ++a->catalog_serial);
+    if (node_view(a->node, agent_now(a), &arena, &v) < 0)
+        v = (struct view){0};
+    const char *const *names = v.n_nodes > 0 ? catalog_names(&v, &arena) : NULL;
+    const struct catalog_rule *rules = catalog_rules(&v, &arena, &n);
+    struct catalog *catalog =
+        catalog_build(gossip_members(g), gossip_table(g), names, rules, n,
+                      gossip_is_ready(g), ++a->catalog_serial);
     arena_fini(&arena);
     a->catalog_cost_ms = (uv_hrtime() - start_ns) / 1000000;
     if (!catalog)
@@ -178,31 +210,43 @@ static void refresh_catalog(struct agent *a)
     if (!uv_is_active((uv_handle_t *)&a->catalog_timer))
         (void)uv_timer_start(&a->catalog_timer, on_catalog_timer,
                              pace_ms(CATALOG_DELAY_MS, a->catalog_cost_ms, 1), 0);
-    api_changed(a);
+    a->above->changed(a);
 }
 
 /* ---- events ---- */
 
 static void tell(struct agent *a, const struct node_event *event)
 {
-    uint64_t id = feed_add(&a->feed, agent_now(a).at_unix_ms, a->name, event);
+    const char *where = event->where ? event->where : a->name;
+    uint64_t id = feed_add(&a->feed, agent_now(a).at_unix_ms, where, event);
     if (event->is_own) {
         bool is_job = strcmp(event->kind, "job") == 0;
         bool is_version = is_job && event->state && event->state[0] == 'v';
         bool is_warning =
-            strcmp(event->kind, "conflict") == 0 ||
-            (strcmp(event->kind, "clock") == 0 && strcmp(event->state, "right") != 0);
-        log_line(is_warning ? LOG_WARN : LOG_INFO, event->kind, "name", event->subject,
-                 is_version ? "version" : "state", event->state, "cause", event->cause,
-                 NULL);
+            strcmp(event->kind, "conflict") == 0 || strcmp(event->kind, "clash") == 0 ||
+            (strcmp(event->kind, "hold") == 0 && strcmp(event->state, "on") == 0) ||
+            strcmp(event->kind, "store") == 0 ||
+            (strcmp(event->kind, "clock") == 0 && strcmp(event->state, "right") != 0) ||
+            (strcmp(event->kind, "disk") == 0 && strcmp(event->state, "ok") != 0) ||
+            (strcmp(event->kind, "table") == 0 && strcmp(event->state, "ok") != 0) ||
+            (strcmp(event->kind, "address") == 0 && event->cause);
+        bool is_cloned = strcmp(event->kind, "identity") == 0;
+        log_line(is_cloned    ? LOG_ERROR
+                 : is_warning ? LOG_WARN
+                              : LOG_INFO,
+                 event->kind, "name", event->subject, is_version ? "version" : "state",
+                 event->state, "namespace",
+                 strcmp(event->kind, "var") == 0 ? event->ns : NULL,
+                 is_cloned ? "at" : "cause", event->cause, NULL);
     }
-    api_event(a, id);
+    a->above->event(a, id);
 }
 
 /* ---- one effect ---- */
 
 static void perform_gossip(struct agent *a, const struct gossip_effect *e)
 {
+    char address[ADDRESS_TEXT_MAX];
     if (e->kind == GOSSIP_SEND)
         uv_gossip_send(a->gossip, e->endpoint, e->bytes);
     else if (e->kind == GOSSIP_STREAM_OPEN)
@@ -211,6 +255,9 @@ static void perform_gossip(struct agent *a, const struct gossip_effect *e)
         uv_gossip_stream_send(a->gossip, e->stream, e->bytes);
     else if (e->kind == GOSSIP_STREAM_CLOSE)
         uv_gossip_stream_finish(a->gossip, e->stream);
+    else if (e->kind == GOSSIP_KNOCKED)
+        log_line(LOG_WARN, "join", "peer", endpoint_text(&e->endpoint, address), "state",
+                 "silent", "cause", knock_text(e->knock), NULL);
 }
 
 /* Use them, and write them down: after a restart the secret file is all we have of them. */
@@ -221,6 +268,7 @@ static void change_keys(struct agent *a)
     if (home_write_secret(a->options->secret_file, node_keys(a->node), &err) < 0)
         log_line(LOG_ERROR, "secret", "error", err.text, "remedy",
                  "copy the secret file of another node before this agent restarts", NULL);
+    task_token_renew(a, NULL);
 }
 
 static void perform_one(struct agent *a, const struct node_effect *e)
@@ -229,6 +277,9 @@ static void perform_one(struct agent *a, const struct node_effect *e)
     case NODE_GOSSIP:
         perform_gossip(a, &e->gossip);
         break;
+    case NODE_PORTS:
+        look_at_ports(a, e);
+        break;
     case NODE_LAUNCH:
         launch(a, e);
         break;
@@ -236,7 +287,7 @@ static void perform_one(struct agent *a, const struct node_effect *e)
         uv_runner_note(a->runner, e->key, e->note);
         break;
     case NODE_SIGNAL:
-        uv_runner_signal(a->runner, e->key, e->signal);
+        uv_runner_stop(a->runner, e->key, e->signal, e->grace_ms);
         break;
     case NODE_KILL:
         uv_runner_kill(a->runner, e->key);
@@ -256,8 +307,11 @@ static void perform_one(struct agent *a, const struct node_effect *e)
     case NODE_KEYS:
         change_keys(a);
         break;
+    case NODE_LOOK:
+        uv_address_look(a);
+        break;
     case NODE_DONE:
-        api_done(a, e->token, &e->result);
+        a->above->done(a, e->token, &e->result);
         break;
     case NODE_EXIT:
         agent_end(a);
@@ -272,6 +326,19 @@ static void on_deadline(uv_timer_t *timer)
     agent_perform(a);
 }
 
+/* Effects that found no memory: peers repair what that costs, but somebody should know. */
+static void note_lost(struct agent *a)
+{
+    char n[24];
+    if (a->fx.gossip.n_lost == 0)
+        return;
+    a->metrics.effects_lost += a->fx.gossip.n_lost;
+    (void)snprintf(n, sizeof(n), "%zu", a->fx.gossip.n_lost);
+    log_line(LOG_ERROR, "agent", "effects_lost", n, "error",
+             "one step wanted more memory than it may have", NULL);
+    a->fx.gossip.n_lost = 0;
+}
+
 void agent_perform(struct agent *a)
 {
     if (a->is_performing)
@@ -279,14 +346,18 @@ void agent_perform(struct agent *a)
     a->is_performing = true;
     size_t done = 0;
     do { /* also with nothing to do: the backlog may wait for a disk with room */
-        persist(a, done);
+        struct err err = {0};
+        (void)persist(a, false, &err); /* what it refused is kept */
         for (size_t end = a->fx.n; done < end; done++) {
             struct node_effect effect = a->fx.list[done]; /* the list may move */
             perform_one(a, &effect);
         }
     } while (done < a->fx.n);
+    note_lost(a);
     node_effects_clear(&a->fx);
+    a->n_persisted = 0;
     a->is_performing = false;
+    a->above->settled(a);
     uint64_t deadline = node_deadline_ms(a->node), now = agent_now(a).now_ms;
     if (deadline != UINT64_MAX && !uv_is_closing((uv_handle_t *)&a->timer))
         (void)uv_timer_start(&a->timer, on_deadline, deadline > now ? deadline - now : 0,

@@ -6,7 +6,5 @@
 
 /* Serve HTTP to a peer or a remote CLI over a sealed stream. */
 void perform_api_stream(struct agent *a, struct uv_gossip_stream *stream);
-/* The loop ends in a moment, when what was sent has left. */
-void agent_end(struct agent *a);
 
 #endif

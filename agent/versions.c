@@ -63,15 +63,19 @@ static struct key prefix_of(const char *kind, const char *ns, const char *job)
 
 /* The job's own record is the word on the current version, also where nothing else came yet. */
 static int list_load(struct listing *l, const char *ns, const char *job,
-                     struct version **ret_current)
+                     const struct job_doc *next, struct version **ret_current)
 {
     struct key prefix = prefix_of("version", ns, job), key = key_job(ns, job);
     struct job_doc doc;
     int status = table_each(l->table, key_bytes(&prefix), add_version, l);
     const struct entry *entry = table_get(l->table, key_bytes(&key));
     *ret_current = NULL;
-    if (status < 0 || !entry || record_decode_job(entry->value, l->arena, &doc) < 0)
+    if (status < 0)
         return status;
+    if (next)
+        doc = *next;
+    else if (!entry || record_decode_job(entry->value, l->arena, &doc) < 0)
+        return 0;
     struct version *current = list_find(l, doc.version, doc.spec);
     if (current) {
         current->doc = doc;
@@ -142,9 +146,16 @@ static int compare_versions(const void *a, const void *b)
 int versions_list(const struct table *table, const char *ns, const char *job,
                   struct arena *arena, struct version **ret_list, size_t *ret_n)
 {
+    return versions_list_with(table, ns, job, NULL, arena, ret_list, ret_n);
+}
+
+int versions_list_with(const struct table *table, const char *ns, const char *job,
+                       const struct job_doc *next, struct arena *arena,
+                       struct version **ret_list, size_t *ret_n)
+{
     struct listing l = {.table = table, .arena = arena};
     struct version *current;
-    int status = list_load(&l, ns, job, &current);
+    int status = list_load(&l, ns, job, next, &current);
     if (status < 0)
         return status;
     uint32_t lowest = 0;

@@ -38,6 +38,10 @@ struct version {
  * and its texts live in `arena`; 0 or -ENOMEM. */
 int versions_list(const struct table *table, const char *ns, const char *job,
                   struct arena *arena, struct version **ret_list, size_t *ret_n);
+/* The same as if `next` (may be NULL) had been submitted: its number and its body's hash. */
+int versions_list_with(const struct table *table, const char *ns, const char *job,
+                       const struct job_doc *next, struct arena *arena,
+                       struct version **ret_list, size_t *ret_n);
 /* The body that `word` names: "v7" or the first digits of a hash, at least four; NULL for the
  * current one.  *ret_version is 0 where the body is all that is known.  ERR_NOT_FOUND, ERR_INVALID
  * when it is neither or fits more than one, -ENOMEM. */
@@ -45,11 +49,12 @@ int versions_find(const struct table *table, const char *ns, const char *job,
                   const char *word, struct arena *arena, uint32_t *ret_version,
                   struct spec_hash *ret_hash);
 
-/* The keys that may go: those of versions beyond VERSIONS_KEPT, of the oldest losers beyond
+/* The keys that may go once `next` is written (NULL: now): those of versions beyond VERSIONS_KEPT, of the oldest losers beyond
  * VERSIONS_LOST_KEPT, and of bodies that none of the others needs, are run by no instance and
  * have VERSIONS_KEPT newer ones.  A job that is submitted often would otherwise fill the memory
  * of every node.  The list lives in `arena`; 0 or -ENOMEM. */
 int versions_old(const struct table *table, const char *ns, const char *job,
-                 struct arena *arena, struct key **ret_keys, size_t *ret_n);
+                 const struct job_doc *next, struct arena *arena, struct key **ret_keys,
+                 size_t *ret_n);
 
 #endif

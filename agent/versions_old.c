@@ -35,6 +35,23 @@ static int add_body(void *ctx, const struct entry *e)
     return 0;
 }
 
+/* The body that is about to be written, again or for the first time, is the newest. */
+static int add_next(struct bodies *b, const char *ns, const char *job,
+                    struct spec_hash hash)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (!spec_hash_equal(b->list[i].hash, hash))
+            continue;
+        b->list[i].stamp = UINT64_MAX;
+        return 0;
+    }
+    if (arena_grow(b->arena, (void **)&b->list, b->n, &b->cap, sizeof(*b->list)) < 0)
+        return -ENOMEM;
+    b->list[b->n++] =
+        (struct body){.key = key_spec(ns, job, hash), .hash = hash, .stamp = UINT64_MAX};
+    return 0;
+}
+
 static void need(struct bodies *b, struct spec_hash hash)
 {
     for (size_t i = 0; i < b->n; i++)
@@ -86,7 +103,8 @@ static size_t old_versions(const char *ns, const char *job, const struct version
 }
 
 int versions_old(const struct table *table, const char *ns, const char *job,
-                 struct arena *arena, struct key **ret_keys, size_t *ret_n)
+                 const struct job_doc *next, struct arena *arena, struct key **ret_keys,
+                 size_t *ret_n)
 {
     struct version *list;
     size_t n;
@@ -94,11 +112,13 @@ int versions_old(const struct table *table, const char *ns, const char *job,
         .arena = arena, .ns = bytes_of_text(ns), .job = bytes_of_text(job)};
     struct key prefix = key_spec(ns, job, (struct spec_hash){0});
     *ret_n = 0;
-    int status = versions_list(table, ns, job, arena, &list, &n);
+    int status = versions_list_with(table, ns, job, next, arena, &list, &n);
     if (status < 0 || prefix.len < SPEC_HASH_TEXT)
         return status;
     prefix.len -= SPEC_HASH_TEXT - 1; /* all of this job's */
     status = table_each(table, key_bytes(&prefix), add_body, &b);
+    if (status == 0 && next)
+        status = add_next(&b, ns, job, next->spec);
     if (status < 0 || n + b.n <= VERSIONS_KEPT)
         return status;
     struct key *keys = arena_array(arena, n + b.n, sizeof(*keys));

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/launch.h"
+#include "agent/task_ports.h"
 #include "core/err.h"
 #include "proto/record.h"
 #include "sched/jobfile.h"
+#include "sched/spec_diff.h"
 
 void work_init(struct work *w, const struct work_options *options, uint64_t seed)
 {
@@ -60,14 +61,15 @@ void work_remove(struct work *w, struct work_item *item)
     }
 }
 
-/* Read the order's spec into a fresh arena and set the item to it. */
-static int item_assign(struct work_item *item, const struct work_order *order)
+/* Read the order's spec into a fresh arena and set the item to it; *ret_old has what it was set to. */
+static int item_assign(struct work_item *item, const struct assignment *order,
+                       struct arena *ret_old)
 {
     struct arena arena;
     struct complaints complaints = {.arena = &arena};
     struct jobfile file;
     arena_init(&arena, 8 * SPEC_LEN_MAX);
-    int status = jobfile_read(order->body, &arena, &complaints, &file);
+    int status = jobfile_read_stored(order->body, &arena, &complaints, &file);
     bool is_one = status == 0 && file.n_jobs == 1;
     if (status == 0 && (!is_one || strcmp(file.jobs[0].name, order->name) != 0 ||
                         strcmp(file.jobs[0].ns, order->ns) != 0))
@@ -81,7 +83,7 @@ static int item_assign(struct work_item *item, const struct work_order *order)
         arena_fini(&arena);
         return -ENOMEM;
     }
-    arena_fini(&item->arena);
+    *ret_old = item->arena;
     item->arena = arena;
     item->body = body;
     item->spec = &file.jobs[0];
@@ -89,47 +91,30 @@ static int item_assign(struct work_item *item, const struct work_order *order)
     item->hash = order->hash;
     item->version = order->version;
     item->restart_at = order->restart_at;
+    item->retry_at = order->retry_at;
     item->generation = order->generation;
     return 0;
 }
 
-static int item_new(struct work *w, struct moment at, const struct work_order *order,
+static int item_new(struct work *w, struct moment at, const struct assignment *order,
                     struct work_item **ret_item)
 {
+    struct arena none;
     struct work_item *item = calloc(1, sizeof(*item));
     if (!item)
         return -ENOMEM;
-    int status = item_assign(item, order);
+    int status = item_assign(item, order, &none);
     if (status < 0) {
         item_free(item);
         return status;
     }
     (void)work_key(order->ns, order->name, order->index, item->key);
     item->claimed_unix_ms = at.at_unix_ms;
-    item->needs_ports = true;
     item->next = w->items;
     w->items = item;
     w->n_items++;
     *ret_item = item;
     return 0;
-}
-
-/* u16 length of the claim, the claim, the body. */
-static struct bytes item_note(const struct work_item *item, struct arena *arena)
-{
-    enum { CLAIM_MAX = 8192 };
-    uint8_t claim_buf[CLAIM_MAX];
-    struct claim_doc claim = work_claim(item);
-    struct writer claim_bytes = writer_of(claim_buf, sizeof(claim_buf));
-    size_t cap = sizeof(uint16_t) + CLAIM_MAX + item->body.len;
-    void *buf = arena_alloc(arena, cap);
-    struct writer w = writer_of(buf, buf ? cap : 0);
-    if (record_encode_claim(&claim, &claim_bytes) < 0)
-        return (struct bytes){0};
-    writer_u16(&w, (uint16_t)claim_bytes.len);
-    writer_bytes(&w, writer_done(&claim_bytes));
-    writer_bytes(&w, item->body);
-    return writer_error(&w) ? (struct bytes){0} : writer_done(&w);
 }
 
 int work_note_read(struct bytes note, struct arena *arena, struct claim_doc *ret_claim,
@@ -138,61 +123,62 @@ int work_note_read(struct bytes note, struct arena *arena, struct claim_doc *ret
     struct reader r = reader_of(note);
     struct bytes claim = reader_take(&r, reader_u16(&r));
     *ret_body = reader_rest(&r);
-    return reader_error(&r) ? ERR_MALFORMED : record_decode_claim(claim, arena, ret_claim);
+    return reader_error(&r) ? ERR_MALFORMED
+                            : record_decode_claim(claim, arena, ret_claim);
 }
 
-static void item_launch(struct work *w, struct work_item *item, struct node_effects *out)
+/* A check as effects name it: an answer may come when it has become another one's number. */
+static unsigned check_name(const struct work_item *item, unsigned check)
 {
-    struct arena *arena = node_effects_arena(out);
-    if (item->needs_ports)
-        launch_ports(w, item);
-    item->needs_ports = false;
-    struct node_effect *effect = node_effects_add(out, NODE_LAUNCH);
-    effect->key = arena_text(arena, item->key);
-    effect->task = &item->spec->task;
-    effect->env = launch_env(w, item, arena, &effect->n_env);
-    effect->note = item_note(item, arena);
-    uint16_t *ports = arena_array(arena, item->spec->n_ports, sizeof(*ports));
-    for (size_t i = 0; ports && i < item->spec->n_ports; i++)
-        ports[i] = item->ports[i].port;
-    effect->ports = ports;
-    effect->n_ports = ports ? item->spec->n_ports : 0;
-    w->options.metrics->tasks_started++;
+    return (unsigned)item->n_amended << 16 | check;
 }
 
 static void item_probe(struct work *w, struct work_item *item, struct node_effects *out)
 {
     for (unsigned i = 0; i < item->spec->n_health; i++) {
-        if (!item->life.checks[i].is_due)
+        if (!item->life.checks.list[i].is_due)
             continue;
-        item->life.checks[i].is_due = false;
+        item->life.checks.list[i].is_due = false;
         struct node_effect *effect = node_effects_add(out, NODE_PROBE);
         effect->key = arena_text(node_effects_arena(out), item->key);
-        effect->check = i;
+        effect->check = check_name(item, i);
         effect->health = &item->spec->health[i];
         effect->endpoint = w->options.address;
         effect->endpoint.port = item->ports[item->spec->health[i].port_index].port;
     }
 }
 
-static void simple_effect(struct work_item *item, enum node_effect_kind kind, int signal,
-                          struct node_effects *out)
+static struct node_effect *simple_effect(struct work_item *item,
+                                         enum node_effect_kind kind,
+                                         struct node_effects *out)
 {
     struct node_effect *effect = node_effects_add(out, kind);
     effect->key = arena_text(node_effects_arena(out), item->key);
-    effect->signal = signal;
+    return effect;
+}
+
+static void item_signal(struct work_item *item, struct node_effects *out)
+{
+    struct node_effect *effect = simple_effect(item, NODE_SIGNAL, out);
+    effect->signal = item->spec->task.stop_signal;
+    effect->grace_ms = item->spec->task.stop_timeout_ms;
 }
 
 /* Turn what a lifecycle asked for into effects. */
-static void item_perform(struct work *w, struct work_item *item, unsigned wants,
-                         struct node_effects *out)
+static void item_perform(struct work *w, struct work_item *item, struct moment at,
+                         unsigned wants, struct node_effects *out)
 {
-    if (wants & LIFECYCLE_LAUNCH)
-        item_launch(w, item, out);
+    char why[REASON_LEN_MAX];
+    if (wants & LIFECYCLE_LAUNCH) {
+        item->is_port_refused =
+            task_ports_begin(w, item, at, out, why) == TASK_PORTS_REFUSED;
+        if (item->is_port_refused)
+            wants |= lifecycle_refuse(&item->life, why);
+    }
     if (wants & LIFECYCLE_SIGNAL)
-        simple_effect(item, NODE_SIGNAL, item->spec->task.stop_signal, out);
+        item_signal(item, out);
     if (wants & LIFECYCLE_KILL)
-        simple_effect(item, NODE_KILL, 0, out);
+        (void)simple_effect(item, NODE_KILL, out);
     if (wants & LIFECYCLE_PROBE)
         item_probe(w, item, out);
     if (wants & LIFECYCLE_CHANGED)
@@ -201,14 +187,21 @@ static void item_perform(struct work *w, struct work_item *item, unsigned wants,
         item->is_gone = true;
         item->gave_up = (wants & LIFECYCLE_GAVE_UP) != 0;
         if (!item->is_replacing)
-            simple_effect(item, NODE_REMOVE, 0, out);
+            (void)simple_effect(item, NODE_REMOVE, out);
     }
+}
+
+void work_stop_all(struct work *w, struct moment at, const char *why,
+                   struct node_effects *out)
+{
+    for (struct work_item *item = w->items; item; item = item->next)
+        work_stop(w, item, at, why, out);
 }
 
 void work_abandon(struct work *w, struct node_effects *out)
 {
     for (struct work_item *item = w->items; item; item = item->next)
-        simple_effect(item, NODE_KILL, 0, out);
+        (void)simple_effect(item, NODE_KILL, out);
 }
 
 uint32_t work_stop_timeout_ms(const struct work *w)
@@ -220,7 +213,7 @@ uint32_t work_stop_timeout_ms(const struct work *w)
     return longest_ms;
 }
 
-int work_start(struct work *w, struct moment at, const struct work_order *order,
+int work_start(struct work *w, struct moment at, const struct assignment *order,
                struct node_effects *out)
 {
     char key[WORK_KEY_MAX];
@@ -231,7 +224,7 @@ int work_start(struct work *w, struct moment at, const struct work_order *order,
     if (status < 0)
         return status;
     item->is_unpublished = true;
-    item_perform(w, item, lifecycle_start(&item->life, item->spec, at.now_ms), out);
+    item_perform(w, item, at, lifecycle_start(&item->life, item->spec, at.now_ms), out);
     return 0;
 }
 
@@ -246,7 +239,7 @@ static void item_take_ports(struct work_item *item, const struct claim_doc *clai
     }
 }
 
-int work_adopt(struct work *w, struct moment at, const struct work_order *order,
+int work_adopt(struct work *w, struct moment at, const struct assignment *order,
                const struct claim_doc *claim, uint32_t pid)
 {
     struct work_item *item;
@@ -255,12 +248,24 @@ int work_adopt(struct work *w, struct moment at, const struct work_order *order,
         return status;
     item->claimed_unix_ms = claim->claimed_unix_ms;
     item_take_ports(item, claim);
-    item->needs_ports = false;
     item->is_unpublished = true;
     struct claim_doc now = *claim;
     now.pid = pid ? pid : claim->pid;
     (void)lifecycle_adopt(&item->life, item->spec, &now, at.now_ms, at.at_unix_ms);
+    lifecycle_spread(&item->life, at.now_ms, rng_next(&w->rng));
     return 0;
+}
+
+/* One whose ports are still looked for was not launched: nobody would say that it has ended. */
+static void item_stop(struct work *w, struct work_item *item, struct moment at,
+                      const char *why, struct node_effects *out)
+{
+    unsigned wants = lifecycle_stop(&item->life, at.now_ms, why);
+    if (item->is_drawing && item->life.state == INSTANCE_STOPPING) {
+        item->is_drawing = false;
+        wants = lifecycle_refuse(&item->life, why);
+    }
+    item_perform(w, item, at, wants, out);
 }
 
 void work_stop(struct work *w, struct work_item *item, struct moment at, const char *why,
@@ -268,7 +273,7 @@ void work_stop(struct work *w, struct work_item *item, struct moment at, const c
 {
     item->is_replacing = false;
     if (!item->is_gone)
-        item_perform(w, item, lifecycle_stop(&item->life, at.now_ms, why), out);
+        item_stop(w, item, at, why, out);
 }
 
 void work_replace(struct work *w, struct work_item *item, struct moment at,
@@ -277,20 +282,54 @@ void work_replace(struct work *w, struct work_item *item, struct moment at,
     if (item->is_gone || item->is_replacing || item->life.state == INSTANCE_STOPPING)
         return;
     item->is_replacing = true;
-    item_perform(w, item, lifecycle_stop(&item->life, at.now_ms, why), out);
+    item_stop(w, item, at, why, out);
 }
 
 int work_renew(struct work *w, struct work_item *item, struct moment at,
-               const struct work_order *order, struct node_effects *out)
+               const struct assignment *order, struct node_effects *out)
 {
-    struct work_order renewed = *order;
+    struct assignment renewed = *order;
+    struct arena old;
     renewed.generation = item->generation;
-    int status = item_assign(item, &renewed);
+    int status = item_assign(item, &renewed, &old);
     if (status < 0)
         return status;
+    arena_fini(&old);
     item->is_gone = item->is_replacing = item->gave_up = false;
-    item->needs_ports = item->is_unpublished = true;
-    item_perform(w, item, lifecycle_start(&item->life, item->spec, at.now_ms), out);
+    item->is_doubted = item->is_unpublished = true;
+    item_perform(w, item, at, lifecycle_start(&item->life, item->spec, at.now_ms), out);
+    return 0;
+}
+
+static void item_put_note(const struct work_item *item, struct node_effects *out)
+{
+    struct node_effect *effect = node_effects_add(out, NODE_NOTE);
+    effect->key = arena_text(node_effects_arena(out), item->key);
+    effect->note = work_note(item, node_effects_arena(out));
+}
+
+int work_amend(struct work *w, struct work_item *item, struct moment at,
+               const struct assignment *order, struct node_effects *out)
+{
+    struct assignment amended = *order;
+    struct arena old;
+    amended.generation = item->generation;
+    amended.restart_at = item->restart_at;
+    if (item->is_gone || item->is_replacing || !lifecycle_may_amend(&item->life))
+        return 0;
+    int status = item_assign(item, &amended, &old);
+    if (status < 0)
+        return status;
+    item->n_amended++;
+    for (size_t i = 0; i < item->spec->n_ports; i++)
+        item->ports[i].name =
+            item->spec->ports[i].name; /* the same ones, in the same order */
+    unsigned wants = lifecycle_amend(&item->life, item->spec, at.now_ms);
+    if (node_effects_keep(out, &old) <
+        0)                    /* effects of this very step may point into it */
+        out->gossip.n_lost++; /* better leaked than freed too early */
+    item_perform(w, item, at, wants, out);
+    item_put_note(item, out);
     return 0;
 }
 
@@ -300,11 +339,9 @@ void work_started(struct work *w, struct moment at, const char *key, uint32_t pi
     struct work_item *item = work_find(w, key);
     if (!item)
         return;
-    item_perform(w, item, lifecycle_started(&item->life, at.now_ms, at.at_unix_ms, pid),
-                 out);
-    struct node_effect *effect = node_effects_add(out, NODE_NOTE);
-    effect->key = arena_text(node_effects_arena(out), item->key);
-    effect->note = item_note(item, node_effects_arena(out));
+    item_perform(w, item, at,
+                 lifecycle_started(&item->life, at.now_ms, at.at_unix_ms, pid), out);
+    item_put_note(item, out);
 }
 
 void work_failed(struct work *w, struct moment at, const char *key, const char *why,
@@ -313,66 +350,108 @@ void work_failed(struct work *w, struct moment at, const char *key, const char *
     struct work_item *item = work_find(w, key);
     if (!item)
         return;
-    item->needs_ports = true;
-    item_perform(w, item, lifecycle_start_failed(&item->life, at.now_ms, why), out);
+    item->is_doubted = true;
+    item_perform(w, item, at, lifecycle_start_failed(&item->life, at.now_ms, why), out);
 }
 
-void work_exited(struct work *w, struct moment at, const char *key, int32_t status,
-                 bool is_oom, struct node_effects *out)
+/* Told here: the claim of what was stopped is gone with it. */
+static void tell_late(const struct work_item *item, struct node_effects *out)
+{
+    struct arena *arena = node_effects_arena(out);
+    char *name = arena_printf(arena, "%s.%u", item->spec->name, item->index);
+    struct node_effect *effect = node_effects_add(out, NODE_EVENT);
+    effect->event = (struct node_event){
+        .kind = "instance",
+        .subject = name,
+        .state = "killed",
+        .text = arena_printf(arena, "%s was killed", name),
+        .cause = arena_printf(arena, "did not end within %gs: killed",
+                              (double)item->spec->task.stop_timeout_ms / 1000),
+        .ns = arena_text(arena, item->spec->ns),
+        .is_own = true,
+    };
+}
+
+static bool is_held(const struct work *w, const struct work_item *item)
+{
+    return item->is_gone || (w->is_held && item->life.state == INSTANCE_PENDING);
+}
+
+/* Without a delay before its next start it is started in the same step: one write of its claim, not two. */
+void work_exited(struct work *w, struct moment at, const char *key,
+                 const struct exit_fact *fact, struct node_effects *out)
 {
     struct work_item *item = work_find(w, key);
     w->options.metrics->tasks_exited++;
-    if (item)
-        item_perform(w, item, lifecycle_exited(&item->life, at.now_ms, status, is_oom),
-                     out);
+    if (!item)
+        return;
+    if (fact->is_late)
+        tell_late(item, out);
+    /* It may have met its port in use, on whatever address. */
+    item->is_doubted = !item->life.is_proven && fact->kind != EXIT_NEVER;
+    item_perform(w, item, at, lifecycle_exited(&item->life, at.now_ms, fact), out);
+    if (!is_held(w, item) && lifecycle_deadline_ms(&item->life) <= at.now_ms)
+        item_perform(w, item, at, lifecycle_tick(&item->life, at.now_ms), out);
 }
 
 void work_probed(struct work *w, struct moment at, const char *key, unsigned check,
                  bool is_ok, const char *detail, struct node_effects *out)
 {
     struct work_item *item = work_find(w, key);
-    w->options.metrics->health_failures += !is_ok;
-    if (item && check < item->spec->n_health)
-        item_perform(w, item,
-                     lifecycle_probed(&item->life, at.now_ms, check, is_ok, detail), out);
+    w->options.metrics->health_failures += !is_ok && detail;
+    for (unsigned i = 0; item && i < item->spec->n_health; i++)
+        if (check_name(item, i) == check) {
+            item_perform(w, item, at, lifecycle_probed(&item->life, at, i, is_ok, detail),
+                         out);
+            return;
+        }
 }
 
 void work_tick(struct work *w, struct moment at, struct node_effects *out)
 {
-    for (struct work_item *item = w->items; item; item = item->next)
-        if (!item->is_gone && lifecycle_deadline_ms(&item->life) <= at.now_ms)
-            item_perform(w, item, lifecycle_tick(&item->life, at.now_ms), out);
+    for (struct work_item *item = w->items; item; item = item->next) {
+        if (is_held(w, item))
+            continue;
+        if (lifecycle_deadline_ms(&item->life) <= at.now_ms)
+            item_perform(w, item, at, lifecycle_tick(&item->life, at.now_ms), out);
+        if (item->is_drawing && item->ask_ms <= at.now_ms)
+            task_ports_ask(w, item, out);
+    }
+}
+
+void work_ports(struct work *w, struct moment at, const char *key,
+                const struct port_ask *asks, const enum port_state *states, size_t n,
+                struct node_effects *out)
+{
+    struct work_item *item = work_find(w, key);
+    char why[REASON_LEN_MAX];
+    if (!item || !item->is_drawing || item->ask_ms != UINT64_MAX)
+        return; /* it was stopped meanwhile */
+    if (task_ports_answer(w, item, at, asks, states, n, out, why) != TASK_PORTS_REFUSED)
+        return;
+    item->is_port_refused = true;
+    item_perform(w, item, at, lifecycle_refuse(&item->life, why), out);
+}
+
+void work_retry(struct work *w, struct work_item *item, struct moment at,
+                uint64_t retry_at)
+{
+    (void)w;
+    item->retry_at = retry_at;
+    if (!item->is_gone)
+        lifecycle_retry(&item->life, at.now_ms);
 }
 
 uint64_t work_deadline_ms(const struct work *w)
 {
     uint64_t deadline = UINT64_MAX;
     for (const struct work_item *item = w->items; item; item = item->next) {
-        uint64_t own = item->is_gone ? UINT64_MAX : lifecycle_deadline_ms(&item->life);
+        if (is_held(w, item))
+            continue;
+        uint64_t own = lifecycle_deadline_ms(&item->life);
+        uint64_t ask = item->is_drawing ? item->ask_ms : UINT64_MAX;
+        own = ask < own ? ask : own;
         deadline = own < deadline ? own : deadline;
     }
     return deadline;
-}
-
-struct claim_doc work_claim(const struct work_item *item)
-{
-    const struct lifecycle *life = &item->life;
-    return (struct claim_doc){
-        .generation = item->generation,
-        .spec = item->hash,
-        .version = item->version,
-        .restart_at = item->restart_at,
-        .state = life->state,
-        .health = life->health,
-        .is_proven = life->is_proven,
-        .claimed_unix_ms = item->claimed_unix_ms,
-        .started_unix_ms = life->started_unix_ms,
-        .pid = life->pid,
-        .restarts = life->restarts,
-        .has_exit = life->has_exit,
-        .last_exit = life->last_exit,
-        .reason = life->reason,
-        .ports = item->ports,
-        .n_ports = item->spec->n_ports,
-    };
 }

@@ -1,17 +1,15 @@
 /* THE command table.  The order here is the order of the help. */
 #include "cli/command.h"
 
-#include <string.h>
-
 #include "cli/verbs.h"
 
-const struct flag command_global_flags[] = {
+static const struct flag global_flags[] = {
     {"socket", 0, "PATH", "the agent's socket (STRATOS_SOCKET)", false},
     {"host", 0, "HOST[:PORT]",
      "speak to a remote agent's peer port, sealed with the secret", false},
     {"secret-file", 0, "FILE", "the cluster's secret, for --host and for an agent",
      false},
-    {"namespace", 0, "NS", "of the jobs named (default: default); NS/JOB works too",
+    {"namespace", 'n', "NS", "of what is named (default: default); NS/JOB works too",
      false},
     {"json", 0, NULL, "one JSON object on stdout; streams one a line", false},
     {"help", 'h', NULL, "what a command takes", false},
@@ -24,15 +22,21 @@ static const struct flag agent_flags[] = {
     {"data", 0, "DIR", "where identity, table, tasks and logs live", false},
     {"join", 0, "ADDR[,ADDR]", "peers to greet first; may be given again", false},
     {"no-discover", 0, NULL, "no multicast on the LAN", false},
-    {"bind", 0, "ADDR:7780", "for peers; without an address the first routable one",
-     false},
+    {"bind", 0, "ADDR:7780",
+     "for peers (default: the first routable address there is)", false},
     {"http", 0, "ADDR:7781", "API and metrics (default: loopback)", false},
+    {"http-open", 0, NULL, "serve all of the API on loopback without a token", false},
     {"dns", 0, "ADDR:8600", "DNS (default: loopback)", false},
     {"attr", 0, "K=V", "an attribute for constraints; may be given again", false},
     {"cpu", 0, "CORES", "offered to tasks (default: all)", false},
     {"memory", 0, "SIZE", "offered to tasks (default: most of it)", false},
     {"ports", 0, "LO-HI", "for dynamic ports (default: 20000-29999)", false},
     {"profile", 0, "lan|wan|local", "how patient gossip is (default: lan)", false},
+    {"ack", 0, "N|majority|all",
+     "what orders want that do not say (default: 2 if there are)", false},
+    {"adopt", 0, NULL, "take data that another host made: this host replaces it", false},
+    {"new-identity", 0, NULL, "set such data aside, and join as a new node", false},
+    {"reap", 0, "D", "forget a node that has been gone for D (default: 3d)", false},
     {"debug", 0, NULL, "log every detail", false},
     {"tasks-die", 0, NULL, "with the agent", true},
     {0},
@@ -57,9 +61,15 @@ static const struct flag demo_http_flags[] = {
 };
 
 static const struct flag run_flags[] = {
+    {"param", 'p', "NAME=VALUE", "a value for one of the files' params", false},
+    {"params", 0, "FILE", "values for them: a map in YAML; -p wins over it", false},
     {"detach", 0, NULL, "do not wait until it is healthy", false},
     {"timeout", 0, "D", "wait this long (default: 5m)", false},
-    {"if-version", 0, "N", "only if the job's version is N now", false},
+    {"if-version", 0, "N|new", "only if the job's version is N now, or there is no job",
+     false},
+    {"note", 0, "TEXT", "why, for its history", false},
+    {"keep-scale", 0, NULL, "a count set with `scale` stays, whatever the file says",
+     false},
     {"ack", 0, "N|majority|all", "how many members must have it first", false},
     {"yes", 'y', NULL, "no questions", false},
     {0},
@@ -68,24 +78,35 @@ static const struct flag run_flags[] = {
 static const struct flag follow_flags[] = {
     {"detach", 0, NULL, "do not wait for the outcome", false},
     {"timeout", 0, "D", "wait this long (default: 5m)", false},
+    {"ack", 0, "N|majority|all", "how many members must have it first", false},
+    {0},
+};
+
+static const struct flag write_flags[] = {
+    {"ack", 0, "N|majority|all", "how many members must have it first", false},
     {0},
 };
 
 static const struct flag rm_flags[] = {
     {"yes", 'y', NULL, "no questions", false},
+    {"ack", 0, "N|majority|all", "how many members must have it first", false},
     {0},
 };
 
 static const struct flag logs_flags[] = {
     {"follow", 'f', NULL, "go on as lines come", false},
-    {"since", 0, "D", "only what is younger: 10m", false},
-    {"stderr", 0, NULL, "the error stream instead of the output", false},
+    {"tail", 0, "N", "the last N lines (default on a terminal: 100)", false},
+    {"since", 0, "D", "only lines of the last 10m, or since a time", false},
+    {"time", 't', NULL, "with time, node and version of each line", false},
+    {"stdout", 0, NULL, "the output alone", false},
+    {"stderr", 0, NULL, "the error stream alone", false},
+    {"previous", 0, NULL, "the life before the last restart", false},
     {0},
 };
 
 static const struct flag events_flags[] = {
     {"follow", 'f', NULL, "go on as they happen", false},
-    {"limit", 'n', "N", "the last N (default: 100)", false},
+    {"limit", 0, "N", "the last N (default: 100)", false},
     {0},
 };
 
@@ -95,7 +116,9 @@ static const struct flag inspect_flags[] = {
 };
 
 static const struct flag init_flags[] = {
-    {"batch", 0, NULL, "a job that ends", false},
+    {"batch", 0, NULL, "a job that ends", true}, /* asked for, and answered in words */
+    {"cron", 0, NULL, "a job with a schedule", true},
+    {"per-node", 0, NULL, "one instance on every node", true},
     {0},
 };
 
@@ -108,6 +131,34 @@ static const struct flag rotate_flags[] = {
     {"force", 0, NULL, "also where that locks out a node that is away", false},
     {"detach", 0, NULL, "do not wait for the outcome", false},
     {"timeout", 0, "D", "wait this long (default: 5m)", false},
+    {"ack", 0, "N|majority|all", "how many members must have it first", false},
+    {0},
+};
+
+static const struct flag token_flags[] = {
+    {"read", 0, NULL, "for reading only (default: orders, too)", false},
+    {"expires", 0, "D", "worth nothing after this long (default: 12h)", false},
+    {"header", 0, NULL, "as a header line, for curl -H", false},
+    {0},
+};
+
+static const struct flag ui_flags[] = {
+    {"read", 0, NULL, "a page that may only look", false},
+    {"expires", 0, "D", "signed in for this long (default: 12h)", false},
+    {0},
+};
+
+static const struct flag validate_flags[] = {
+    {"param", 'p', "NAME=VALUE", "a value for one of the files' params", false},
+    {"params", 0, "FILE", "values for them: a map in YAML; -p wins over it", false},
+    {0},
+};
+
+static const struct flag import_flags[] = {
+    {"strict", 0, NULL, "end with 1 also when a value was changed or not carried over",
+     false},
+    {"without-image", 0, NULL, "let a command that is meant for an image run on the host",
+     false},
     {0},
 };
 
@@ -126,20 +177,38 @@ static const struct flag help_flags[] = {
 static const struct command table[] = {
     {"init", JOBS, "[NAME]", "write a commented job file to start from", NULL,
      "stratos init web", 0, 1, init_flags, verb_init},
-    {"validate", JOBS, "FILE",
-     "say everything that is wrong with a job file; needs no agent", NULL,
-     "stratos validate web.yaml", 1, 1, NULL, verb_validate},
-    {"run", JOBS, "FILE|-", "submit the jobs of a file and follow until they are healthy",
+    {"validate", JOBS, "FILE|DIR|-...",
+     "say everything that is wrong with job files; needs no agent",
+     "Of a directory all *.yaml, *.yml and *.json are taken.  Ends with 2 when anything "
+     "is\n"
+     "wrong.",
+     "stratos validate web.yaml db.yaml", 1, WORDS_MAX, validate_flags, verb_validate},
+    {"run", JOBS, "FILE|DIR|-...",
+     "submit the jobs of files and follow until they are healthy",
+     "All jobs of all files are submitted together, all or none.  Of a directory all "
+     "*.yaml,\n"
+     "*.yml and *.json are taken.\n"
+     "Says what of each job restarts, and for which keys.  What a task cannot see, such "
+     "as\n"
+     "labels, health and count, is taken over while it runs.  A count that `scale` has "
+     "set\n"
+     "is dropped for the file's; that is said, and --keep-scale keeps it.\n"
      "Ends with 4 when it cannot be placed, 5 when its instances fail, 7 on a version "
      "conflict,\n"
      "124 at the timeout.  Ctrl-C stops watching, not the work.",
-     "stratos run web.yaml --timeout 2m", 1, 1, run_flags, verb_run},
+     "stratos run web.yaml --timeout 2m", 1, WORDS_MAX, run_flags, verb_run},
     {"status", JOBS, "[JOB|JOB.N|NODE]", "what runs where, and how it is", NULL,
      "stratos status web", 0, 1, NULL, verb_status},
     {"jobs", JOBS, "", "all jobs", NULL, "stratos jobs --json", 0, 0, NULL, verb_jobs},
     {"why", JOBS, "JOB|JOB.N", "why it is where it is, and not elsewhere", NULL,
      "stratos why web.0", 1, 1, NULL, verb_why},
-    {"logs", JOBS, "JOB[.N]", "what its tasks wrote; all instances, or one", NULL,
+    {"logs", JOBS, "JOB[.N]", "what its tasks wrote; all instances, or one",
+     "Both streams of all instances from all nodes, in the order of time; lines of the "
+     "error\n"
+     "stream have ! in front.  Also of what was stopped or removed, as long as it is "
+     "kept\n"
+     "(task.logs.keep).  With -f it ends when nothing more can come.\n"
+     "Ends with 1 when a part is missing, which is said.",
      "stratos logs web.0 -f", 1, 1, logs_flags, verb_logs},
     {"scale", JOBS, "JOB N", "change how many instances run", NULL, "stratos scale web 5",
      2, 2, follow_flags, verb_scale},
@@ -149,8 +218,9 @@ static const struct command table[] = {
      "stratos stop web", 1, 1, follow_flags, verb_stop},
     {"start", JOBS, "JOB", "start a stopped job", NULL, "stratos start web", 1, 1,
      follow_flags, verb_start},
-    {"rm", JOBS, "JOB", "stop a job and forget it", NULL, "stratos rm web", 1, 1,
-     rm_flags, verb_rm},
+    {"rm", JOBS, "JOB", "stop a job and forget it",
+     "On a terminal it asks first; a no ends with 7.  -y does not ask.", "stratos rm web",
+     1, 1, rm_flags, verb_rm},
     {"history", JOBS, "JOB", "its versions: when, by whom, what came of them", NULL,
      "stratos history web", 1, 1, NULL, verb_history},
     {"inspect", JOBS, "JOB[@vN|@HASH]", "the spec that is in force, or another version's",
@@ -162,32 +232,42 @@ static const struct command table[] = {
 
     {"members", CLUSTER, "", "the nodes: alive, suspect, dead, left", NULL,
      "stratos members", 0, 0, NULL, verb_members},
-    {"gossip", CLUSTER, "", "who agrees with whom, and who is behind", NULL,
+    {"gossip", CLUSTER, "", "who is in step, who is late and who is silent", NULL,
      "stratos gossip --all", 0, 0, gossip_flags, verb_gossip},
     {"trace", CLUSTER, "JOB[@vN]", "who has heard of a job's version", NULL,
      "stratos trace web@v7", 1, 1, NULL, verb_trace},
     {"events", CLUSTER, "", "what happened", NULL, "stratos events -f", 0, 0,
      events_flags, verb_events},
-    {"join", CLUSTER, "ADDR", "tell the agent of a peer", NULL,
+    {"join", CLUSTER, "ADDR", "tell the agent of a peer",
+     "Ends with 1 when nobody answers within 3 s; then nothing was done, and nothing "
+     "will be.",
      "stratos join 10.0.0.7:7780", 1, 1, NULL, verb_join},
-    {"leave", CLUSTER, "", "move this node's work away and depart", NULL, "stratos leave",
-     0, 0, NULL, verb_leave},
+    {"leave", CLUSTER, "", "move this node's work away and depart",
+     "Ends with 1 when no other member heard of it: the node departs, and they will "
+     "believe "
+     "that\n"
+     "it died.",
+     "stratos leave", 0, 0, NULL, verb_leave},
     {"forget", CLUSTER, "NODE", "drop a dead node and all it published", NULL,
-     "stratos forget n3", 1, 1, NULL, verb_forget},
+     "stratos forget n3", 1, 1, write_flags, verb_forget},
 
     {"services", SERVICES, "[NAME]", "services and their endpoints", NULL,
      "stratos services web", 0, 1, NULL, verb_services},
     {"resolve", SERVICES, "NAME", "what DNS answers for a name, and what it leaves out",
      NULL, "stratos resolve web.service.stratos", 1, 1, NULL, verb_resolve},
 
-    {"var set", VARIABLES, "NAME VALUE", "keep a small value on every node", NULL,
-     "stratos var set shop/greeting hello", 2, 2, NULL, verb_var_set},
+    {"var set", VARIABLES, "NAME VALUE|-", "keep a small value on every node",
+     "With - the value is read from standard input, without one line end at its end.  "
+     "Use "
+     "that\n"
+     "for secrets: everybody on this host sees the words of a command line in `ps`.",
+     "stratos var set shop/greeting hello", 2, 2, write_flags, verb_var_set},
     {"var get", VARIABLES, "NAME", "print its value", NULL,
      "stratos var get shop/greeting", 1, 1, NULL, verb_var_get},
     {"var ls", VARIABLES, "", "all variables", NULL, "stratos var ls", 0, 0, NULL,
      verb_var_ls},
     {"var rm", VARIABLES, "NAME", "delete one", NULL, "stratos var rm shop/greeting", 1,
-     1, NULL, verb_var_rm},
+     1, write_flags, verb_var_rm},
 
     {"agent", OPERATE, "", "run this host's node", NULL,
      "stratos agent --secret-file /etc/stratos/secret --join 10.0.0.1", 0, 0, agent_flags,
@@ -201,6 +281,17 @@ static const struct command table[] = {
      "stratos dev --nodes 3", 0, 0, dev_flags, verb_dev},
     {"demo-http", OPERATE, "", "a tiny server to schedule: says which instance answered",
      NULL, "stratos demo-http --port 8080", 0, 0, demo_http_flags, verb_demo_http},
+    {"token", OPERATE, "", "print a token for the HTTP API",
+     "Any node takes it, until it expires or the cluster's secret is rotated; one token "
+     "alone\n"
+     "cannot be taken back.  With --namespace it reaches that namespace only.  For "
+     "curl:\n"
+     "curl -H \"$(stratos token --header)\" http://127.0.0.1:7781/v1/jobs",
+     "stratos token --read --expires 90d", 0, 0, token_flags, verb_token},
+    {"ui", OPERATE, "", "print the page's address, signed in",
+     "Open it in a browser on this host.  What stands behind # is a token: do not pass "
+     "it on.",
+     "stratos ui", 0, 0, ui_flags, verb_ui},
     {"secret new", OPERATE, "", "print a new secret for a cluster", NULL,
      "stratos secret new > /etc/stratos/secret", 0, 0, NULL, verb_secret_new},
     {"secret rotate", OPERATE, "", "give all nodes a new secret while they run",
@@ -214,30 +305,16 @@ static const struct command table[] = {
      "stratos help run", 0, 2, help_flags, verb_help},
 
     {"import", BRING, "marathon FILE|-", "turn a foreign job file into ours",
-     "The job file goes to stdout, what was not carried over to stderr, line by line.",
-     "stratos import marathon app.json > web.yaml", 2, 2, NULL, verb_import},
+     "The job file goes to stdout.  What was changed or not carried over, and of which "
+     "app no\n"
+     "job was made, goes to stderr with its line and column.  Ends with 0 when a job was "
+     "made\n"
+     "of every app, 1 when of some, 2 when of none.",
+     "stratos import marathon app.json > web.yaml", 2, 2, import_flags, verb_import},
 };
 
-const struct command *command_table(size_t *ret_n)
-{
-    *ret_n = sizeof(table) / sizeof(table[0]);
-    return table;
-}
-
-const struct command *command_find(const char *first, const char *second, int *ret_used)
-{
-    size_t len = strlen(first);
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        const char *name = table[i].name;
-        if (strcmp(name, first) == 0) {
-            *ret_used = 1;
-            return &table[i];
-        }
-        bool is_pair = strncmp(name, first, len) == 0 && name[len] == ' ';
-        if (is_pair && second && strcmp(name + len + 1, second) == 0) {
-            *ret_used = 2;
-            return &table[i];
-        }
-    }
-    return NULL;
-}
+const struct command_table command_table = {
+    .commands = table,
+    .n = sizeof(table) / sizeof(table[0]),
+    .global_flags = global_flags,
+};

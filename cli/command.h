@@ -20,25 +20,34 @@ struct command {
     int (*run)(const struct invocation *in); /* returns an exit code */
 };
 
+/* All of them, in the order of the help. */
+struct command_table {
+    const struct command *commands;
+    size_t n;
+    const struct flag *global_flags; /* of every command */
+};
+
 struct invocation {
+    const struct command_table *table;
     const struct command *command;
     struct words words;
-    const char *socket, *host, *secret_file,
-        *namespace; /* global flags, defaults filled in */
+    /* global flags, defaults filled in */
+    const char *socket, *host, *secret_file, *namespace;
     bool is_json;
 };
 
-const struct command *command_table(size_t *ret_n);
+extern const struct command_table command_table;
+
 /* By one or two words; *ret_used says how many it took.  NULL when there is none. */
-const struct command *command_find(const char *first, const char *second, int *ret_used);
-extern const struct flag command_global_flags[];
+const struct command *command_find(const struct command_table *table, const char *first,
+                                   const char *second, int *ret_used);
+/* Are there commands of two words that begin with this one? */
+bool command_is_group(const struct command_table *table, const char *first);
 
 /* Why there is no such verb, and what to use: another system's, one that is planned, a
  * typing error.  Writes a sentence. */
-void command_suggest(const char *first, const char *second, char *out, size_t cap);
-
-/* What Ctrl-C writes to a terminal before it ends the program; lives as long as it. */
-void command_on_interrupt(const char *words);
+void command_suggest(const struct command_table *table, const char *first,
+                     const char *second, char *out, size_t cap);
 
 /* The whole program behind main().  Returns the exit code. */
 int command_main(int argc, char **argv);

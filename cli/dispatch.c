@@ -1,6 +1,6 @@
-/* From argv to a verb: global flags, the verb, its own flags and words, then its handler.
- */
-#include <signal.h>
+/* From argv to a verb: global flags, the verb, its own flags and words, then its handler. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +9,9 @@
 #include "agent/agent.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/interrupt.h"
 #include "cli/talk.h"
-
-static const char *volatile last_words = "\n";
-
-void command_on_interrupt(const char *words)
-{
-    last_words = words;
-}
-
-/* Ctrl-C stops watching, not the work: nothing needs to be undone. */
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    if (isatty(STDERR_FILENO))
-        (void)!write(STDERR_FILENO, last_words, strlen(last_words));
-    _exit(EXIT_INTERRUPTED);
-}
+#include "cli/verbs.h"
 
 static int usage(const struct invocation *in, const char *text)
 {
@@ -81,35 +67,66 @@ static int check_count(const struct invocation *in)
     return usage(in, text);
 }
 
-int command_main(int argc, char **argv)
+/* A descriptor that came closed would be given to the next file or socket that is opened, and what is
+ * printed would go there.  So it is taken by one that answers EBADF. */
+static void hold_closed_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
+/* `stratos --version`, as every program has it. */
+static bool asks_version(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0 ||
+                        strcmp(argv[1], "-v") == 0);
+}
+
+static int run_alone(struct invocation *in)
+{
+    if (words_has(&in->words, "help")) {
+        help_overview(in->table, stdout);
+        return EXIT_DONE;
+    }
+    fill_globals(in);
+    interrupt_catch();
+    return verb_verdict(in);
+}
+
+static int dispatch(int argc, char **argv)
 {
     struct err err = {0};
-    struct invocation in = {.is_json = wants_json(argc, argv), .namespace = "default"};
-    int used = 0;
-    if (words_parse(&in.words, argc - 1, argv + 1, command_global_flags, NULL, true,
-                    &used, &err) < 0)
+    struct invocation in = {
+        .table = &command_table,
+        .is_json = wants_json(argc, argv),
+        .namespace = "default",
+    };
+    const struct flag *global_flags = in.table->global_flags;
+    int used = 0, n_verb = 0;
+    if (asks_version(argc, argv))
+        return verb_version(&in);
+    if (words_parse(&in.words, argc - 1, argv + 1, global_flags, NULL, true, &used,
+                    &err) < 0)
         return usage(&in, err.text);
     argc -= 1 + used;
     argv += 1 + used;
-    if (argc == 0) {
-        bool is_asked = words_has(&in.words, "help");
-        help_overview(is_asked ? stdout : stderr);
-        return is_asked ? EXIT_DONE : EXIT_USAGE;
-    }
+    if (argc == 0)
+        return run_alone(&in);
 
-    int n_verb = 0;
-    in.command = command_find(argv[0], argc > 1 ? argv[1] : NULL, &n_verb);
+    in.command = command_find(in.table, argv[0], argc > 1 ? argv[1] : NULL, &n_verb);
     if (!in.command) {
         char text[512];
-        command_suggest(argv[0], argc > 1 && argv[1][0] != '-' ? argv[1] : NULL, text,
-                        sizeof(text));
+        command_suggest(in.table, argv[0], argc > 1 && argv[1][0] != '-' ? argv[1] : NULL,
+                        text, sizeof(text));
         return usage(&in, text);
     }
     if (words_parse(&in.words, argc - n_verb, argv + n_verb, in.command->flags,
-                    command_global_flags, false, &used, &err) < 0)
+                    global_flags, false, &used, &err) < 0)
         return usage(&in, err.text);
     if (words_has(&in.words, "help")) {
-        help_command(in.command, stdout);
+        help_command(in.table, in.command, stdout);
         return EXIT_DONE;
     }
     fill_globals(&in);
@@ -117,9 +134,18 @@ int command_main(int argc, char **argv)
     if (code != EXIT_DONE)
         return code;
 
-    (void)signal(SIGINT, on_interrupt); /* agent and dev set their own */
-    code = in.command->run(&in);
-    if (fflush(stdout) != 0 && code == EXIT_DONE)
-        code = EXIT_FAILED;
-    return code;
+    interrupt_catch(); /* agent and dev set their own */
+    return in.command->run(&in);
+}
+
+int command_main(int argc, char **argv)
+{
+    hold_closed_descriptors();
+    int code = dispatch(argc, argv);
+    if (out_flush() && out_error() == 0)
+        return code;
+    if (out_error() != -EPIPE) /* who reads no more knows why */
+        fprintf(stderr, "stratos: what was to be shown could not be written: %s\n",
+                err_text(out_error()));
+    return code == EXIT_DONE ? EXIT_FAILED : code;
 }

@@ -17,7 +17,7 @@ static const struct {
     {EXIT_UNPLACEABLE, "cannot be placed before the deadline"},
     {EXIT_ROLLOUT, "the rollout failed"},
     {EXIT_NO_AGENT, "no agent, or the secret was refused"},
-    {EXIT_CONFLICT, "version conflict"},
+    {EXIT_CONFLICT, "version conflict, or the question was answered with no"},
     {EXIT_TIMED_OUT, "timed out"},
     {EXIT_INTERRUPTED, "interrupted"},
 };
@@ -48,27 +48,50 @@ static void print_flags(const struct flag *flags, FILE *out)
     }
 }
 
-void help_overview(FILE *out)
+void help_commands(FILE *out)
 {
-    size_t n;
-    const struct command *table = command_table(&n);
-    fputs("stratos: a cluster scheduler without a master\n\nusage: stratos COMMAND "
-          "[words] [flags]\n",
+    fputs("  stratos init web      write a job file to start from\n"
+          "  stratos run web.yaml  submit it and follow until it is healthy\n"
+          "  stratos status [JOB]  what runs where, and how it is\n"
+          "  stratos logs JOB      what its tasks wrote\n"
+          "  stratos why JOB.N     why it is where it is, and not elsewhere\n"
+          "`stratos help` lists all commands.\n",
           out);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || strcmp(table[i].group, table[i - 1].group) != 0)
-            fprintf(out, "\n%s\n", table[i].group);
+}
+
+void help_group(const struct command_table *table, const char *first, FILE *out)
+{
+    size_t len = strlen(first);
+    for (size_t i = 0; i < table->n; i++) {
+        const struct command *c = &table->commands[i];
+        if (strncmp(c->name, first, len) == 0 && c->name[len] == ' ')
+            fprintf(out, "  %-24s  %s\n", c->name, c->summary);
+    }
+    fprintf(out, "`stratos help %s WORD` says more.\n", first);
+}
+
+void help_overview(const struct command_table *table, FILE *out)
+{
+    fputs("stratos: a cluster scheduler without a master\n\nusage: stratos COMMAND "
+          "[words] [flags]\n\nTo begin with\n",
+          out);
+    help_commands(out);
+    for (size_t i = 0; i < table->n; i++) {
+        if (i == 0 || strcmp(table->commands[i].group, table->commands[i - 1].group) != 0)
+            fprintf(out, "\n%s\n", table->commands[i].group);
         char text[96];
-        (void)snprintf(text, sizeof(text), "%s%s%s", table[i].name,
-                       *table[i].synopsis ? " " : "", table[i].synopsis);
-        fprintf(out, "  %-24s  %s\n", text, table[i].summary);
+        (void)snprintf(text, sizeof(text), "%s%s%s", table->commands[i].name,
+                       *table->commands[i].synopsis ? " " : "",
+                       table->commands[i].synopsis);
+        fprintf(out, "  %-24s  %s\n", text, table->commands[i].summary);
     }
     fputs("\nFlags of every command\n", out);
-    print_flags(command_global_flags, out);
+    print_flags(table->global_flags, out);
     fputs("\n`stratos help COMMAND` says more.  To try it: stratos dev\n", out);
 }
 
-void help_command(const struct command *command, FILE *out)
+void help_command(const struct command_table *table, const struct command *command,
+                  FILE *out)
 {
     fprintf(out, "stratos %s: %s\n\nusage: ", command->name, command->summary);
     help_synopsis(command, out);
@@ -79,7 +102,7 @@ void help_command(const struct command *command, FILE *out)
         print_flags(command->flags, out);
     }
     fputs("\nFlags of every command\n", out);
-    print_flags(command_global_flags, out);
+    print_flags(table->global_flags, out);
     fprintf(out, "\nExample\n  %s\n", command->example);
 }
 
@@ -99,23 +122,21 @@ static void markdown_flags(const struct flag *flags, FILE *out)
     fputc('\n', out);
 }
 
-void help_markdown(FILE *out)
+void help_markdown(const struct command_table *table, FILE *out)
 {
-    size_t n;
-    const struct command *table = command_table(&n);
     fputs("# Commands\n\nWritten by `stratos help --markdown` from the command table; do "
           "not edit.\n\n"
           "Data goes to stdout, messages to stderr. Flags may stand before or after "
           "other words, as\n"
           "`--flag V` or `--flag=V`; `--` ends them.\n\n## Flags of every command\n\n",
           out);
-    markdown_flags(command_global_flags, out);
+    markdown_flags(table->global_flags, out);
     fputs("## Exit codes\n\n| code | |\n| --- | --- |\n", out);
     for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
         fprintf(out, "| %d | %s |\n", exits[i].code, exits[i].meaning);
 
-    for (size_t i = 0; i < n; i++) {
-        const struct command *c = &table[i];
+    for (size_t i = 0; i < table->n; i++) {
+        const struct command *c = &table->commands[i];
         if (i == 0 || strcmp(c->group, c[-1].group) != 0)
             fprintf(out, "\n## %s\n", c->group);
         fprintf(out, "\n### %s\n\n    ", c->name);
@@ -143,13 +164,11 @@ static json_t *flags_json(const struct flag *flags)
 }
 
 /* The command table, for whoever writes a completion or a form. */
-static void help_json(const struct command *only)
+static void help_json(const struct command_table *table, const struct command *only)
 {
-    size_t n;
-    const struct command *table = command_table(&n);
     json_t *list = json_array();
-    for (size_t i = 0; i < n; i++) {
-        const struct command *c = &table[i];
+    for (size_t i = 0; i < table->n; i++) {
+        const struct command *c = &table->commands[i];
         if (only && only != c)
             continue;
         (void)json_array_append_new(
@@ -167,29 +186,33 @@ static void help_json(const struct command *only)
 int verb_help(const struct invocation *in)
 {
     if (words_has(&in->words, "markdown")) {
-        help_markdown(stdout);
+        help_markdown(in->table, stdout);
         return EXIT_DONE;
     }
     if (in->words.n_args == 0) {
         if (in->is_json)
-            help_json(NULL);
+            help_json(in->table, NULL);
         else
-            help_overview(stdout);
+            help_overview(in->table, stdout);
         return EXIT_DONE;
     }
     const char *first = in->words.args[0];
     const char *second = in->words.n_args > 1 ? in->words.args[1] : NULL;
     int used;
-    const struct command *command = command_find(first, second, &used);
+    const struct command *command = command_find(in->table, first, second, &used);
+    if (!command && !second && command_is_group(in->table, first)) {
+        help_group(in->table, first, stdout);
+        return EXIT_DONE;
+    }
     if (!command) {
         char text[512];
-        command_suggest(first, second, text, sizeof(text));
+        command_suggest(in->table, first, second, text, sizeof(text));
         return fail(in, EXIT_USAGE, "usage", "%s", text);
     }
     if (in->is_json)
-        help_json(command);
+        help_json(in->table, command);
     else
-        help_command(command, stdout);
+        help_command(in->table, command, stdout);
     return EXIT_DONE;
 }
 

@@ -1,12 +1,20 @@
 /* Tables, ages, sizes and colours. */
 #include "cli/render.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GUTTER = 2 };
+enum {
+    GUTTER = 2,
+    LAST_MIN =
+        24, /* the last column, mostly words, gives way down to this before others do */
+    COLUMN_MIN = 4,
+};
 
 static bool is_control(unsigned char c)
 {
@@ -20,6 +28,23 @@ void print_safe(FILE *out, const char *text, bool keep_lines)
                        (keep_lines && *text == '\n');
         fputc(is_kept ? *text : '?', out);
     }
+}
+
+/* ---- stdout ---- */
+
+static int first_error;
+
+bool out_flush(void)
+{
+    bool is_written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!is_written && first_error == 0)
+        first_error = errno > 0 ? -errno : -EIO;
+    return is_written;
+}
+
+int out_error(void)
+{
+    return first_error;
 }
 
 /* ---- tables ---- */
@@ -67,33 +92,59 @@ void grid_row(struct grid *t, const char *const *cells)
 }
 
 /* Columns on the screen: bytes that do not continue a UTF-8 character. */
-static size_t width_of(const char *text)
+static size_t columns_of(const char *text, size_t len)
 {
     size_t n = 0;
-    for (; text && *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
+    for (size_t i = 0; i < len; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
     return n;
 }
 
-static void measure(const struct grid *t, size_t *widths)
+static size_t width_of(const char *text)
+{
+    return text ? columns_of(text, strlen(text)) : 0;
+}
+
+size_t render_width(FILE *out)
+{
+    struct winsize size = {0};
+    int fd = fileno(out);
+    if (fd < 0 || !isatty(fd))
+        return SIZE_MAX;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                : RENDER_WIDTH;
+}
+
+/* The column that gives way next; n_columns: none can. */
+static size_t to_shrink(const struct grid *t, const size_t *widths)
+{
+    size_t last = t->n_columns - 1, widest = t->n_columns;
+    if (widths[last] > LAST_MIN)
+        return last;
+    for (size_t c = 0; c < t->n_columns; c++) {
+        if (widths[c] > COLUMN_MIN &&
+            (widest == t->n_columns || widths[c] > widths[widest]))
+            widest = c;
+    }
+    return widest;
+}
+
+static void measure(const struct grid *t, size_t width, size_t *widths)
 {
     size_t total = 0;
     for (size_t c = 0; c < t->n_columns; c++) {
         widths[c] = width_of(t->heads[c]);
         for (size_t r = 0; r < t->n_rows; r++) {
-            size_t width = width_of(t->cells[r * t->n_columns + c]);
-            widths[c] = width > widths[c] ? width : widths[c];
+            size_t cell = width_of(t->cells[r * t->n_columns + c]);
+            widths[c] = cell > widths[c] ? cell : widths[c];
         }
         total += widths[c] + (c > 0 ? GUTTER : 0);
     }
-    while (total > RENDER_WIDTH) {
-        size_t widest = 0;
-        for (size_t c = 1; c < t->n_columns; c++)
-            widest = widths[c] >= widths[widest] ? c : widest;
-        if (widths[widest] <= width_of(t->heads[widest]) || widths[widest] <= 4)
+    for (; total > width; total--) {
+        size_t c = to_shrink(t, widths);
+        if (c == t->n_columns)
             return;
-        widths[widest]--;
-        total--;
+        widths[c]--;
     }
 }
 
@@ -103,10 +154,13 @@ static const char *colour_of(const char *word)
     static const struct {
         const char *word, *colour;
     } colours[] = {
-        {"alive", "32"},    {"running", "32"},  {"passing", "32"}, {"healthy", "32"},
-        {"complete", "32"}, {"suspect", "33"},  {"pending", "33"}, {"starting", "33"},
-        {"stopping", "33"}, {"updating", "33"}, {"unknown", "33"}, {"failed", "31"},
-        {"failing", "31"},  {"dead", "31"},     {"lost", "31"},
+        {"alive", "32"},    {"running", "32"},          {"passing", "32"},
+        {"Healthy", "32"},  {"complete", "32"},         {"suspect", "33"},
+        {"pending", "33"},  {"starting", "33"},         {"stopping", "33"},
+        {"updating", "33"}, {"degraded", "33"},         {"unknown", "33"},
+        {"failed", "31"},   {"failing", "31"},          {"dead", "31"},
+        {"lost", "31"},     {"crashing", "31"},         {"Crashing", "31"},
+        {"Lost", "31"},     {"Waiting for room", "31"},
     };
     for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
         if (strcmp(word, colours[i].word) == 0)
@@ -115,70 +169,63 @@ static const char *colour_of(const char *word)
     return NULL;
 }
 
-static void print_cell(FILE *out, const char *text, size_t width, bool is_last,
-                       bool is_coloured)
+/* How many bytes of `text` stand in one line of a cell: whole words where one fits, parts of a name where
+ * these fill half of it. */
+static size_t piece_of(const char *text, size_t width)
 {
-    size_t full = width_of(text);
-    bool is_cut = full > width;
-    size_t shown = is_cut ? width - 2 : full;
-    const char *end = text;
-    for (size_t n = 0; *end; end++) {
-        n += ((unsigned char)*end & 0xc0) != 0x80;
-        if (n > shown)
-            break;
+    size_t shown = 0, len = 0, at_word = 0;
+    for (; text[len]; len++) {
+        shown += ((unsigned char)text[len] & 0xc0) != 0x80;
+        if (shown > width)
+            return at_word > 0 ? at_word : len;
+        bool is_joint = strchr("-/,:", text[len]) && 2 * shown > width;
+        if (text[len + 1] == ' ' || is_joint)
+            at_word = len + 1;
     }
-    const char *colour = is_coloured ? colour_of(text) : NULL;
-    if (colour)
-        fprintf(out, "\033[%sm", colour);
-    fwrite(text, 1, (size_t)(end - text), out);
-    fputs(is_cut ? ".." : "", out);
-    if (colour)
-        fputs("\033[0m", out);
-    for (size_t n = is_cut ? width : full; !is_last && n < width + GUTTER; n++)
-        fputc(' ', out);
+    return len;
 }
 
-/* Words of a last cell, continued below its beginning. */
-static void print_wrapped_cell(FILE *out, const char *text, size_t indent, size_t width)
+/* One row, in as many lines as its longest cell takes; `rest` is used up. */
+static void print_row(const struct grid *t, const char **rest, const size_t *widths,
+                      FILE *out, bool is_coloured)
 {
-    size_t at = 0;
-    while (*text) {
-        size_t len = strcspn(text, " "), shown = 0;
-        for (size_t i = 0; i < len; i++)
-            shown += ((unsigned char)text[i] & 0xc0) != 0x80;
-        if (at > 0 && at + 1 + shown > width) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = 0;
-        } else if (at > 0) {
-            fputc(' ', out);
-            at++;
+    bool has_more = true;
+    while (has_more) {
+        size_t n_blanks =
+            0; /* owed before the next piece, so that no line ends in them */
+        has_more = false;
+        for (size_t c = 0; c < t->n_columns; c++) {
+            size_t len = piece_of(rest[c], widths[c]);
+            const char *colour = is_coloured && len > 0 ? colour_of(rest[c]) : NULL;
+            if (len > 0) {
+                fprintf(out, "%*s", (int)n_blanks, "");
+                n_blanks = 0;
+            }
+            if (colour)
+                fprintf(out, "\033[%sm", colour);
+            fwrite(rest[c], 1, len, out);
+            if (colour)
+                fputs("\033[0m", out);
+            n_blanks += widths[c] + GUTTER - columns_of(rest[c], len);
+            rest[c] += len;
+            rest[c] += *rest[c] == ' ';
+            has_more = has_more || *rest[c] != '\0';
         }
-        fwrite(text, 1, len, out);
-        at += shown;
-        text += len;
-        text += strspn(text, " ");
+        fputc('\n', out);
     }
 }
 
 void grid_print(const struct grid *t, FILE *out, bool is_coloured)
 {
     size_t widths[GRID_COLUMNS_MAX];
-    measure(t, widths);
-    for (size_t c = 0; c < t->n_columns; c++)
-        print_cell(out, t->heads[c], widths[c], c + 1 == t->n_columns, false);
-    fputc('\n', out);
-    size_t indent = 0, last = t->n_columns - 1;
-    for (size_t c = 0; c < last; c++)
-        indent += widths[c] + GUTTER;
+    const char *rest[GRID_COLUMNS_MAX];
+    measure(t, t->width ? t->width : render_width(out), widths);
+    memcpy(rest, t->heads, sizeof(rest));
+    print_row(t, rest, widths, out, false);
     for (size_t r = 0; r < t->n_rows; r++) {
-        for (size_t c = 0; c < t->n_columns; c++) {
-            const char *text = t->cells[r * t->n_columns + c];
-            if (c == last && t->is_wrapped)
-                print_wrapped_cell(out, text, indent, widths[c]);
-            else
-                print_cell(out, text, widths[c], c == last, is_coloured);
-        }
-        fputc('\n', out);
+        for (size_t c = 0; c < t->n_columns; c++)
+            rest[c] = t->cells[r * t->n_columns + c];
+        print_row(t, rest, widths, out, is_coloured);
     }
 }
 
@@ -207,7 +254,7 @@ const char *age_text(uint64_t ms, char out[static RENDER_TEXT])
     return out;
 }
 
-const char *size_text(uint64_t bytes, char out[static RENDER_TEXT])
+const char *size_rounded(uint64_t bytes, char out[static RENDER_TEXT])
 {
     static const char units[] = "KMGTP";
     if (bytes < 1024) {

@@ -10,8 +10,9 @@
 
 struct counts {
     bool is_batch;
-    long long alive, extra, ready, running, young, starting, pending, stopping, failed,
-        old;
+    long long alive, serving, extra, ready, running, young, starting, pending, stopping,
+        failed, lost;
+    long long old, in_place; /* to be replaced; to be what is in force without that */
     const json_t *worst; /* the instance to name: failed before pending before starting */
     int worst_rank;
 };
@@ -21,6 +22,12 @@ static bool is(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
+static bool has_code_zero(const json_t *exit)
+{
+    const json_t *code = json_object_get(exit, "code");
+    return json_is_integer(code) && json_integer_value(code) == 0;
+}
+
 /* A service's instance is ready when it runs and no check objects, a batch's when it is
  * through. */
 static bool instance_is_ready(const json_t *instance, bool is_batch)
@@ -28,7 +35,7 @@ static bool instance_is_ready(const json_t *instance, bool is_batch)
     const char *state = json_text(instance, "state"),
                *health = json_text(instance, "health");
     if (is(state, "finished"))
-        return json_number(instance, "last_exit") == 0;
+        return has_code_zero(json_object_get(instance, "last_exit"));
     return !is_batch && is(state, "running") && !is(health, "unknown") &&
            !is(health, "failing");
 }
@@ -66,6 +73,25 @@ static bool instance_is_in(const json_t *status, const json_t *instance)
     return false;
 }
 
+/* What is yet to become of an instance.  An agent that does not say is asked by the version that
+ * it shows; but two versions may be the same, so its own word is better. */
+enum outlook { OUTLOOK_STAYS, OUTLOOK_IN_PLACE, OUTLOOK_REPLACED, OUTLOOK_STOPPED };
+
+static enum outlook outlook_of(const json_t *instance, const struct rollout_asked *asked)
+{
+    const char *word = json_text(instance, "update"),
+               *of = json_text(instance, "version");
+    if (asked->before && instance_is_in(asked->before, instance))
+        return OUTLOOK_REPLACED;
+    if (!json_object_get(instance, "update"))
+        return *asked->version && *of && !is(of, asked->version) ? OUTLOOK_REPLACED
+                                                                 : OUTLOOK_STAYS;
+    return is(word, "restart")    ? OUTLOOK_REPLACED
+           : is(word, "in place") ? OUTLOOK_IN_PLACE
+           : is(word, "stop")     ? OUTLOOK_STOPPED
+                                  : OUTLOOK_STAYS;
+}
+
 static void note_worst(struct counts *c, const json_t *instance, int rank)
 {
     if (rank > c->worst_rank) {
@@ -78,12 +104,14 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
                       struct counts *c, struct rollout *r)
 {
     const char *state = json_text(instance, "state");
-    const char *of = json_text(instance, "version");
-    bool is_old = *asked->version && *of && !is(of, asked->version);
-    is_old = is_old || (asked->before && instance_is_in(asked->before, instance));
-    c->alive += instance_is_alive(instance);
-    if (is_old && !is(state, "pending")) {
-        c->old += instance_is_alive(instance);
+    enum outlook outlook = outlook_of(instance, asked);
+    bool is_alive = instance_is_alive(instance);
+    c->alive += is_alive;
+    c->serving += is(state, "running") && instance_is_ready(instance, false);
+    if (outlook != OUTLOOK_STAYS && !is(state, "pending")) {
+        c->old += is_alive && outlook == OUTLOOK_REPLACED;
+        c->in_place += is_alive && outlook == OUTLOOK_IN_PLACE;
+        c->extra += is_alive && outlook == OUTLOOK_STOPPED;
         note_worst(c, instance, 1);
         return;
     }
@@ -93,10 +121,15 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
         return;
     }
     int rank = 2;
-    r->has_failed = r->has_failed || json_number(instance, "restarts") > 0 ||
-                    json_number(instance, "last_exit") != 0 ||
+    r->has_failed = r->has_failed || is(json_text(instance, "health"), "failing") ||
+                    json_number(instance, "restarts") > 0 ||
+                    (json_is_object(json_object_get(instance, "last_exit")) &&
+                     !has_code_zero(json_object_get(instance, "last_exit"))) ||
                     json_number(instance, "refused_by") > 0;
-    if (is(state, "failed") || is(state, "lost") || is(state, "finished")) {
+    if (is(state, "lost")) {
+        c->lost++; /* with its node: nobody has seen it fail, and it will be taken over */
+        rank = 4;
+    } else if (is(state, "failed") || is(state, "finished")) {
         c->failed++;
         r->has_failing = true;
         rank = 4;
@@ -139,15 +172,22 @@ static void say_progress(const json_t *status, const char *version,
                  {c->pending, "pending"},
                  {c->stopping, "stopping"},
                  {c->failed, "failed"},
-                 {c->old, "to be replaced"},
+                 {c->lost, "lost"},
                  {c->extra, "too many"}};
-    const char *word = c->is_batch ? "finished" : "healthy";
+    const char *word = c->old        ? "replaced"
+                       : c->in_place ? "taken over in place"
+                       : c->is_batch ? "finished"
+                                     : "healthy";
     char text[64];
     (void)snprintf(r->progress, sizeof(r->progress), "%s%s%s: ", json_text(status, "job"),
                    *version ? " " : "", version);
     size_t len = strlen(r->progress);
     (void)snprintf(text, sizeof(text), "%lld/%lld %s", r->ready, r->wanted, word);
     len = append(r->progress, sizeof(r->progress), len, text);
+    if (c->old || c->in_place) { /* what is not replaced yet is not gone */
+        (void)snprintf(text, sizeof(text), ", %lld serving", c->serving);
+        len = append(r->progress, sizeof(r->progress), len, text);
+    }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].n == 0)
             continue;
@@ -163,11 +203,13 @@ static void say_waiting(const json_t *status, const struct counts *c, struct rol
                        json_text(status, "job"), json_text(status, "status"));
         return;
     }
+    (void)snprintf(r->instance, sizeof(r->instance), "%s", json_text(c->worst, "name"));
     const char *node = json_text(c->worst, "node"),
                *health = json_text(c->worst, "health");
     const char *state = json_text(c->worst, "state"),
                *reason = json_text(c->worst, "reason");
-    if (is(state, "running") && !is(health, "failing"))
+    bool has_words = *json_text(json_object_get(c->worst, "check"), "said") != '\0';
+    if (is(state, "running") && !is(health, "failing") && !has_words)
         reason = ""; /* it says why it is placed there, not what is missing */
     bool is_health_news = is(state, "running") && *health && !is(health, "none");
     long long restarts = json_number(c->worst, "restarts");
@@ -237,14 +279,17 @@ void rollout_judge(const json_t *status, const struct rollout_asked *asked,
         json_is_number(json_object_get(status, "count")) && !is(type, "system");
     r.wanted =
         has_count ? json_number(status, "count") : (long long)json_array_size(instances);
-    c.extra = has_count && c.ready > r.wanted ? c.ready - r.wanted : 0;
-    r.ready = c.ready - c.extra;
+    long long n_over = has_count && c.ready > r.wanted ? c.ready - r.wanted : 0;
+    c.extra += n_over;
+    r.ready = c.ready - n_over;
     say_progress(status, version, &c, &r);
 
-    r.has_failing = r.has_failing || is(word, "failed");
+    r.has_failing = r.has_failing || is(word, "failed") || is(word, "crashing");
     bool has_extra = has_count && c.alive > r.wanted;
     bool is_settled = !has_extra && !is(word, "updating") && !is(word, "pending") &&
                       !is(word, "stopped");
+    bool is_in_force =
+        !*version || !*now || version_number(now) >= version_number(version);
     if (*version && *now && version_number(now) > version_number(version)) {
         r.phase = ROLLOUT_REPLACED;
     } else if (is(word, "stopped")) {
@@ -253,7 +298,8 @@ void rollout_judge(const json_t *status, const struct rollout_asked *asked,
                        json_text(status, "job"));
     } else if (is(type, "cron") || is(word, "complete")) {
         r.phase = ROLLOUT_DONE;
-    } else if (c.ready >= r.wanted && c.old == 0 && is_settled) {
+    } else if (c.ready >= r.wanted && c.old == 0 && c.in_place == 0 && is_settled &&
+               is_in_force) {
         r.phase = ROLLOUT_DONE;
     }
     if (r.phase != ROLLOUT_DONE)

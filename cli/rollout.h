@@ -7,6 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    ROLLOUT_WAITING_MAX = 512, /* an instance, its node, and a reason */
+    ROLLOUT_PROGRESS_MAX = 192,
+    ROLLOUT_NAME_MAX = 80
+};
+
 enum rollout_goal { GOAL_HEALTHY, GOAL_STOPPED };
 
 enum rollout_phase {
@@ -23,8 +29,11 @@ struct rollout {
     bool has_unplaced;  /* an instance that no node could take */
     bool has_failing;   /* an instance that is failed, or keeps being restarted */
     bool has_failed;    /* an instance that is not ready has failed before */
-    char progress[160]; /* "web v3: 2/3 healthy, 1 starting" */
-    char waiting[320];  /* "web.2: pending: no node has 64 cores free"; "" when done */
+    char progress[ROLLOUT_PROGRESS_MAX]; /* "web v3: 2/3 healthy, 1 starting" */
+    char instance[ROLLOUT_NAME_MAX];     /* the one that `waiting` names; "" = none */
+    char waiting
+        [ROLLOUT_WAITING_MAX]; /* "web.2: pending: no node has 64 cores free"; "" when
+                                          done */
 };
 
 enum {

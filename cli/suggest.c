@@ -1,4 +1,4 @@
-/* What to say about a verb that is not there.  Verbs of other systems are pointed at
+/* Looking a verb up, and what to say about one that is not there.  Verbs of other systems are pointed at
  * ours, never aliased: a script that half works is worse than one that says what to
  * write. */
 #include <stdio.h>
@@ -81,17 +81,48 @@ static const char *ours_for(const char *verb)
     return NULL;
 }
 
-/* "var" and "secret" alone, or with a second word that is not ours. */
-static bool suggest_second(const char *first, const char *second, char *out, size_t cap)
+const struct command *command_find(const struct command_table *table, const char *first,
+                                   const char *second, int *ret_used)
 {
-    size_t n, len = strlen(first), used = 0;
-    const struct command *table = command_table(&n);
+    size_t len = strlen(first);
+    for (size_t i = 0; i < table->n; i++) {
+        const char *name = table->commands[i].name;
+        if (strcmp(name, first) == 0) {
+            *ret_used = 1;
+            return &table->commands[i];
+        }
+        bool is_pair = strncmp(name, first, len) == 0 && name[len] == ' ';
+        if (is_pair && second && strcmp(name + len + 1, second) == 0) {
+            *ret_used = 2;
+            return &table->commands[i];
+        }
+    }
+    return NULL;
+}
+
+bool command_is_group(const struct command_table *table, const char *first)
+{
+    size_t len = strlen(first);
+    for (size_t i = 0; i < table->n; i++) {
+        const char *name = table->commands[i].name;
+        if (strncmp(name, first, len) == 0 && name[len] == ' ')
+            return true;
+    }
+    return false;
+}
+
+/* "var" and "secret" alone, or with a second word that is not ours. */
+static bool suggest_second(const struct command_table *table, const char *first,
+                           const char *second, char *out, size_t cap)
+{
+    size_t len = strlen(first), used = 0;
     char list[256] = "";
-    for (size_t i = 0; i < n; i++) {
-        if (strncmp(table[i].name, first, len) != 0 || table[i].name[len] != ' ')
+    for (size_t i = 0; i < table->n; i++) {
+        if (strncmp(table->commands[i].name, first, len) != 0 ||
+            table->commands[i].name[len] != ' ')
             continue;
         int wrote = snprintf(list + used, sizeof(list) - used, "%sstratos %s",
-                             used ? ", " : "", table[i].name);
+                             used ? ", " : "", table->commands[i].name);
         used += (size_t)wrote < sizeof(list) - used ? (size_t)wrote : 0;
     }
     if (used == 0)
@@ -104,14 +135,15 @@ static bool suggest_second(const char *first, const char *second, char *out, siz
     return true;
 }
 
-void command_suggest(const char *first, const char *second, char *out, size_t cap)
+void command_suggest(const struct command_table *table, const char *first,
+                     const char *second, char *out, size_t cap)
 {
     if (is_planned(first)) {
         (void)snprintf(out, cap, "'%s' is planned but not part of stratos %s", first,
                        STRATOS_VERSION);
         return;
     }
-    if (suggest_second(first, second, out, cap))
+    if (suggest_second(table, first, second, out, cap))
         return;
     const char *ours = ours_for(first);
     if (ours) {
@@ -119,12 +151,10 @@ void command_suggest(const char *first, const char *second, char *out, size_t ca
         return;
     }
 
-    size_t n;
-    const struct command *table = command_table(&n);
     const char *verbs[VERBS_MAX + 1];
     size_t n_verbs = 0;
-    for (size_t i = 0; i < n && n_verbs < VERBS_MAX; i++)
-        verbs[n_verbs++] = table[i].name;
+    for (size_t i = 0; i < table->n && n_verbs < VERBS_MAX; i++)
+        verbs[n_verbs++] = table->commands[i].name;
     verbs[n_verbs] = NULL;
     const char *meant = did_you_mean(first, verbs);
     if (meant)

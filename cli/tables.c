@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/talk.h"
+#include "core/bounds.h"
 
 void jobs_print(const json_t *jobs)
 {
@@ -17,22 +18,33 @@ void jobs_print(const json_t *jobs)
     json_array_foreach(jobs, i, job)
     {
         char healthy[64];
+        const char *condition = json_text(job, "condition");
         (void)snprintf(healthy, sizeof(healthy), "%lld/%lld", json_number(job, "healthy"),
                        json_number(job, "count"));
-        grid_row(&grid,
-                 (const char *const[]){json_text(job, "namespace"), json_text(job, "job"),
-                                       json_text(job, "type"), json_text(job, "version"),
-                                       healthy, json_text(job, "status")});
+        grid_row(&grid, (const char *const[]){
+                            json_text(job, "namespace"), json_text(job, "job"),
+                            json_text(job, "type"), json_text(job, "version"), healthy,
+                            *condition ? condition : json_text(job, "status")});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
 }
 
+/* What a node was named, be that the name it keeps or not. */
+static const char *given_name(const json_t *member)
+{
+    const char *namesake = json_text(member, "namesake");
+    return *namesake ? namesake : json_text(member, "name");
+}
+
+/* n2 before n10; of one name the node first that keeps it. */
 static int by_name(const void *a, const void *b)
 {
     const json_t *const *left = a, *const *right = b;
-    return strverscmp(json_text(*left, "name"),
-                      json_text(*right, "name")); /* n2 before n10 */
+    int order = strverscmp(given_name(*left), given_name(*right));
+    bool keeps_left = !*json_text(*left, "namesake"),
+         keeps_right = !*json_text(*right, "namesake");
+    return order ? order : (int)keeps_right - (int)keeps_left;
 }
 
 static const json_t **sorted(const json_t *members, size_t n)
@@ -45,22 +57,26 @@ static const json_t **sorted(const json_t *members, size_t n)
     return list;
 }
 
-/* Names are for people and DNS, and both are misled by two nodes with the same one. */
-static void warn_of_namesakes(const json_t *const *sorted_members, size_t n)
+/* Names are for people and DNS, and both would be misled by two nodes with the same one. */
+static void warn_of_namesakes(const json_t *const *members, size_t n)
 {
-    const char *last = "";
-    for (size_t i = 1; i < n; i++) {
-        const char *name = json_text(sorted_members[i], "name");
-        if (strcmp(name, json_text(sorted_members[i - 1], "name")) != 0 ||
-            strcmp(name, last) == 0)
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_text(members[i], "namesake"),
+                   *state = json_text(members[i], "state");
+        bool is_gone = strcmp(state, "dead") == 0 || strcmp(state, "left") == 0;
+        if (!*name)
             continue;
-        fflush(stdout);
+        (void)out_flush();
         fputs("warning: more than one node is named ", stderr);
         print_safe(stderr, name, false);
-        fputs(": start each with a --name of its own,\n"
-              "or `stratos forget` the one that is gone\n",
-              stderr);
-        last = name;
+        fputs("; the one at ", stderr);
+        print_safe(stderr, json_text(members[i], "address"), false);
+        fprintf(stderr, " is called %s:\n", json_text(members[i], "id"));
+        if (is_gone)
+            fprintf(stderr, "it is gone: stratos forget %s\n",
+                    json_text(members[i], "id"));
+        else
+            fputs("start it with a --name of its own\n", stderr);
     }
 }
 
@@ -76,7 +92,7 @@ static void warn_of_clocks(const json_t *const *members, size_t n)
         long long off_ms = skew_ms < 0 ? -skew_ms : skew_ms;
         if (skew_ms == 0 || strcmp(json_text(members[i], "state"), "alive") != 0)
             continue;
-        fflush(stdout);
+        (void)out_flush();
         fputs("warning: the clock of ", stderr);
         print_safe(stderr, json_text(members[i], "name"), false);
         fprintf(stderr, " is %lld %s %s its peers'%s\n",
@@ -86,6 +102,104 @@ static void warn_of_clocks(const json_t *const *members, size_t n)
                     ? ": it takes no orders until it is set"
                     : "");
     }
+}
+
+static void warn_of_twins(const json_t *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *at = json_text(members[i], "cloned_at");
+        if (!*at)
+            continue;
+        (void)out_flush();
+        fputs("warning: the identity of ", stderr);
+        print_safe(stderr, json_text(members[i], "name"), false);
+        fputs(" lives at ", stderr);
+        print_safe(stderr, at, false);
+        fputs(", too: a copy of its data runs in two places. The younger of the two has "
+              "stopped;\nstart that one with an empty --data, so that it joins as a new "
+              "node\n",
+              stderr);
+    }
+}
+
+/* Of the disk of the node that is asked the cause is known as well. */
+static void warn_of_disks(const json_t *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *disk = json_object_get(members[i], "disk");
+        const char *state = json_text(disk, "state"), *cause = json_text(disk, "cause");
+        if (!*state)
+            continue;
+        (void)out_flush();
+        fputs("warning: ", stderr);
+        print_safe(stderr, json_text(members[i], "name"), false);
+        fprintf(stderr, "'s disk is ");
+        print_safe(stderr, state, false);
+        fputs(strcmp(state, "full") == 0 ? ": it gets no new work, and may refuse orders"
+                                         : ": its work moves to other nodes",
+              stderr);
+        fputs(*cause ? ": " : "", stderr);
+        print_safe(stderr, cause, false);
+        if (json_is_true(json_object_get(disk, "waiting")))
+            fputs("; it waits for that before it joins the others", stderr);
+        fputc('\n', stderr);
+    }
+}
+
+/* Others cannot say so of it: to them it is dead. */
+static void warn_of_addresses(const json_t *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *lack = json_text(members[i], "no_address");
+        if (!*lack)
+            continue;
+        (void)out_flush();
+        fputs("warning: ", stderr);
+        print_safe(stderr, json_text(members[i], "name"), false);
+        fprintf(stderr,
+                "'s host has %s address: what runs there stays, and it takes "
+                "nothing new and no orders until there is one\n",
+                strcmp(lack, "waiting") == 0 ? "no" : "lost its");
+    }
+}
+
+/* What fills the table, and what to do. */
+static void warn_of_table(const json_t *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *table = json_object_get(members[i], "table");
+        if (!table)
+            continue;
+        (void)out_flush();
+        fprintf(stderr, "warning: the table is %lld %% full of ",
+                json_number(table, "percent"));
+        print_safe(stderr, json_text(table, "of"), false);
+        fputs(": ", stderr);
+        print_safe(stderr, json_text(table, "cause"), false);
+        fputc('\n', stderr);
+    }
+}
+
+enum { STATE_MAX = 64 };
+
+/* "alive", "suspect 3.1s", "dead 44s", "away until 12:04:10". */
+static const char *state_text(const json_t *member, bool is_former,
+                              char out[static STATE_MAX])
+{
+    char age[RENDER_TEXT];
+    const char *state = json_text(member, "state"),
+               *until = json_text(member, "away_until");
+    bool is_silent = strcmp(state, "dead") == 0 || strcmp(state, "suspect") == 0;
+    if (is_former)
+        (void)snprintf(out, STATE_MAX, "other version");
+    else if (strlen(until) >= 19)
+        (void)snprintf(out, STATE_MAX, "away until %.8s", until + 11);
+    else if (is_silent && json_is_number(json_object_get(member, "silent_ms")))
+        (void)snprintf(out, STATE_MAX, "%s %s", state,
+                       age_text((uint64_t)json_number(member, "silent_ms"), age));
+    else
+        (void)snprintf(out, STATE_MAX, "%s", state);
+    return out;
 }
 
 void members_print(const json_t *members)
@@ -99,7 +213,8 @@ void members_print(const json_t *members)
     for (size_t i = 0; list && i < n; i++) {
         const json_t *member = list[i];
         char rtt[RENDER_TEXT] = "", cpu[80] = "", memory[80] = "";
-        char used[RENDER_TEXT], all[RENDER_TEXT], state[64];
+        char used[RENDER_TEXT], all[RENDER_TEXT], state[160], word[STATE_MAX],
+            address[160];
         const json_t *capacity = json_object_get(member, "capacity");
         const json_t *reserved = json_object_get(member, "reserved");
         if (json_is_number(json_object_get(member, "rtt_ms")))
@@ -109,23 +224,38 @@ void members_print(const json_t *members)
                            cores_text(json_decimal(reserved, "cpu"), used),
                            cores_text(json_decimal(capacity, "cpu"), all));
             (void)snprintf(memory, sizeof(memory), "%s/%s",
-                           size_text((uint64_t)json_number(reserved, "memory"), used),
-                           size_text((uint64_t)json_number(capacity, "memory"), all));
+                           size_rounded((uint64_t)json_number(reserved, "memory"), used),
+                           size_rounded((uint64_t)json_number(capacity, "memory"), all));
         }
         bool is_draining = json_is_true(json_object_get(member, "draining")) &&
                            strcmp(json_text(member, "state"), "left") != 0;
-        (void)snprintf(state, sizeof(state), "%s%s%s", json_text(member, "state"),
-                       is_draining ? " draining" : "",
-                       *json_text(member, "away_until") ? " away" : "");
-        grid_row(&grid, (const char *const[]){json_text(member, "name"), state,
-                                              json_text(member, "address"), rtt, cpu,
-                                              memory, json_text(member, "version")});
+        const char *disk = json_text(json_object_get(member, "disk"), "state");
+        bool is_cloned = *json_text(member, "cloned_at") != '\0';
+        bool is_former = json_is_true(json_object_get(member, "other_version"));
+        const char *lack = json_text(member, "no_address"),
+                   *nat = json_text(member, "nat");
+        (void)snprintf(state, sizeof(state), "%s%s%s%s%s%s%s",
+                       state_text(member, is_former, word),
+                       is_draining ? " draining" : "", *disk ? ", disk " : "", disk,
+                       *lack ? ", " : "", lack, is_cloned ? ", cloned" : "");
+        (void)snprintf(address, sizeof(address), "%s%s%s", json_text(member, "address"),
+                       *nat ? " nat=" : "", nat);
+        const char *namesake = json_text(member, "namesake");
+        char name[2 * NAME_LEN_MAX];
+        (void)snprintf(name, sizeof(name), *namesake ? "%s (%s)" : "%s",
+                       json_text(member, "name"), namesake);
+        grid_row(&grid, (const char *const[]){name, state, address, rtt, cpu, memory,
+                                              json_text(member, "version")});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
     if (list) {
         warn_of_namesakes(list, n);
+        warn_of_twins(list, n);
         warn_of_clocks(list, n);
+        warn_of_disks(list, n);
+        warn_of_addresses(list, n);
+        warn_of_table(list, n);
     }
     free(list);
 }
@@ -152,8 +282,10 @@ static bool is_explained(const json_t *instance)
 {
     const char *state = json_text(instance, "state"),
                *health = json_text(instance, "health");
-    bool is_well = strcmp(state, "finished") == 0 ||
-                   (strcmp(state, "running") == 0 && strcmp(health, "failing") != 0);
+    bool has_words = *json_text(json_object_get(instance, "check"), "said") != '\0';
+    bool is_well =
+        strcmp(state, "finished") == 0 ||
+        (strcmp(state, "running") == 0 && strcmp(health, "failing") != 0 && !has_words);
     return !is_well && *json_text(instance, "reason");
 }
 

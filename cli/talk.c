@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/interrupt.h"
 #include "core/bounds.h"
 #include "core/doc.h"
 #include "core/ids.h"
@@ -73,6 +74,9 @@ static int exit_of_code(const char *code, int http_status)
         {"malformed", EXIT_USAGE},         {"conflict", EXIT_CONFLICT},
         {"unplaceable", EXIT_UNPLACEABLE}, {"timeout", EXIT_TIMED_OUT},
         {"too_large", EXIT_USAGE},         {"unsupported", EXIT_USAGE},
+        {"denied", EXIT_NO_AGENT},         {"unauthorized", EXIT_NO_AGENT},
+        {"unsure", EXIT_FAILED},           {"no_answer", EXIT_FAILED},
+        {"stopped", EXIT_FAILED},
     };
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(codes[i].code, code) == 0)
@@ -99,6 +103,8 @@ static int say_transport(struct talk *t, const struct err *err)
 {
     if (err->code == -EINTR)
         return EXIT_INTERRUPTED;
+    if (err->code == ERR_UNSURE && !t->is_quiet)
+        return fail(t->in, EXIT_FAILED, "unsure", "%s", err->text);
     if (t->is_quiet)
         return err->code == ERR_TIMEOUT ? EXIT_TIMED_OUT : EXIT_NO_AGENT;
     if (err->code == ERR_TIMEOUT)
@@ -182,6 +188,10 @@ static int say_refusal(struct talk *t, const struct answer *a)
     }
     if (*message)
         return fail(t->in, exit_code, *code ? code : "failed", "%s", message);
+    if (t->is_order && a->http_status >= 500)
+        return fail(t->in, EXIT_FAILED, "unsure",
+                    "may stand: the agent took the order and answered with status %d",
+                    a->http_status);
     return fail(t->in, exit_code, "failed", "the agent answered with status %d",
                 a->http_status);
 }
@@ -198,14 +208,25 @@ int talk_open(struct talk *t, const struct invocation *in)
     return EXIT_DONE;
 }
 
+int talk_open_or_none(struct talk *t, const struct invocation *in)
+{
+    struct err err = {0};
+    *t = (struct talk){.in = in};
+    struct client_target target = {in->socket, in->host, in->secret_file};
+    int status = client_open(&target, &t->client, &err);
+    if (status == 0)
+        return EXIT_DONE;
+    bool is_none = !in->host && (status == -ENOENT || status == -ECONNREFUSED);
+    return is_none ? EXIT_NO_SUCH : say_transport(t, &err);
+}
+
 void talk_close(struct talk *t)
 {
     client_close(t->client);
     t->client = NULL;
 }
 
-/* Take apart what came; EXIT_DONE when it is an answer, otherwise it is said and closed.
- */
+/* Take apart what came; EXIT_DONE when it is an answer, otherwise it is said and closed. */
 static int read_answer(struct talk *t, const struct client_answer *raw,
                        struct answer *ret_answer)
 {
@@ -220,8 +241,9 @@ static int read_answer(struct talk *t, const struct client_answer *raw,
     else if (!json_is_object(a.root))
         exit_code = t->is_quiet
                         ? EXIT_FAILED
-                        : fail(t->in, EXIT_FAILED, "malformed",
-                               "the agent's answer is not what this version reads");
+                        : fail(t->in, EXIT_FAILED, t->is_order ? "unsure" : "malformed",
+                               "%sthe agent's answer is not what this version reads",
+                               t->is_order ? "may stand: " : "");
     if (exit_code != EXIT_DONE)
         answer_close(&a);
     else
@@ -254,6 +276,44 @@ int talk_call(struct talk *t, const char *method, struct bytes body,
     return read_answer(t, &raw, ret_answer);
 }
 
+/* "ack=2" of --ack, with the character that joins it to the target; "" when it was not given. */
+static int ack_query(const struct invocation *in, const char *target, char *out,
+                     size_t cap)
+{
+    const char *ack = words_value(&in->words, "ack");
+    uint64_t number = 0;
+    out[0] = '\0';
+    if (!ack)
+        return EXIT_DONE;
+    bool is_word = strcmp(ack, "majority") == 0 || strcmp(ack, "all") == 0;
+    if (!is_word && (text_uint(ack, MEMBERS_MAX, &number) < 0 || number == 0))
+        return fail(in, EXIT_USAGE, "usage",
+                    "--ack wants a number, majority or all, not '%s'", ack);
+    (void)snprintf(out, cap, "%cack=%s", strchr(target, '?') ? '&' : '?', ack);
+    return EXIT_DONE;
+}
+
+int talk_order(struct talk *t, const char *method, struct bytes body,
+               struct answer *ret_answer, const char *target, ...)
+{
+    char url[URL_MAX], ack[32];
+    va_list args;
+    va_start(args, target);
+    bool is_fitting = print_url(url, sizeof(url), target, args);
+    va_end(args);
+    if (!is_fitting)
+        return fail(t->in, EXIT_USAGE, "invalid", "the names given are too long");
+    int code = ack_query(t->in, url, ack, sizeof(ack));
+    if (code != EXIT_DONE)
+        return code;
+    interrupt_says("\ninterrupted: the order may stand: stratos status\n");
+    t->is_order = true;
+    code = talk_call(t, method, body, ret_answer, "%s%s", url, ack);
+    t->is_order = false;
+    interrupt_says("\n");
+    return code;
+}
+
 int talk_stream(struct talk *t, int (*chunk)(void *ctx, struct bytes in), void *ctx,
                 const char *target, ...)
 {
@@ -270,10 +330,15 @@ int talk_stream(struct talk *t, int (*chunk)(void *ctx, struct bytes in), void *
     int stop = client_stream(t->client, "GET", url, chunk, ctx, &raw, &err);
     if (stop < 0)
         return say_transport(t, &err);
-    if (raw.status < 400) {
+    if (stop > 0 || raw.status < 400)
         free(raw.body);
-        return stop == 0 ? EXIT_DONE : EXIT_FAILED;
-    }
+    if (stop > 0 && out_error() != 0)
+        return EXIT_FAILED; /* it is said at the end */
+    if (stop > 0)
+        return fail(t->in, EXIT_FAILED, "failed", "what comes cannot be passed on: %s",
+                    err_text(-stop));
+    if (raw.status < 400)
+        return EXIT_DONE;
     struct answer a;
     int exit_code = read_answer(t, &raw, &a);
     if (exit_code == EXIT_DONE)
@@ -306,67 +371,7 @@ char *talk_escape(const char *word, bool keep_slash, char *out, size_t cap)
     return out;
 }
 
-/* ---- what every verb says ---- */
-
-void say_view(const struct invocation *in, const struct answer *a)
-{
-    if (in->is_json || !a->view)
-        return;
-    fflush(stdout); /* the table first, wherever both go */
-    char age[RENDER_TEXT];
-    long long alive = json_number(a->view, "alive"), dead = json_number(a->view, "dead");
-    long long newest = json_number(a->view, "newest_ms");
-    fprintf(stderr, "as seen by ");
-    print_safe(stderr, a->node, false);
-    fprintf(stderr, ": %lld alive, %lld suspect", alive, json_number(a->view, "suspect"));
-    if (dead > 0)
-        fprintf(stderr, ", %lld dead", dead);
-    fprintf(stderr, "; newest news %s old\n",
-            age_text(newest < 0 ? 0 : (uint64_t)newest, age));
-
-    long long reachable = json_number(a->view, "reachable");
-    if (json_object_get(a->view, "reachable") && reachable < alive)
-        fprintf(
-            stderr,
-            "warning: %s reaches only %lld of %lld members: what it says of the others "
-            "may be old\n",
-            a->node, reachable, alive);
-}
-
-void say_told(const struct invocation *in, const json_t *data)
-{
-    if (in->is_json || json_number(data, "known_by") == 0)
-        return; /* nothing had to be written */
-    fprintf(stderr, "told %lld/%lld members, %.2fs\n", json_number(data, "known_by"),
-            json_number(data, "members"), json_decimal(data, "took_ms") / 1000);
-}
-
-bool print_json(const struct invocation *in, const struct answer *a)
-{
-    if (!in->is_json)
-        return false;
-    /* Through as it came (no number is rounded), but on one line: a line end cannot stand
-     * inside a JSON string, so dropping them changes nothing else. */
-    for (const char *c = a->text; *c; c++) {
-        if (*c != '\n' && *c != '\r')
-            fputc(*c, stdout);
-    }
-    fputc('\n', stdout);
-    return true;
-}
-
 /* ---- targets ---- */
-
-void keep_namespace(const struct invocation *in, json_t *list)
-{
-    if (!words_has(&in->words, "namespace"))
-        return;
-    for (size_t i = json_array_size(list); i > 0; i--) {
-        const char *ns = json_text(json_array_get(list, i - 1), "namespace");
-        if (strcmp(ns, in->namespace) != 0)
-            (void)json_array_remove(list, i - 1);
-    }
-}
 
 int target_parse(const struct invocation *in, const char *word, struct target *ret_target)
 {
@@ -377,13 +382,13 @@ int target_parse(const struct invocation *in, const char *word, struct target *r
     ns = slash ? word : ns;
 
     size_t job_len = strlen(job);
+    int status = 0;
     const char *dot = strrchr(job, '.');
     if (dot) {
-        uint64_t index = 0;
-        if (text_uint(dot + 1, UINT32_MAX, &index) < 0)
+        status = index_parse(bytes_of_text(dot + 1), &t.index);
+        if (status == ERR_MALFORMED)
             return ERR_INVALID;
         t.has_index = true;
-        t.index = (uint32_t)index;
         job_len = (size_t)(dot - job);
     }
     if (!name_is_valid((struct bytes){(const uint8_t *)ns, ns_len}) ||
@@ -391,18 +396,34 @@ int target_parse(const struct invocation *in, const char *word, struct target *r
         return ERR_INVALID;
     memcpy(t.ns, ns, ns_len);
     memcpy(t.job, job, job_len);
+    if (status < 0)
+        return ERR_NOT_FOUND; /* web.00: no instance is called so */
     *ret_target = t;
     return 0;
+}
+
+int target_fail(const struct invocation *in, const char *word, int status)
+{
+    uint32_t index = 0;
+    const char *dot = strrchr(word, '.');
+    if (status != ERR_NOT_FOUND || !dot)
+        return fail(in, EXIT_USAGE, "invalid",
+                    "'%s' cannot be a job's name: [NAMESPACE/]JOB[.N], of a-z, 0-9 and -",
+                    word);
+    (void)index_parse(bytes_of_text(dot + 1), &index);
+    return fail(in, EXIT_NO_SUCH, "not_found", "no %s: %.*s.%u?", word, (int)(dot - word),
+                word, (unsigned)index);
 }
 
 int target_need_job(const struct invocation *in, const char *word,
                     struct target *ret_target)
 {
-    if (target_parse(in, word, ret_target) < 0)
+    int status = target_parse(in, word, ret_target);
+    if (status == ERR_INVALID)
         return fail(in, EXIT_USAGE, "invalid",
                     "'%s' cannot be a job's name: [NAMESPACE/]JOB, of a-z, 0-9 and -",
                     word);
-    if (ret_target->has_index)
+    if (status < 0 || ret_target->has_index)
         return fail(in, EXIT_USAGE, "invalid",
                     "'%s' names one instance: here a whole job is wanted", word);
     return EXIT_DONE;

@@ -50,10 +50,19 @@ static int fill(const struct invocation *in, struct agent_options *o)
         .ports = words_value(w, "ports"),
         .memory = words_value(w, "memory"),
         .cpu = words_value(w, "cpu"),
+        .ack = words_value(w, "ack"),
+        .reap = words_value(w, "reap"),
         .no_discover = words_has(w, "no-discover"),
         .is_debug = words_has(w, "debug"),
+        .http_open = words_has(w, "http-open"),
         .tasks_die = words_has(w, "tasks-die"),
+        .machine = words_has(w, "adopt")          ? MACHINE_ADOPT
+                   : words_has(w, "new-identity") ? MACHINE_NEW
+                                                  : MACHINE_SAME,
     };
+    if (words_has(w, "adopt") && words_has(w, "new-identity"))
+        return fail(in, EXIT_USAGE, "usage",
+                    "--adopt keeps the identity and --new-identity does not: give one");
     int code = EXIT_DONE;
     for (size_t i = 0; i < w->n_given && code == EXIT_DONE; i++) {
         if (strcmp(w->given[i].flag->name, "join") == 0)

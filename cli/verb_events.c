@@ -1,34 +1,51 @@
 /* `events`: what happened, and with -f what happens (server-sent events, one JSON object
  * each). */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/talk.h"
 #include "cli/verbs.h"
 #include "core/doc.h"
 
-enum { EVENT_MAX = 64 * 1024, TEXT_MAX = 512, EVENTS_DEFAULT = 100, EVENTS_MAX = 100000 };
+enum {
+    EVENT_MAX = 64 * 1024,
+    TEXT_MAX = 1024,
+    EVENTS_DEFAULT = 100,
+    EVENTS_MAX = 100000
+};
 
-/* "web.0 is pending on n1: exited with status 3": the subject is the text's first word. */
+/* "web.0 is pending on n1: exited with 3": the subject is the text's first word.  What has happened again
+ * and again is one event: "web.0 is pending on n1, 4x in 8s: exited with 3". */
 static void event_text(const json_t *event, char *out, size_t cap)
 {
     const char *cause = json_text(event, "cause");
-    (void)snprintf(out, cap, "%s%s%s", json_text(event, "text"), *cause ? ": " : "",
-                   cause);
+    long long times = json_number(event, "times");
+    uint64_t at = time_parse(json_text(event, "at")),
+             since = time_parse(json_text(event, "since"));
+    char often[RENDER_TEXT + 48] = "", age[RENDER_TEXT];
+    if (times > 1)
+        (void)snprintf(often, sizeof(often), ", %lldx in %s", times,
+                       age_text(at > since ? at - since : 0, age));
+    (void)snprintf(out, cap, "%s%s%s%s", json_text(event, "text"), often,
+                   *cause ? ": " : "", cause);
 }
 
-/* The time of day; the date is in --json. */
-static void event_time(const json_t *event, char out[static 16])
+/* The time of day, UTC; with the date where that is not today's. */
+static void event_time(const json_t *event, char out[static 24])
 {
+    const uint64_t day_ms = 24 * 3600 * 1000;
     const char *stamp = json_text(event, "at");
+    bool is_today = time_parse(stamp) / day_ms == now_unix_ms() / day_ms;
     out[0] = '\0';
     if (strlen(stamp) >= 19)
-        (void)snprintf(out, 16, "%.8s", stamp + 11);
+        (void)snprintf(out, 24, "%.*s%s%.8s", is_today ? 0 : 10, stamp,
+                       is_today ? "" : " ", stamp + 11);
 }
 
 /* One at a time, without knowing how wide the next ones are. */
 static void print_event(const json_t *event)
 {
-    char at[16], text[TEXT_MAX];
+    char at[24], text[TEXT_MAX];
     event_time(event, at);
     event_text(event, text, sizeof(text));
     printf("%-8s  ", at);
@@ -45,10 +62,9 @@ static void print_events(const json_t *events)
     size_t i;
     json_t *event;
     grid_init(&grid, heads);
-    grid.is_wrapped = true;
     json_array_foreach(events, i, event)
     {
-        char at[16], text[TEXT_MAX];
+        char at[24], text[TEXT_MAX];
         event_time(event, at);
         event_text(event, text, sizeof(text));
         grid_row(&grid, (const char *const[]){at, json_text(event, "node"),
@@ -97,7 +113,7 @@ static int on_chunk(void *ctx, struct bytes in)
         else if (in.at[i] != '\r')
             s->line[s->len++] = (char)in.at[i];
     }
-    return fflush(stdout) == 0 ? 0 : 1;
+    return out_flush() ? 0 : EIO;
 }
 
 static int show_last(struct talk *t, uint64_t limit)

@@ -44,7 +44,8 @@ int verb_inspect(const struct invocation *in)
         const json_t *spec = json_object_get(a.data, "spec");
         if (words_has(&in->words, "file")) {
             printf("# %s/%s %s\n", target.ns, target.job, json_text(a.data, "version"));
-            yaml_print(spec, stdout);
+            if (yaml_print(spec, stdout) < 0)
+                code = fail(in, EXIT_FAILED, "failed", "out of memory");
         } else if (!print_json(in, &a)) {
             (void)json_dumpf(spec, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
             fputc('\n', stdout);

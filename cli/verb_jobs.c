@@ -58,7 +58,7 @@ static void print_conflicts(const struct target *target, const json_t *versions)
         bool is_lost = strcmp(json_text(version, "outcome"), "lost") == 0;
         if (!is_lost || !json_is_true(json_object_get(version, "kept")))
             continue;
-        fflush(stdout);
+        (void)out_flush();
         fprintf(stderr,
                 "%s was submitted without knowing of the one that stands; see what lost "
                 "with\nstratos inspect %s/%s@%.*s --file\n",

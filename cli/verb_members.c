@@ -28,33 +28,51 @@ int verb_members(const struct invocation *in)
 
 /* ---- gossip ---- */
 
+/* "in step", "late 14s", "dead": writes under way take a moment and make nobody late. */
+static const char *knows_text(const json_t *peer, const char *own_digest, char *out,
+                              size_t cap)
+{
+    char age[RENDER_TEXT];
+    const char *state = json_text(peer, "state"), *digest = json_text(peer, "digest");
+    const json_t *late = json_object_get(peer, "late_ms");
+    bool is_gone = strcmp(state, "dead") == 0 || strcmp(state, "left") == 0;
+    if (is_gone)
+        (void)snprintf(out, cap, "%s", state);
+    else if (json_is_number(late) && json_number(peer, "late_ms") > 0)
+        (void)snprintf(out, cap, "late %s",
+                       age_text((uint64_t)json_number(peer, "late_ms"), age));
+    else if (json_is_number(late) || strcmp(digest, own_digest) == 0)
+        (void)snprintf(out, cap, "%s", *digest ? "in step" : "not heard");
+    else
+        (void)snprintf(out, cap, "not heard");
+    return out;
+}
+
 static void print_peers(const json_t *peers, const char *own_digest)
 {
-    static const char *const heads[] = {"NODE", "AGREES", "BEHIND", "HEARD",
-                                        "RTT",  "IN",     "OUT",    NULL};
+    static const char *const heads[] = {"NODE", "KNOWS", "LACKS", "HEARD",
+                                        "RTT",  "IN",    "OUT",   NULL};
     struct grid grid;
     size_t i;
     json_t *peer;
     grid_init(&grid, heads);
     json_array_foreach(peers, i, peer)
     {
-        char behind[RENDER_TEXT] = "", heard[RENDER_TEXT] = "", rtt[RENDER_TEXT] = "";
-        char in[RENDER_TEXT], out[RENDER_TEXT];
+        char lacks[RENDER_TEXT] = "", heard[RENDER_TEXT] = "", rtt[RENDER_TEXT] = "";
+        char in[RENDER_TEXT], out[RENDER_TEXT], knows[48];
         long long heard_ms = json_number(peer, "heard_ms");
         if (json_is_number(json_object_get(peer, "heard_ms")))
             (void)age_text(heard_ms < 0 ? 0 : (uint64_t)heard_ms, heard);
         if (json_is_number(json_object_get(peer, "behind")))
-            (void)snprintf(behind, sizeof(behind), "%lld", json_number(peer, "behind"));
+            (void)snprintf(lacks, sizeof(lacks), "%lld", json_number(peer, "behind"));
         if (json_is_number(json_object_get(peer, "rtt_ms")))
             (void)rtt_text(json_decimal(peer, "rtt_ms"), rtt);
-        const char *digest = json_text(peer, "digest");
-        const char *agrees = !*digest                          ? "-"
-                             : strcmp(digest, own_digest) == 0 ? "yes"
-                                                               : "no";
-        grid_row(&grid, (const char *const[]){
-                            json_text(peer, "node"), agrees, behind, heard, rtt,
-                            size_text((uint64_t)json_number(peer, "bytes_in"), in),
-                            size_text((uint64_t)json_number(peer, "bytes_out"), out)});
+        grid_row(&grid,
+                 (const char *const[]){
+                     json_text(peer, "node"),
+                     knows_text(peer, own_digest, knows, sizeof(knows)), lacks, heard,
+                     rtt, size_rounded((uint64_t)json_number(peer, "bytes_in"), in),
+                     size_rounded((uint64_t)json_number(peer, "bytes_out"), out)});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
@@ -105,15 +123,17 @@ int verb_gossip(const struct invocation *in)
 
 /* ---- orders ---- */
 
+/* `done`: what is said at the end; NULL: what the agent says. */
 static int post(struct talk *t, const char *done, const char *subject, const char *url)
 {
     struct answer a;
-    int code = talk_call(t, "POST", (struct bytes){0}, &a, "%s", url);
+    int code = talk_order(t, "POST", (struct bytes){0}, &a, "%s", url);
     if (code != EXIT_DONE)
         return code;
     say_told(t->in, a.data);
     if (!print_json(t->in, &a))
-        printf("%s%s\n", subject, done);
+        fprintf(stderr, "%s%s\n", done ? subject : json_text(a.data, "text"),
+                done ? done : "");
     answer_close(&a);
     return EXIT_DONE;
 }
@@ -127,7 +147,7 @@ int verb_join(const struct invocation *in)
         return code;
     (void)talk_escape(in->words.args[0], false, address, sizeof(address));
     (void)snprintf(url, sizeof(url), "/v1/join?address=%s", address);
-    code = post(&t, " will be greeted", in->words.args[0], url);
+    code = post(&t, NULL, "", url);
     talk_close(&t);
     return code;
 }

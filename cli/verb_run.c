@@ -1,73 +1,53 @@
-/* `run`: submit the jobs of a file, say who has them, follow them until they are healthy.
- */
+/* `run`: submit the jobs of a file, say who has them, follow them until they are healthy. */
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/announce.h"
 #include "cli/follow.h"
 #include "cli/input.h"
 #include "cli/verbs.h"
 #include "core/bounds.h"
 #include "core/doc.h"
 
-enum { INTRODUCED_MS = 2000, POLL_MS = 100 };
-
-/* "v3" of 3, "3" or "v3". */
-static void version_text(const json_t *job, char *out, size_t cap)
-{
-    const json_t *version = json_object_get(job, "version");
-    const char *text = json_string_value(version);
-    if (text)
-        (void)snprintf(out, cap, "%s%s", *text == 'v' ? "" : "v", text);
-    else if (version)
-        (void)snprintf(out, cap, "v%lld", (long long)json_number_value(version));
-    else
-        out[0] = '\0';
-}
+enum { INTRODUCED_MS = 2000, POLL_MS = 100, NOTE_MAX = 512 };
 
 static void say_submitted(const struct invocation *in, const json_t *data)
 {
+    char text[ANNOUNCE_MAX];
     size_t i;
     json_t *job;
     if (in->is_json)
         return;
     json_array_foreach(json_object_get(data, "jobs"), i, job)
     {
-        const char *action = json_text(job, "action");
-        const char *word = strcmp(action, "create") == 0   ? "created"
-                           : strcmp(action, "update") == 0 ? "updated"
-                                                           : "unchanged";
-        char version[24];
-        version_text(job, version, sizeof(version));
-        fprintf(stderr, "%s/%s %s %s\n", json_text(job, "namespace"),
-                json_text(job, "job"), version, word);
+        announce_text(job, now_unix_ms(), text);
+        print_safe(stderr, text, true);
     }
     say_told(in, data);
 }
 
+enum { QUERY_MAX = ESCAPED_MAX + 1700 }; /* a note of 512 bytes, escaped */
+
 static int query_of(const struct invocation *in, char *out, size_t cap)
 {
-    const char *ack = words_value(&in->words, "ack");
-    const char *if_version = words_value(&in->words, "if-version");
-    char ack_escaped[64] = "";
+    char note[1600];
+    const char *if_version = words_value(&in->words, "if-version"),
+               *text = words_value(&in->words, "note");
     uint64_t number = 0;
-    if (ack && strcmp(ack, "majority") != 0 && strcmp(ack, "all") != 0 &&
-        text_uint(ack, MEMBERS_MAX, &number) < 0)
+    if (if_version && strcmp(if_version, "new") != 0 &&
+        text_uint(if_version + (*if_version == 'v'), UINT32_MAX, &number) < 0)
         return fail(in, EXIT_USAGE, "usage",
-                    "--ack wants a number, majority or all, not '%s'", ack);
-    bool is_version = !if_version || (text_uint(if_version + (*if_version == 'v'),
-                                                UINT32_MAX, &number) == 0 &&
-                                      number > 0);
-    if (!is_version)
-        return fail(in, EXIT_USAGE, "usage", "--if-version wants a version, not '%s'",
-                    if_version);
-    (void)talk_escape(ack ? ack : "", false, ack_escaped, sizeof(ack_escaped));
-    (void)snprintf(out, cap, "%s%s%s%s%s", ack || if_version ? "?" : "",
-                   ack ? "ack=" : "", ack_escaped, ack && if_version ? "&" : "",
-                   if_version ? "if_version=" : "");
-    if (if_version) {
-        size_t len = strlen(out);
-        (void)snprintf(out + len, cap - len, "%s", if_version + (*if_version == 'v'));
-    }
+                    "--if-version wants a version or 'new', not '%s'", if_version);
+    if (text && strlen(text) > NOTE_MAX)
+        return fail(in, EXIT_USAGE, "usage", "the note takes %zu bytes, at most %d fit",
+                    strlen(text), NOTE_MAX);
+    (void)talk_escape(text ? text : "", false, note, sizeof(note));
+    (void)snprintf(out, cap, "%s%s%s%s%s",
+                   words_has(&in->words, "keep-scale") ? "&keep_scale=1" : "",
+                   if_version ? "&if_version=" : "", if_version ? if_version : "",
+                   text ? "&note=" : "", note);
+    if (out[0] == '&')
+        out[0] = '?';
     return EXIT_DONE;
 }
 
@@ -108,7 +88,7 @@ static int follow_submitted(struct talk *t, const struct answer *submitted,
         (void)snprintf(f->target.ns, sizeof(f->target.ns), "%s",
                        json_text(job, "namespace"));
         (void)snprintf(f->target.job, sizeof(f->target.job), "%s", json_text(job, "job"));
-        version_text(job, f->version, sizeof(f->version));
+        announce_version(job, f->version, sizeof(f->version));
     }
     int code = follow_all(t, jobs, n, timeout_ms);
     if (code == EXIT_DONE)
@@ -152,7 +132,7 @@ static void wait_for_introductions(struct talk *t)
 static int submit(struct talk *t, struct bytes text, struct arena *arena)
 {
     const struct invocation *in = t->in;
-    char query[160];
+    char query[QUERY_MAX];
     uint64_t timeout_ms;
     int code = query_of(in, query, sizeof(query));
     if (code == EXIT_DONE)
@@ -161,7 +141,7 @@ static int submit(struct talk *t, struct bytes text, struct arena *arena)
     if (code == EXIT_DONE)
         wait_for_introductions(t);
     if (code == EXIT_DONE)
-        code = talk_call(t, "POST", text, &a, "/v1/jobs%s", query);
+        code = talk_order(t, "POST", text, &a, "/v1/jobs%s", query);
     if (code != EXIT_DONE)
         return code;
     say_submitted(in, a.data);
@@ -175,16 +155,21 @@ static int submit(struct talk *t, struct bytes text, struct arena *arena)
 
 int verb_run(const struct invocation *in)
 {
-    const char *path = in->words.args[0];
     struct arena arena;
-    struct bytes text;
-    const char *const *names;
-    size_t n_names;
+    struct bytes text = {0};
+    struct sources sources;
     struct talk t;
     arena_init(&arena, 0);
-    int code = input_read(in, path, &arena, &text);
-    if (code == EXIT_DONE)
-        code = input_check(in, path, text, &arena, &names, &n_names);
+    int code = input_sources(in, &arena, &sources);
+    if (code == EXIT_DONE) {
+        text = input_joined(in, &sources, &arena);
+        if (!text.at)
+            code = fail(in, EXIT_FAILED, "failed", "out of memory");
+        else if (text.len > JOBFILE_LEN_MAX)
+            code = fail(
+                in, EXIT_USAGE, "invalid",
+                "the files' jobs take more than 1 MiB together: submit fewer at once");
+    }
     if (code == EXIT_DONE)
         code = talk_open(&t, in);
     if (code == EXIT_DONE) {

@@ -124,8 +124,8 @@ int verb_secret_rotate(const struct invocation *in)
     if (code == EXIT_DONE) {
         old = epoch_of(a.data, a.node);
         answer_close(&a);
-        code = talk_call(&t, "POST", (struct bytes){0}, &a, "/v1/secret/rotate%s",
-                         words_has(&in->words, "force") ? "?force=1" : "");
+        code = talk_order(&t, "POST", (struct bytes){0}, &a, "/v1/secret/rotate%s",
+                          words_has(&in->words, "force") ? "?force=1" : "");
     }
     if (code == EXIT_DONE) {
         bool is_detached = words_has(&in->words, "detach");
@@ -136,7 +136,8 @@ int verb_secret_rotate(const struct invocation *in)
         if (!is_detached)
             code = follow_rotation(&t, old, timeout_ms);
         if (code == EXIT_DONE && !is_detached && !in->is_json)
-            puts("the secret was changed: every node's secret file holds the new one");
+            fputs("the secret was changed: every node's secret file holds the new one\n",
+                  stderr);
     }
     talk_close(&t);
     return code;

@@ -20,13 +20,20 @@ static void print_services(const json_t *services)
             grid_row(&grid, (const char *const[]){name, ns, "", "", "", ""});
         json_array_foreach(endpoints, j, endpoint)
         {
-            char address[160];
+            char address[160], health[320];
+            const char *reason = json_text(endpoint, "reason");
+            const json_t *served = json_object_get(endpoint, "served");
+            if (json_is_false(served))
+                (void)snprintf(health, sizeof(health), "not served: %s",
+                               *reason ? reason : json_text(endpoint, "health"));
+            else
+                (void)snprintf(health, sizeof(health), "%s",
+                               json_text(endpoint, "health"));
             (void)snprintf(address, sizeof(address), "%s:%lld",
                            json_text(endpoint, "address"), json_number(endpoint, "port"));
             grid_row(&grid,
                      (const char *const[]){name, ns, json_text(endpoint, "instance"),
-                                           json_text(endpoint, "node"), address,
-                                           json_text(endpoint, "health")});
+                                           json_text(endpoint, "node"), address, health});
         }
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));

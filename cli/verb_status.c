@@ -5,23 +5,37 @@
 #include "cli/follow.h"
 #include "cli/tables.h"
 #include "cli/verbs.h"
+#include "cli/verdict.h"
 #include "core/bounds.h"
 #include "core/doc.h"
 
 enum { NODE_JOBS_MAX = 500, WORDS_SUGGEST_MAX = 512 };
 
+/* NULL: of an agent that makes none. */
+static const json_t *ask_verdict(struct talk *t, struct answer *a)
+{
+    *a = (struct answer){0};
+    t->is_quiet = true;
+    (void)talk_get(t, a, "/v1/verdict");
+    t->is_quiet = false;
+    return a->data;
+}
+
 static int show_overview(struct talk *t)
 {
-    struct answer jobs, members;
+    struct answer jobs, members, verdict;
     int code = talk_get(t, &jobs, "/v1/jobs");
     if (code != EXIT_DONE)
         return code;
     code = talk_get(t, &members, "/v1/members");
     if (code == EXIT_DONE) {
+        const json_t *said = ask_verdict(t, &verdict);
         if (t->in->is_json) {
-            print_wrapped(&jobs, json_pack("{s:O, s:O}", "jobs", jobs.data, "members",
-                                           members.data));
+            print_wrapped(&jobs, json_pack("{s:O, s:O, s:O?}", "jobs", jobs.data,
+                                           "members", members.data, "verdict", said));
         } else {
+            verdict_print(said);
+            fputs(said ? "\n" : "", stdout);
             members_print(members.data);
             fputc('\n', stdout);
             if (json_array_size(jobs.data) > 0)
@@ -30,6 +44,7 @@ static int show_overview(struct talk *t)
                 puts("no jobs");
         }
         say_view(t->in, &jobs);
+        answer_close(&verdict);
         answer_close(&members);
     }
     answer_close(&jobs);
@@ -56,11 +71,20 @@ static void show_job(const json_t *status)
 {
     const json_t *instances = json_object_get(status, "instances");
     size_t n = json_array_size(instances);
+    const char *condition = json_text(status, "condition"),
+               *cause = json_text(status, "cause");
     printf("%s/%s %s: %s, %s", json_text(status, "namespace"), json_text(status, "job"),
            json_text(status, "version"), json_text(status, "type"),
-           json_text(status, "status"));
+           *condition ? condition : json_text(status, "status"));
     if (json_is_number(json_object_get(status, "count")))
         printf(", %lld wanted", json_number(status, "count"));
+    const char *api = json_text(json_object_get(status, "isolation"), "api");
+    if (*api && strcmp(api, "none") != 0)
+        printf(", its tasks may %s by the API", api);
+    if (*cause) {
+        fputs(": ", stdout);
+        print_safe(stdout, cause, false);
+    }
     puts("\n");
     const json_t **list = calloc(n > 0 ? n : 1, sizeof(*list));
     for (size_t i = 0; list && i < n; i++)
@@ -77,7 +101,9 @@ static void show_value(const char *key, const json_t *value)
 {
     char text[RENDER_TEXT];
     if (json_is_number(value) && strcmp(key, "memory") == 0)
-        fputs(size_text((uint64_t)json_number_value(value), text), stdout);
+        fputs(size_rounded((uint64_t)json_number_value(value), text), stdout);
+    else if (json_is_number(value) && strcmp(key, "silent_ms") == 0)
+        fputs(age_text((uint64_t)json_number_value(value), text), stdout);
     else if (json_is_number(value) && strcmp(key, "rtt_ms") == 0)
         fputs(rtt_text(json_number_value(value), text), stdout);
     else if (json_is_string(value) && *json_string_value(value))
@@ -114,6 +140,20 @@ static void show_object(const json_t *object)
     }
 }
 
+static int no_instance(struct talk *t, const struct target *target, const json_t *status)
+{
+    long long count = json_number(status, "count");
+    if (strcmp(json_text(status, "status"), "stopped") == 0 || count == 0)
+        return fail(t->in, EXIT_NO_SUCH, "not_found", "no %s.%u: %s %s", target->job,
+                    (unsigned)target->index, target->job,
+                    count == 0 ? "has no instances" : "is stopped");
+    if (count == 1)
+        return fail(t->in, EXIT_NO_SUCH, "not_found", "no %s.%u: %s has 0 alone",
+                    target->job, (unsigned)target->index, target->job);
+    return fail(t->in, EXIT_NO_SUCH, "not_found", "no %s.%u: %s has 0-%lld", target->job,
+                (unsigned)target->index, target->job, count - 1);
+}
+
 static int show_target(struct talk *t, const struct target *target,
                        const struct answer *a)
 {
@@ -125,9 +165,7 @@ static int show_target(struct talk *t, const struct target *target,
     }
     const json_t *instance = find_instance(a->data, target);
     if (!instance)
-        return fail(t->in, EXIT_NO_SUCH, "not_found", "%s has no instance %u: it has %zu",
-                    target->job, (unsigned)target->index,
-                    json_array_size(json_object_get(a->data, "instances")));
+        return no_instance(t, target, a->data);
     if (t->in->is_json)
         print_wrapped(a, json_deep_copy(instance));
     else
@@ -202,6 +240,24 @@ static void show_node(struct talk *t, const struct answer *members, const json_t
     say_view(t->in, members);
 }
 
+/* Who asks by a name should know that another node has it, too. */
+static void say_namesakes(const struct answer *members, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(members->data, i, one)
+    {
+        if (strcmp(json_text(one, "namesake"), name) != 0)
+            continue;
+        (void)out_flush();
+        print_safe(stderr, name, false);
+        fputs(" is the node above; another of that name, at ", stderr);
+        print_safe(stderr, json_text(one, "address"), false);
+        fprintf(stderr, " (%s), is called %s\n", json_text(one, "state"),
+                json_text(one, "id"));
+    }
+}
+
 static int no_such_thing(struct talk *t, const struct answer *members, const char *word)
 {
     const char *names[WORDS_SUGGEST_MAX + 1];
@@ -235,7 +291,10 @@ static int show_word(struct talk *t, const char *word)
 {
     struct target target;
     struct answer a;
-    if (target_parse(t->in, word, &target) == 0) {
+    int status = target_parse(t->in, word, &target);
+    if (status == ERR_NOT_FOUND)
+        return target_fail(t->in, word, status);
+    if (status == 0) {
         t->is_quiet = true;
         int code = talk_get(t, &a, "/v1/jobs/%s/%s", target.ns, target.job);
         t->is_quiet = false;
@@ -249,10 +308,13 @@ static int show_word(struct talk *t, const char *word)
     if (code != EXIT_DONE)
         return code;
     const json_t *member = find_member(a.data, word);
-    if (member)
+    if (member) {
         show_node(t, &a, member);
-    else
+        if (!t->in->is_json)
+            say_namesakes(&a, json_text(member, "name"));
+    } else {
         code = no_such_thing(t, &a, word);
+    }
     answer_close(&a);
     return code;
 }

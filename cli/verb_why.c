@@ -6,22 +6,27 @@
 
 /* ---- why ---- */
 
-static void print_candidates(const json_t *candidates)
+/* Where nothing is chosen anew scores say nothing: it stays as long as it may. */
+static void print_candidates(const json_t *candidates, bool stays)
 {
-    static const char *const heads[] = {"NODE", "VERDICT", "SCORE", "REASON", NULL};
+    static const char *const heads[] = {"NODE", "VERDICT", "SCORE", "REASON", NULL},
+                             *const plain[] = {"NODE", "VERDICT", "REASON", NULL};
     struct grid grid;
     size_t i;
     json_t *one;
-    grid_init(&grid, heads);
+    grid_init(&grid, stays ? plain : heads);
     json_array_foreach(candidates, i, one)
     {
         char score[RENDER_TEXT] = "-";
-        bool is_refused = strcmp(json_text(one, "verdict"), "refused") == 0;
-        if (!is_refused)
+        const char *node = json_text(one, "node"), *verdict = json_text(one, "verdict"),
+                   *reason = json_text(one, "reason");
+        if (json_is_number(json_object_get(one, "score")) &&
+            strcmp(verdict, "refused") != 0)
             (void)snprintf(score, sizeof(score), "%.2f", json_decimal(one, "score"));
-        grid_row(&grid,
-                 (const char *const[]){json_text(one, "node"), json_text(one, "verdict"),
-                                       score, json_text(one, "reason")});
+        if (stays)
+            grid_row(&grid, (const char *const[]){node, verdict, reason});
+        else
+            grid_row(&grid, (const char *const[]){node, verdict, score, reason});
     }
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
@@ -30,9 +35,26 @@ static void print_candidates(const json_t *candidates)
 static void print_why(const json_t *why)
 {
     const char *node = json_text(why, "node");
-    printf("%s is %s%s: %s\n\n", json_text(why, "instance"),
-           *node ? "for " : "for no node", node, json_text(why, "reason"));
-    print_candidates(json_object_get(why, "candidates"));
+    bool stays = json_is_true(json_object_get(why, "stays")),
+         is_lost = strcmp(json_text(why, "state"), "lost") == 0;
+    print_safe(stdout, json_text(why, "instance"), false);
+    fputs(!*node    ? " has no node"
+          : is_lost ? " is lost with "
+          : stays   ? " stays on "
+                    : " goes to ",
+          stdout);
+    print_safe(stdout, node, false);
+    fputs(": ", stdout);
+    print_safe(stdout, json_text(why, "reason"), false);
+    fputc('\n', stdout);
+    if (*json_text(why, "trouble")) {
+        printf("%s there, health %s: ", json_text(why, "state"),
+               json_text(why, "health"));
+        print_safe(stdout, json_text(why, "trouble"), false);
+        fputc('\n', stdout);
+    }
+    fputc('\n', stdout);
+    print_candidates(json_object_get(why, "candidates"), stays);
 }
 
 int verb_why(const struct invocation *in)
@@ -41,8 +63,9 @@ int verb_why(const struct invocation *in)
     struct talk t;
     struct answer a;
     int code = target_parse(in, in->words.args[0], &target);
-    if (code == EXIT_DONE)
-        code = talk_open(&t, in);
+    if (code < 0)
+        return target_fail(in, in->words.args[0], code);
+    code = talk_open(&t, in);
     if (code != EXIT_DONE)
         return code;
     t.job_word = in->words.args[0];
@@ -112,8 +135,8 @@ int verb_trace(const struct invocation *in)
     if (code != EXIT_DONE)
         return code;
     t.job_word = word;
-    code = talk_get(&t, &a, "/v1/jobs/%s/%s/trace?version=%s", target.ns, target.job,
-                    version);
+    code = talk_get(&t, &a, "/v1/jobs/%s/%s/trace%s%s", target.ns, target.job,
+                    *version ? "?version=" : "", version);
     if (code == EXIT_DONE) {
         if (!print_json(in, &a))
             print_trace(a.data);

@@ -12,11 +12,14 @@ int verb_demo_http(const struct invocation *in);
 /* verb_files.c */
 int verb_init(const struct invocation *in);
 int verb_validate(const struct invocation *in);
+/* verb_import.c */
 int verb_import(const struct invocation *in);
 /* verb_run.c */
 int verb_run(const struct invocation *in);
 /* verb_status.c */
 int verb_status(const struct invocation *in);
+/* verb_verdict.c: of no verb at all */
+int verb_verdict(const struct invocation *in);
 /* verb_jobs.c */
 int verb_jobs(const struct invocation *in);
 int verb_history(const struct invocation *in);
@@ -49,6 +52,9 @@ int verb_var_set(const struct invocation *in);
 int verb_var_get(const struct invocation *in);
 int verb_var_ls(const struct invocation *in);
 int verb_var_rm(const struct invocation *in);
+/* verb_token.c */
+int verb_token(const struct invocation *in);
+int verb_ui(const struct invocation *in);
 /* verb_secret.c */
 int verb_secret_new(const struct invocation *in);
 int verb_secret_rotate(const struct invocation *in);

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* `value` is an object; it ends with a newline. */
-void yaml_print(const json_t *value, FILE *out);
+/* `value` is an object; it ends with a newline.  0, or -1 when there was no memory. */
+int yaml_print(const json_t *value, FILE *out);
 
 #endif

@@ -1,12 +1,13 @@
-/* Every limit of the program, each with its reason.  Reaching one is an error or a counted
- * drop, never an overflow. */
+/* Limits that two files must agree on, each with its reason; others stay beside their code.  Reaching
+ * one is an error or a counted drop, never an overflow. */
 #ifndef CORE_BOUNDS_H
 #define CORE_BOUNDS_H
 
 enum {
     NAME_LEN_MAX = 63, /* a DNS label (RFC 1035, 2.3.4): jobs, namespaces, ports, nodes */
-    ADDRESS_TEXT_MAX = 64,     /* "[" + INET6_ADDRSTRLEN + "]:65535" and a NUL */
-    KEY_LEN_MAX = 256,         /* claim/<32 hex>/<ns>/<job>/<index or run>, with room */
+    ADDRESS_TEXT_MAX = 64, /* "[" + INET6_ADDRSTRLEN + "]:65535" and a NUL */
+    KEY_LEN_MAX = 320,     /* var/<ns>/<name>; claim/<32 hex>/<ns>/<job>/<index or run> */
+    VAR_NAME_LEN_MAX = 251,    /* in every namespace; what a key of 0.1 had room for */
     SPEC_LEN_MAX = 256 * 1024, /* one spec body in the table (DESIGN, "Bounds") */
     ENTRY_LEN_MAX = 64 * 1024, /* any other entry's value */
     JOBFILE_LEN_MAX = 1 << 20, /* a file may hold several jobs */

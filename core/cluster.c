@@ -7,6 +7,12 @@ const char *member_state_name(enum member_state state)
     return names[state];
 }
 
+const char *disk_state_name(enum disk_state state)
+{
+    static const char *const names[] = {"ok", "full", "broken"};
+    return names[state];
+}
+
 const char *instance_state_name(enum instance_state state)
 {
     static const char *const names[] = {"pending",  "starting", "running", "stopping",
@@ -24,4 +30,9 @@ bool claim_is_healthy(enum instance_state state, enum health health)
 {
     return state == INSTANCE_RUNNING &&
            (health == HEALTH_NONE || health == HEALTH_PASSING);
+}
+
+uint64_t control_tried_at(const struct control_doc *doc)
+{
+    return doc->restart_at > doc->retry_at ? doc->restart_at : doc->retry_at;
 }

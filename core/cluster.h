@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/exit.h"
 #include "core/ids.h"
 #include "core/job.h"
 #include "core/stamp.h"
@@ -16,6 +17,10 @@ enum member_state { MEMBER_ALIVE, MEMBER_SUSPECT, MEMBER_DEAD, MEMBER_LEFT };
 const char *member_state_name(enum member_state state);
 
 enum agent_state { AGENT_UP, AGENT_LEAVING, AGENT_AWAY };
+
+/* Of the disk that holds a node's data: full, it gets no new work; broken, it gives its work away. */
+enum disk_state { DISK_OK, DISK_FULL, DISK_BROKEN };
+const char *disk_state_name(enum disk_state state);
 
 /* Wall clocks fit into the 48 bits of a stamp, so no two differ by more. */
 #define CLOCK_SKEW_MAX_MS (INT64_C(1) << 48)
@@ -29,13 +34,17 @@ struct node_doc {
     enum agent_state state;
     uint64_t away_until_unix_ms; /* AGENT_AWAY only, by its own clock: for people */
     uint64_t away_ms;            /* AGENT_AWAY only: for as long its work is left alone */
-    const struct pair
-        *attributes; /* "hostname", "os.arch", ... and those of --attr; sorted */
+    /* "hostname", "os.arch", ... and those of --attr; sorted */
+    const struct pair *attributes;
     size_t n_attributes;
     uint8_t key_epoch; /* names the secret it seals with; 0 = it does not say */
-    uint8_t
-        other_key_epoch; /* of the other that it opens while the secret is changed; 0 = none */
+    /* of the other that it opens while the secret is changed; 0 = none */
+    uint8_t other_key_epoch;
     int64_t clock_skew_ms; /* ahead of its peers' median; 0 = right, or not known */
+    enum disk_state disk;
+    uint64_t disk_since_unix_ms; /* when it became so, by its own clock; 0 = it is ok */
+    stamp_t named; /* when it took `name`, see core/naming.h; kept while it has it */
+    const char *nat; /* where others see it, none of its own addresses; "" = they do not */
 };
 
 /* job/<ns>/<job>, a record; and version/<ns>/<job>/<version>/<hash>, which stays. */
@@ -45,18 +54,25 @@ struct job_doc {
     stamp_t first_stamp;   /* of the job's first spec: its age */
     uint64_t at_unix_ms;   /* of this submission */
     const char *by, *note; /* node name, free text */
-    struct spec_hash
-        previous; /* the spec this one was written over, one version below; 0 = none */
+    /* the spec this one was written over, one version below; 0 = none */
+    struct spec_hash previous;
 };
 
 /* control/<ns>/<job>, a record. */
+enum { SCALED_BY_MAX = 96 }; /* "user@node" */
 struct control_doc {
     bool is_stopped;
     bool has_count;
-    uint32_t count; /* scale override */
-    uint64_t
-        restart_at; /* a counter: instances started under a smaller one restart; 0 = never */
+    uint32_t count;                    /* scale override */
+    uint64_t scaled_unix_ms;           /* has_count: when, 0 = not known */
+    char scaled_by[SCALED_BY_MAX + 1]; /* has_count: who, "" = not known */
+    /* a counter: instances started under a smaller one restart; 0 = never */
+    uint64_t restart_at;
+    uint64_t retry_at; /* one too: what was given up under a smaller one is tried again */
 };
+
+/* Of what was ordered, the newest that says "try again". */
+uint64_t control_tried_at(const struct control_doc *doc);
 
 enum instance_state {
     INSTANCE_PENDING,
@@ -77,6 +93,14 @@ struct claim_port {
     uint16_t port;
 };
 
+/* The health check that keeps an instance from passing, as its holder last told. */
+struct check_doc {
+    const char *name;  /* "" or NULL: there is none */
+    const char *said;  /* its words, harmless: "connection refused"; "" = not known */
+    uint32_t failures; /* in a row when this was written: by now it may be more */
+    uint64_t since_unix_ms; /* when the first of them was, on the holder's clock */
+};
+
 /* claim/<id>/<ns>/<job>/<index>, a row. */
 struct claim_doc {
     uint64_t generation;
@@ -89,15 +113,17 @@ struct claim_doc {
     uint64_t claimed_unix_ms, started_unix_ms;
     uint32_t pid, restarts;
     bool has_exit;
-    int32_t last_exit; /* exit code, or 128 + signal */
+    struct exit_fact last_exit;
     const char *reason;
     const struct claim_port *ports;
     size_t n_ports;
+    struct check_doc check;
+    uint64_t again_unix_ms; /* INSTANCE_PENDING: when it is started again; 0 = not known */
 };
 
 /* refuse/<id>/<ns>/<job>/<index>, a row. */
 struct refuse_doc {
-    uint64_t until_unix_ms;
+    uint64_t until_unix_ms; /* 0 = until its cause has ended, which its writer watches */
     struct spec_hash spec; /* a new version may be tried at once */
     const char *reason;
 };

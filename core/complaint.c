@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/doc.h"
+#include "core/utf8.h"
 
 enum {
     WINDOW = 100,   /* columns shown of a long line */
@@ -18,17 +19,29 @@ void complain(struct complaints *c, unsigned line, unsigned column, const char *
               ...)
 {
     char text[TEXT_MAX];
-    if (c->n == COMPLAINTS_MAX) {
-        c->n_more++;
-        return;
-    }
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    for (size_t i = 0; line > 0 && i < c->n; i++)
+        if (c->list[i].line == line && c->list[i].column == column &&
+            strcmp(c->list[i].text, text) == 0)
+            return; /* of an anchor that several aliases stand for */
+    if (c->n == COMPLAINTS_MAX) {
+        c->n_more++;
+        return;
+    }
     const char *copy = arena_text(c->arena, text);
     c->list[c->n++] = (struct complaint){
         .line = line, .column = column, .text = copy ? copy : "(out of memory)"};
+}
+
+struct bytes doc_text(struct bytes text)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    bool is_marked = text.len >= sizeof(mark) && memcmp(text.at, mark, sizeof(mark)) == 0;
+    size_t skipped = is_marked ? sizeof(mark) : 0;
+    return (struct bytes){text.at + skipped, text.len - skipped};
 }
 
 static struct bytes line_of(struct bytes source, unsigned line)
@@ -49,6 +62,43 @@ static struct bytes line_of(struct bytes source, unsigned line)
 static bool is_continuation(uint8_t byte)
 {
     return (byte & 0xc0) == 0x80;
+}
+
+/* The columns of a terminal that a character takes: two where East Asian Width (UAX 11) is Wide or
+ * Fullwidth, by blocks; none for combining marks, joiners and variation selectors. */
+static unsigned width_of(uint32_t point)
+{
+    static const struct {
+        uint32_t from, to;
+        unsigned width;
+    } blocks[] = {
+        {0x300, 0x36f, 0},     {0x1100, 0x115f, 2},   {0x200b, 0x200d, 0},
+        {0x20d0, 0x20ff, 0},   {0x231a, 0x231b, 2},   {0x23e9, 0x23ec, 2},
+        {0x2614, 0x2615, 2},   {0x2648, 0x2653, 2},   {0x26bd, 0x26be, 2},
+        {0x2705, 0x2705, 2},   {0x270a, 0x270b, 2},   {0x2728, 0x2728, 2},
+        {0x274c, 0x274c, 2},   {0x2753, 0x2755, 2},   {0x2e80, 0x303e, 2},
+        {0x3041, 0x33ff, 2},   {0x3400, 0x4dbf, 2},   {0x4e00, 0x9fff, 2},
+        {0xa000, 0xa4cf, 2},   {0xa960, 0xa97f, 2},   {0xac00, 0xd7a3, 2},
+        {0xf900, 0xfaff, 2},   {0xfe00, 0xfe0f, 0},   {0xfe30, 0xfe6f, 2},
+        {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2},
+        {0x1f680, 0x1f6ff, 2}, {0x1f7e0, 0x1f7eb, 2}, {0x1f900, 0x1f9ff, 2},
+        {0x1fa70, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
+    };
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        if (point >= blocks[i].from && point <= blocks[i].to)
+            return blocks[i].width;
+    return 1;
+}
+
+/* The character that begins at `at`; its first byte alone when it is none. */
+static uint32_t point_at(struct bytes line, size_t at)
+{
+    struct bytes rest = {line.at + at, line.len - at};
+    size_t len = utf8_sequence(rest);
+    uint32_t point = len > 1 ? rest.at[0] & (0x7fu >> len) : rest.at[0];
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (rest.at[i] & 0x3fu);
+    return point;
 }
 
 /* The byte at which column `column` (from 1, in characters) starts; the end if it is past
@@ -91,7 +141,8 @@ static void put_excerpt(struct writer *w, struct bytes line, const struct compla
     }
     put(w, "%s\n      | %s", to < line.len ? "..." : "", from > 0 ? "   " : "");
     for (size_t i = from; i < caret; i++)
-        if (!is_continuation(line.at[i]))
+        for (unsigned n = is_continuation(line.at[i]) ? 0 : width_of(point_at(line, i));
+             n > 0; n--)
             writer_u8(w, line.at[i] == '\t' ? '\t' : ' ');
     put(w, "^\n");
 }
@@ -100,6 +151,7 @@ char *complaints_text(const struct complaints *c, const char *file, struct bytes
                       struct arena *arena)
 {
     size_t cap = (c->n + 1) * SHOWN_MAX;
+    source = source.len > 0 ? doc_text(source) : source;
     char *out = arena_alloc(arena, cap);
     if (!out)
         return NULL;

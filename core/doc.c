@@ -1,4 +1,4 @@
-/* YAML into a tree of texts with their places, over libyaml's events.
+/* YAML into a tree of texts with their places, over libyaml's events; JSON goes to doc_json.c.
  *
  * The parser below knows nothing of schemas.  It is where hostile files are stopped:
  * size, depth, number of nodes (aliases are copied out, and the copies count), tags,
@@ -11,12 +11,14 @@
 #include <yaml.h>
 
 #include "core/bounds.h"
+#include "core/doc_json.h"
 #include "core/doc_map.h"
+#include "core/doc_words.h"
 #include "core/err.h"
 
 enum {
-    DEPTH_MAX = 64,
-    NODES_MAX = 100000,
+    DEPTH_MAX = DOC_DEPTH_MAX,
+    NODES_MAX = DOC_NODES_MAX,
     ANCHORS_MAX = 1000, /* of one document; they are searched one by one */
 };
 
@@ -33,6 +35,7 @@ struct reading {
     struct anchor *anchors;
     size_t n_anchors, anchors_cap;
     size_t n_nodes;
+    struct doc_open open; /* the innermost bracket that is not closed yet */
     int error; /* the first that ends the reading: nothing more can be made of the file */
     bool is_refused; /* something was complained about, and the rest is read for more */
 };
@@ -89,9 +92,17 @@ static void stop_syntax(struct reading *r)
         }
     }
     r->error = ERR_MALFORMED;
-    complain(r->complaints, line_of(at), column_of(at), "%s%s%s",
-             p->problem ? p->problem : "not YAML", p->context ? " " : "",
-             p->context ? p->context : "");
+    struct doc_syntax syntax = {
+        .problem = p->problem,
+        .context = p->context,
+        .problem_line = line_of(at),
+        .problem_column = column_of(at),
+        .open = r->open,
+        .context_line = line_of(p->context_mark),
+        .context_column = column_of(p->context_mark),
+        .has_context = p->error != YAML_READER_ERROR && p->context != NULL,
+    };
+    doc_words_complain(&syntax, r->text, r->complaints);
 }
 
 /* The next event; on an error the event is empty and r->error is set. */
@@ -194,8 +205,16 @@ static struct doc *read_scalar(struct reading *r, const yaml_event_t *event)
 
 static struct doc *read_node(struct reading *r, yaml_event_t *event, unsigned depth);
 
+static struct doc_open open_at(char bracket, yaml_mark_t mark)
+{
+    return (struct doc_open){bracket, line_of(mark), column_of(mark)};
+}
+
 static struct doc *read_list(struct reading *r, const yaml_event_t *start, unsigned depth)
 {
+    struct doc_open outer = r->open;
+    if (start->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE)
+        r->open = open_at('[', start->start_mark);
     refuse_tag(r, start->data.sequence_start.tag, start->start_mark);
     struct doc *list = node_new(r, DOC_LIST, start->start_mark);
     struct doc **tail = list ? &list->child : NULL;
@@ -203,6 +222,7 @@ static struct doc *read_list(struct reading *r, const yaml_event_t *start, unsig
         yaml_event_t event;
         next_event(r, &event);
         if (event.type == YAML_SEQUENCE_END_EVENT) {
+            r->open = outer;
             yaml_event_delete(&event);
             return list;
         }
@@ -251,6 +271,9 @@ static struct doc *map_end(struct reading *r, struct doc *map, struct doc *own,
 
 static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsigned depth)
 {
+    struct doc_open outer = r->open;
+    if (start->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
+        r->open = open_at('{', start->start_mark);
     refuse_tag(r, start->data.mapping_start.tag, start->start_mark);
     struct doc *map = node_new(r, DOC_MAP, start->start_mark);
     struct doc *own = NULL, *merged = NULL;
@@ -259,6 +282,7 @@ static struct doc *read_map(struct reading *r, const yaml_event_t *start, unsign
         yaml_event_t event;
         next_event(r, &event);
         if (event.type == YAML_MAPPING_END_EVENT) {
+            r->open = outer;
             yaml_event_delete(&event);
             return map_end(r, map, own, merged);
         }
@@ -361,16 +385,12 @@ static void read_documents(struct reading *r, struct doc **ret_docs, size_t *ret
     *ret_n = n;
 }
 
-int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
-             struct doc **ret_docs, size_t *ret_n)
+static int read_yaml(struct bytes text, struct arena *arena,
+                     struct complaints *complaints, struct doc **ret_docs, size_t *ret_n)
 {
     struct reading r = {.text = text, .arena = arena, .complaints = complaints};
     struct doc *docs;
     size_t n;
-    if (text.len > JOBFILE_LEN_MAX) {
-        complain(complaints, 0, 0, "larger than 1 MiB");
-        return ERR_BOUND;
-    }
     if (!yaml_parser_initialize(&r.parser)) {
         (void)stop_memory(&r);
         return ERR_BOUND;
@@ -385,6 +405,24 @@ int doc_read(struct bytes text, struct arena *arena, struct complaints *complain
     *ret_docs = docs;
     *ret_n = n;
     return 0;
+}
+
+int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
+             struct doc **ret_docs, size_t *ret_n)
+{
+    if (text.len > JOBFILE_LEN_MAX) {
+        complain(complaints, 0, 0, "larger than 1 MiB");
+        return ERR_BOUND;
+    }
+    text = text.len > 0 ? doc_text(text) : text;
+    if (!doc_json_is(text))
+        return read_yaml(text, arena, complaints, ret_docs, ret_n);
+    size_t used = 0;
+    int result = doc_json_read(text, arena, complaints, ret_docs, &used);
+    if (result == 0 && used < text.len) /* more documents, after a --- */
+        return read_yaml(text, arena, complaints, ret_docs, ret_n);
+    *ret_n = result == 0 ? 1 : *ret_n;
+    return result;
 }
 
 const struct doc *doc_find(const struct doc *map, const char *key)

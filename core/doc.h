@@ -1,5 +1,4 @@
-/* A document: YAML (or JSON, which is YAML) read into a tree that remembers where
- * everything stood.  It knows no schema and guesses no types: every scalar is text.
+/* A document: YAML or JSON read into a tree that remembers where everything stood.  It knows no schema and guesses no types: every scalar is text.
  *
  * Limits (JOBFILE): 1 MiB, depth 64, 100,000 nodes after aliases are expanded; no tags;
  * duplicate keys refused; `<<` merges maps, a key that is there already wins. */
@@ -37,6 +36,7 @@ struct complaints {
     size_t n, n_more; /* n_more: found, but past the limit */
 };
 
+/* What is said of the same place in the same words already is not said again. */
 void complain(struct complaints *c, unsigned line, unsigned column, const char *format,
               ...) __attribute__((format(printf, 4, 5)));
 
@@ -51,6 +51,9 @@ char *complaints_text(const struct complaints *c, const char *file, struct bytes
 int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
              struct doc **ret_docs, size_t *ret_n);
 
+/* The text without a byte order mark, which is no part of a document: places count without it. */
+struct bytes doc_text(struct bytes text);
+
 const struct doc *doc_find(const struct doc *map, const char *key); /* NULL if absent */
 
 /* The candidate nearest to `word` within edit distance 2 (Damerau-Levenshtein), or NULL.
@@ -60,9 +63,18 @@ const char *did_you_mean(const char *word, const char *const *candidates);
 /* ---- scalars as values; 0 or ERR_MALFORMED ---- */
 
 int text_duration_ms(const char *text, uint64_t *ret_ms);   /* 10s 5m 1h30m 2d 250ms 0 */
-int text_size_bytes(const char *text, uint64_t *ret_bytes); /* 512 256M 1.5G 64Ki */
-int text_cpu_milli(const char *text, uint32_t *ret_milli);  /* 0.5 2 */
+int text_size_bytes(const char *text, uint64_t *ret_bytes); /* 512 256M 1.5g 64KiB */
+int text_milli(const char *text, uint32_t *ret_milli);      /* 0.5 2 */
+int text_cpu_milli(const char *text, uint32_t *ret_milli);  /* 0.5 2 500m */
 int text_uint(const char *text, uint64_t max, uint64_t *ret_value);
 int text_bool(const char *text, bool *ret_value); /* true false */
+
+enum { SIZE_TEXT = 24 };
+/* Back again, exactly: "256M", "512", by the largest binary unit that leaves no rest.  Returns out. */
+const char *size_text(uint64_t bytes, char out[static SIZE_TEXT]);
+
+enum { SPAN_TEXT = 32 };
+/* "12s", "3m12s", "2h5m", "4d3h": its two largest units.  Returns out. */
+const char *span_text(uint64_t ms, char out[static SPAN_TEXT]);
 
 #endif

@@ -29,6 +29,11 @@ static const struct {
     {ERR_DENIED, "DENIED", "not allowed by this host or peer"},
     {ERR_UNSUPPORTED, "UNSUPPORTED", "not supported by this version"},
     {ERR_CLOCK, "CLOCK", "this node's clock is too far off its peers'"},
+    {ERR_UNSURE, "UNSURE", "it may have been written"},
+    {ERR_STOPPED, "STOPPED", "the job is stopped"},
+    {ERR_EXPIRED, "EXPIRED", "it has expired"},
+    {ERR_FORMER, "FORMER",
+     "said by an agent of 0.1, which does not speak with this version"},
     {-4095, "EOF", "end of stream"}, /* UV_EOF, whose header only the drivers may see */
 };
 

@@ -18,12 +18,16 @@ enum {
     ERR_CONFLICT = -1008,    /* somebody else was first */
     ERR_NOT_READY = -1009,   /* before the first sync */
     ERR_UNPLACEABLE = -1010, /* no node fits */
-    ERR_STORE = -1011,       /* the local store failed */
+    ERR_STORE = -1011,       /* the local store failed, and nothing was written */
     ERR_DAMAGED = -1012,     /* stored bytes fail their check */
     ERR_TIMEOUT = -1013,
     ERR_DENIED = -1014,      /* this host or this peer does not allow it */
     ERR_UNSUPPORTED = -1015, /* the format has it, this version does not */
     ERR_CLOCK = -1016,       /* this host's clock is too wrong to stamp a write */
+    ERR_UNSURE = -1017,      /* it may stand: the text says who has it */
+    ERR_STOPPED = -1018,     /* the job is stopped */
+    ERR_EXPIRED = -1019,     /* it was good once */
+    ERR_FORMER = -1020,      /* as 0.1 said it, whose wire is another */
 };
 
 /* Where a person will read the cause.  Fixed size, no allocation. */

@@ -138,6 +138,19 @@ int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret
     return 0;
 }
 
+bool endpoint_is_loopback(const struct endpoint *e)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+    return e->family == 4 ? e->address[0] == 127
+                          : e->family == 6 && memcmp(e->address, v6, 16) == 0;
+}
+
+bool endpoint_is_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->family == b->family &&
+           memcmp(a->address, b->address, a->family == 4 ? 4 : 16) == 0;
+}
+
 struct endpoint endpoint_loopback(uint8_t family, uint16_t port)
 {
     struct endpoint e = {.family = family, .port = port};
@@ -171,4 +184,20 @@ bool name_is_valid(struct bytes name)
             return false;
     }
     return true;
+}
+
+int index_parse(struct bytes text, uint32_t *ret_index)
+{
+    uint64_t index = 0;
+    if (text.len == 0)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return ERR_MALFORMED;
+        index = index * 10 + (uint64_t)(text.at[i] - '0');
+        if (index > UINT32_MAX)
+            return ERR_MALFORMED;
+    }
+    *ret_index = (uint32_t)index;
+    return text.at[0] == '0' && text.len > 1 ? ERR_INVALID : 0;
 }

@@ -51,6 +51,10 @@ const char *endpoint_host_text(const struct endpoint *e,
 int endpoint_parse(const char *text, uint16_t default_port,
                    struct endpoint *ret_endpoint);
 
+/* One that only this host itself is reached at. */
+bool endpoint_is_loopback(const struct endpoint *e);
+/* The same address, whatever the ports. */
+bool endpoint_is_same_host(const struct endpoint *a, const struct endpoint *b);
 /* This host itself, by family 4 or 6. */
 struct endpoint endpoint_loopback(uint8_t family, uint16_t port);
 /* "localhost" and what ends in ".localhost": this host without asking anybody (RFC 6761, 6.3). */
@@ -58,5 +62,9 @@ bool name_is_localhost(struct bytes name);
 
 /* A job's name is a DNS label: [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? */
 bool name_is_valid(struct bytes name);
+
+/* The N of "web.N", everywhere the same: digits without a leading zero.  ERR_MALFORMED: no number.
+ * ERR_INVALID: *ret_index is the number that was meant, and this is not how it is written. */
+int index_parse(struct bytes text, uint32_t *ret_index);
 
 #endif

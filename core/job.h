@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/ids.h"
+#include "core/rlimits.h"
 
 enum job_type { JOB_SERVICE, JOB_SYSTEM, JOB_BATCH, JOB_CRON };
 
@@ -36,15 +37,26 @@ struct port_spec {
 };
 
 enum health_kind { HEALTH_HTTP, HEALTH_TCP };
+enum health_role {
+    HEALTH_LIVE, /* leaves DNS after unready_after, restarts the task after max_failures */
+    HEALTH_READY, /* leaves DNS, never restarts */
+};
 
 struct health_spec {
     const char *name;
     enum health_kind kind;
-    const char *path;    /* http only */
-    unsigned port_index; /* into job_spec.ports */
-    uint32_t interval_ms, timeout_ms, grace_ms, max_failures;
-    uint16_t status_min, status_max; /* http only, inclusive */
+    enum health_role role; /* `kind` in a job file */
+    const char *path;      /* http only */
+    unsigned port_index;   /* into job_spec.ports */
+    uint32_t interval_ms, timeout_ms, grace_ms;
+    uint32_t unready_after, max_failures; /* in a row; max_failures 0 = never */
+    uint16_t status_min, status_max;      /* http only, inclusive */
 };
+/* Do both ask the same in the same way?  The name is for people. */
+bool health_spec_equal(const struct health_spec *a, const struct health_spec *b);
+
+/* What a task may do at this cluster's API, within its job's namespace. */
+enum api_scope { API_NONE, API_READ, API_WRITE };
 
 struct task_spec {
     const char *const
@@ -54,13 +66,19 @@ struct task_spec {
     const char *dir;  /* NULL = the task's own directory */
     const struct pair *env;
     size_t n_env;
-    uint32_t cpu_milli;
+    uint32_t cpu_milli; /* the weight under contention, and what placement reserves */
     uint64_t memory_bytes;
     uint32_t pids;
+    uint32_t cpu_cap_milli; /* the most it can use; 0 = as much as there is */
+    bool has_swap; /* `swap_bytes` was asked for; else none, where that can be said */
+    uint64_t swap_bytes;
+    struct rlimits rlimits;
     int stop_signal;
     uint32_t stop_timeout_ms;
     uint64_t log_max_bytes;
     uint32_t log_max_files;
+    uint32_t log_keep_ms; /* after its end */
+    enum api_scope api;
 };
 
 struct restart_spec {
@@ -89,7 +107,7 @@ struct job_spec {
     size_t n_health;
     struct restart_spec restart;
     struct update_spec update;
-    const char *service_name; /* the job's name by default */
+    const char *service_name; /* the job's name by default; NULL = it has none */
     unsigned service_port;    /* index into ports; 0 when there are none */
 };
 

@@ -29,6 +29,7 @@
     X(syncs, "table comparisons with a peer")                                            \
     X(writes, "table entries written by this node")                                      \
     X(store_errors, "failed store operations")                                           \
+    X(effects_lost, "effects of a step that found no memory")                            \
     X(plans, "plans computed")                                                           \
     X(tasks_started, "tasks started")                                                    \
     X(tasks_exited, "tasks that ended")                                                  \
@@ -36,7 +37,9 @@
     X(dns_queries, "DNS queries answered")                                               \
     X(dns_malformed, "DNS messages dropped")                                             \
     X(http_requests, "HTTP requests answered")                                           \
-    X(http_refused, "HTTP requests or connections refused")
+    X(http_refused, "HTTP requests or connections refused")                              \
+    X(http_held_back, "HTTP clients that had to wait, their share of time being used up") \
+    X(connections_evicted, "idle connections of HTTP or DNS closed to make room")
 
 struct metrics {
 #define METRICS_FIELD(name, help) uint64_t name;

@@ -1,8 +1,8 @@
 /* The store's twin in memory: three ordered maps, for unit tests and the simulator.
  *
  * Each map is a treap (Seidel, Aragon 1996) whose priorities are hashes of the keys, so
- * its shape depends on its contents alone.  Writes can be made to fail, see
- * store_mem_fault. */
+ * its shape depends on its contents alone.  Writes can be made to fail, see store_mem_fault, and
+ * the power to fail, see store_mem_cut. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +17,22 @@ struct entry {
     uint8_t at[]; /* the key, then the value */
 };
 
+/* What a change replaced that is not synced yet. */
+struct undo {
+    enum store_space space;
+    size_t batch;      /* counted since the last synced one */
+    struct entry *was; /* a copy; of the key alone where nothing was there */
+    bool was_there;
+};
+
 struct store_mem {
     struct store base;
     struct entry *root[STORE_SPACES];
+    struct undo *undos;
+    size_t n_undos, undos_cap, n_unsynced; /* n_unsynced: batches */
     unsigned fault_countdown, fault_repeat;
+    unsigned n_of_sync; /* of the faults to come */
+    enum store_trouble ailing;
 };
 
 static struct bytes entry_key(const struct entry *e)
@@ -93,6 +105,76 @@ static void replace(struct entry **root, struct bytes key, struct entry *fresh)
     *root = merge(merge(left, fresh), right);
 }
 
+static const struct entry *find(const struct store_mem *m, enum store_space space,
+                                struct bytes key)
+{
+    const struct entry *e = m->root[space];
+    int order = 0;
+    while (e && (order = bytes_compare(key, entry_key(e))) != 0)
+        e = order < 0 ? e->left : e->right;
+    return e;
+}
+
+/* ---- what a power cut takes ---- */
+
+static void forget_undos(struct store_mem *m)
+{
+    while (m->n_undos > 0)
+        free(m->undos[--m->n_undos].was);
+    m->n_unsynced = 0;
+}
+
+static bool note_undo(struct store_mem *m, const struct store_change *change)
+{
+    if (m->n_undos == m->undos_cap) {
+        size_t cap = m->undos_cap ? 2 * m->undos_cap : 16;
+        struct undo *grown = realloc(m->undos, cap * sizeof(*grown));
+        if (!grown)
+            return false;
+        m->undos = grown;
+        m->undos_cap = cap;
+    }
+    const struct entry *old = find(m, change->space, change->key);
+    struct entry *was = entry_new(change->key, old ? entry_value(old) : (struct bytes){0});
+    if (!was)
+        return false;
+    m->undos[m->n_undos++] = (struct undo){change->space, m->n_unsynced, was, old != NULL};
+    return true;
+}
+
+/* False when out of memory: then none of them is noted. */
+static bool note_batch(struct store_mem *m, const struct store_change *changes, size_t n)
+{
+    size_t before = m->n_undos;
+    for (size_t i = 0; i < n; i++) {
+        if (note_undo(m, &changes[i]))
+            continue;
+        while (m->n_undos > before)
+            free(m->undos[--m->n_undos].was);
+        return false;
+    }
+    m->n_unsynced++;
+    return true;
+}
+
+size_t store_mem_unsynced(const struct store *s)
+{
+    return ((const struct store_mem *)s)->n_unsynced;
+}
+
+void store_mem_cut(struct store *s, size_t n_kept)
+{
+    struct store_mem *m = (struct store_mem *)s;
+    while (m->n_undos > 0 && m->undos[m->n_undos - 1].batch >= n_kept) {
+        struct undo *u = &m->undos[--m->n_undos];
+        /* The copy becomes the entry; of what was not there it is but the key. */
+        replace(&m->root[u->space], entry_key(u->was), u->was_there ? u->was : NULL);
+        if (!u->was_there)
+            free(u->was);
+    }
+    forget_undos(m); /* what is kept is on the disk */
+}
+
 /* Whether this write is the one that a test wants to see fail. */
 static bool fault_takes(struct store_mem *m)
 {
@@ -110,9 +192,14 @@ static int mem_write(struct store *s, const struct store_change *changes, size_t
                      bool is_synced, struct err *err)
 {
     struct store_mem *m = (struct store_mem *)s;
-    (void)is_synced; /* memory is as durable as it gets */
-    if (fault_takes(m))
+    if (m->ailing == STORE_NO_SPACE)
+        return err_set(err, -ENOSPC, "no space left, as the test wants it");
+    if (m->ailing == STORE_FAILING)
+        return err_set(err, ERR_STORE, "the disk fails, as the test wants it");
+    bool fails = fault_takes(m), is_unsure = fails && is_synced && m->n_of_sync > 0;
+    if (fails && !is_unsure)
         return err_set(err, ERR_STORE, "injected fault");
+    m->n_of_sync -= is_unsure;
     struct entry **fresh = calloc(n ? n : 1, sizeof(struct entry *));
     if (!fresh)
         return err_set(err, -ENOMEM, "%s", err_text(-ENOMEM));
@@ -127,19 +214,25 @@ static int mem_write(struct store *s, const struct store_change *changes, size_t
         free(fresh);
         return err_set(err, -ENOMEM, "%s", err_text(-ENOMEM));
     }
+    bool is_lazy = !is_synced || is_unsure;
+    if (is_lazy && !note_batch(m, changes, n)) {
+        for (size_t i = 0; i < n; i++)
+            free(fresh[i]);
+        free(fresh);
+        return err_set(err, -ENOMEM, "%s", err_text(-ENOMEM));
+    }
     for (size_t i = 0; i < n; i++)
         replace(&m->root[changes[i].space], changes[i].key, fresh[i]);
     free(fresh);
-    return 0;
+    if (!is_lazy)
+        forget_undos(m);
+    return is_unsure ? err_set(err, ERR_UNSURE, "injected fault of a sync") : 0;
 }
 
 static int mem_read(struct store *s, enum store_space space, struct bytes key,
                     uint8_t **ret_value, size_t *ret_len, struct err *err)
 {
-    const struct entry *e = ((struct store_mem *)s)->root[space];
-    int order = 0;
-    while (e && (order = bytes_compare(key, entry_key(e))) != 0)
-        e = order < 0 ? e->left : e->right;
+    const struct entry *e = find((struct store_mem *)s, space, key);
     if (!e)
         return err_set(err, ERR_NOT_FOUND, "%s", err_text(ERR_NOT_FOUND));
     uint8_t *copy = malloc(e->value_len + 1); /* +1: an empty value is not NULL */
@@ -184,18 +277,29 @@ static void tree_free(struct entry *e)
     free(e);
 }
 
+static enum store_trouble mem_trouble(struct store *s, bool *ret_is_spent)
+{
+    *ret_is_spent = false;
+    return ((struct store_mem *)s)->ailing;
+}
+
 static void mem_close(struct store *s)
 {
     struct store_mem *m = (struct store_mem *)s;
     for (size_t i = 0; i < STORE_SPACES; i++)
         tree_free(m->root[i]);
+    forget_undos(m);
+    free(m->undos);
     free(m);
 }
 
 struct store *store_mem_new(void)
 {
-    static const struct store_ops ops = {
-        .write = mem_write, .read = mem_read, .each = mem_each, .close = mem_close};
+    static const struct store_ops ops = {.write = mem_write,
+                                         .read = mem_read,
+                                         .each = mem_each,
+                                         .trouble = mem_trouble,
+                                         .close = mem_close};
     struct store_mem *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
@@ -208,4 +312,14 @@ void store_mem_fault(struct store *s, unsigned countdown, unsigned repeat)
     struct store_mem *m = (struct store_mem *)s;
     m->fault_countdown = countdown;
     m->fault_repeat = repeat;
+}
+
+void store_mem_fault_sync(struct store *s, unsigned n)
+{
+    ((struct store_mem *)s)->n_of_sync = n;
+}
+
+void store_mem_ail(struct store *s, enum store_trouble trouble)
+{
+    ((struct store_mem *)s)->ailing = trouble;
 }

@@ -4,27 +4,42 @@
  * The usual path: open, write synced batches, read it all back at the next start.
  * What can fail: another process holds the directory (refused), the disk (reported, never
  * guessed around), damaged files (set aside under another name, and a fresh store is
- * opened: the table comes back from the peers). */
-#include <dirent.h>
+ * opened: the table comes back from the peers).
+ *
+ * RocksDB met a disk that was full or failed in the midst of everything, ten thousand times, and
+ * always said so; after one such write it is asked for no other, but closed and opened anew.  Only
+ * its text log ends the process then (Debian leaves its asserts in, and that log goes on after a
+ * write to it failed): so it is kept in memory while the store is opened, and empty afterwards. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <rocksdb/c.h>
 
+#include "core/hash.h"
+#include "core/ram_dir.h"
+#include "core/room.h"
 #include "core/store.h"
+#include "core/store_files.h"
 
-/* RocksDB insists on a "default" family, which stays empty. */
-enum { FAMILIES = STORE_SPACES + 1 };
+/* RocksDB insists on a "default" family, which stays empty, and refuses to open a store with a
+ * family that is not asked for, by its name.  So the last one is a sentence: 0.1.0, which would take
+ * our table for damaged and kill the tasks whose files it cannot read, stops and prints it. */
+enum { FAMILIES = STORE_SPACES + 2 };
 
-/* Kept free for what RocksDB writes on its own: two write buffers, a manifest, a log. */
-enum { SPACE_RESERVED = 4 << 20 };
+enum {
+    /* Kept free for what RocksDB writes on its own: two write buffers, a manifest, a log. */
+    SPACE_RESERVED = STORE_SPACE_KEPT,
+    FILES_RESERVED = 8, /* and a file for each of them */
+    /* A new log, manifest and options; beside what the write buffers held of the old log. */
+    SPACE_TO_OPEN = 1 << 20,
+    TEXT_LOG_ROOM = 1 << 20, /* of some 20 KiB when the store is opened */
+    LOG_NOTHING = 6,         /* above the highest of its levels */
+};
 
-static const char *const family_names[FAMILIES] = {"table", "order", "local", "default"};
+static const char *const family_names[FAMILIES] = {"table", "order", "local", "default",
+                                                   "needs-stratos-0.2"};
 
 struct store_rocks {
     struct store base;
@@ -33,35 +48,82 @@ struct store_rocks {
     rocksdb_options_t *options;
     rocksdb_writeoptions_t *lazy, *synced;
     rocksdb_readoptions_t *reading, *scanning;
-    char path[]; /* of the directory */
+    bool is_read_only;
+    enum store_trouble trouble;
+    bool is_spent;         /* RocksDB itself has failed to write */
+    uint64_t n_background; /* errors of its own work that are known */
+    struct err why;        /* is_spent */
+    char path[];           /* of the directory */
 };
+
+/* ---- what RocksDB says ---- */
+
+static enum store_trouble trouble_of(const char *message)
+{
+    bool is_full = strstr(message, "No space left on device") ||
+                   strstr(message, "Disk quota exceeded");
+    return is_full ? STORE_NO_SPACE : STORE_FAILING;
+}
+
+static int code_of(const char *message)
+{
+    static const int of_disks[] = {EIO, EROFS, EUCLEAN, ENODEV, ENXIO, ESTALE};
+    if (strncmp(message, "Corruption", 10) == 0)
+        return ERR_DAMAGED;
+    if (trouble_of(message) == STORE_NO_SPACE)
+        return -ENOSPC;
+    for (size_t i = 0; i < sizeof(of_disks) / sizeof(of_disks[0]); i++)
+        if (strstr(message, strerrordesc_np(of_disks[i])))
+            return -of_disks[i];
+    return ERR_STORE;
+}
 
 /* Fill `err` from RocksDB's words and free them. */
 static int fail(struct err *err, const char *doing, char *message)
 {
-    int code = strncmp(message, "Corruption", 10) == 0 ? ERR_DAMAGED : ERR_STORE;
+    int code = code_of(message);
     (void)err_set(err, code, "store: %s: %s", doing, message);
     rocksdb_free(message);
     return code;
 }
 
-/* A disk that is full is refused before RocksDB meets it: its asserts, which Debian
- * leaves in, end the process when a file is synced after a write to it failed. */
-static int check_space(const struct store_rocks *r, size_t wanted, struct err *err)
+/* Nothing was written, unless only the sync failed: then the log may hold it all. */
+static int fail_write(struct store_rocks *r, struct err *err, char *message)
 {
-    struct statvfs fs;
-    if (statvfs(r->path, &fs) < 0) {
-        int code = -errno;
-        return err_set(err, code, "store: %s: %s", r->path, err_text(code));
+    bool is_unsure = strstr(message, "While fdatasync") || strstr(message, "While fsync");
+    r->is_spent = true;
+    r->trouble = trouble_of(message);
+    if (fail(&r->why, "write", message) != -ENOSPC)
+        r->why.code = ERR_STORE;
+    return err_set(err, is_unsure ? ERR_UNSURE : r->why.code, "%s", r->why.text);
+}
+
+/* Room for a write, and for what it may set off, is looked for first: most disks are never filled
+ * by us, and then RocksDB never meets a full one. */
+static int check_room(struct store_rocks *r, size_t wanted, struct err *err)
+{
+    struct room room;
+    int code = room_look(r->path, &room);
+    if (code < 0) {
+        r->trouble = STORE_FAILING;
+        return err_set(err, ERR_STORE, "store: %s: %s", r->path, err_text(code));
     }
-    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (free_bytes >= SPACE_RESERVED + (uint64_t)wanted)
+    if (room.free_bytes >= SPACE_RESERVED + (uint64_t)wanted &&
+        room.free_inodes >= FILES_RESERVED)
         return 0;
+    r->trouble = STORE_NO_SPACE;
+    if (room.free_inodes < FILES_RESERVED)
+        return err_set(err, -ENOSPC,
+                       "no space left: no more files can be made under %s: remove some "
+                       "there",
+                       r->path);
     return err_set(
         err, -ENOSPC,
         "no space left: %llu KiB are free under %s, %d MiB are wanted: make room there",
-        (unsigned long long)(free_bytes / 1024), r->path, SPACE_RESERVED >> 20);
+        (unsigned long long)(room.free_bytes / 1024), r->path, SPACE_RESERVED >> 20);
 }
+
+/* ---- operations ---- */
 
 static size_t changes_len(const struct store_change *changes, size_t n)
 {
@@ -75,7 +137,11 @@ static int rocks_write(struct store *s, const struct store_change *changes, size
                        bool is_synced, struct err *err)
 {
     struct store_rocks *r = (struct store_rocks *)s;
-    int result = check_space(r, changes_len(changes, n), err);
+    if (r->is_read_only)
+        return err_set(err, ERR_STORE, "store: it was opened to be read");
+    if (r->is_spent)
+        return err_set(err, r->why.code, "%s", r->why.text);
+    int result = check_room(r, changes_len(changes, n), err);
     if (result < 0)
         return result;
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
@@ -92,7 +158,31 @@ static int rocks_write(struct store *s, const struct store_change *changes, size
     char *message = NULL;
     rocksdb_write(r->db, is_synced ? r->synced : r->lazy, batch, &message);
     rocksdb_writebatch_destroy(batch);
-    return message ? fail(err, "write", message) : 0;
+    if (message)
+        return fail_write(r, err, message);
+    r->trouble = STORE_WELL;
+    return 0;
+}
+
+static enum store_trouble rocks_trouble(struct store *s, bool *ret_is_spent)
+{
+    struct store_rocks *r = (struct store_rocks *)s;
+    *ret_is_spent = r->is_spent;
+    return r->trouble;
+}
+
+/* RocksDB counts the errors of its own work, but tells of them with the next write only. */
+static void rocks_check(struct store *s)
+{
+    struct store_rocks *r = (struct store_rocks *)s;
+    uint64_t n = r->n_background;
+    if (r->is_read_only || r->is_spent)
+        return;
+    (void)rocksdb_property_int(r->db, "rocksdb.background-errors", &n);
+    if (n == r->n_background)
+        return;
+    r->n_background = n;
+    (void)rocks_write(s, NULL, 0, true, NULL); /* trouble tells */
 }
 
 static int rocks_read(struct store *s, enum store_space space, struct bytes key,
@@ -148,8 +238,9 @@ static int rocks_each(struct store *s, enum store_space space, struct bytes pref
 static void rocks_close(struct store *s)
 {
     struct store_rocks *r = (struct store_rocks *)s;
-    for (size_t i = 0; r->db && i < FAMILIES; i++)
-        rocksdb_column_family_handle_destroy(r->families[i]);
+    for (size_t i = 0; i < FAMILIES; i++)
+        if (r->families[i])
+            rocksdb_column_family_handle_destroy(r->families[i]);
     if (r->db)
         rocksdb_close(r->db);
     rocksdb_options_destroy(r->options);
@@ -195,9 +286,10 @@ static rocksdb_options_t *options_small(void)
     rocksdb_options_set_stats_dump_period_sec(o, 0);
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
-    rocksdb_options_set_info_log_level(o, 2); /* warnings and errors */
+    rocksdb_options_set_manifest_preallocation_size(o, 64 << 10);
+    rocksdb_options_set_info_log_level(o, LOG_NOTHING);
     rocksdb_options_set_max_log_file_size(o, 256 << 10);
-    rocksdb_options_set_keep_log_file_num(o, 2);
+    rocksdb_options_set_keep_log_file_num(o, 1);
     rocksdb_options_set_compression(o, rocksdb_no_compression);
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_no_block_cache(table, 1);
@@ -211,6 +303,8 @@ static struct store_rocks *handle_new(const char *path)
     static const struct store_ops ops = {.write = rocks_write,
                                          .read = rocks_read,
                                          .each = rocks_each,
+                                         .trouble = rocks_trouble,
+                                         .check = rocks_check,
                                          .close = rocks_close};
     struct store_rocks *r = calloc(1, sizeof(*r) + strlen(path) + 1);
     if (!r)
@@ -227,17 +321,12 @@ static struct store_rocks *handle_new(const char *path)
     return r;
 }
 
-/* Whether the directory holds a file whose name starts with `start`. */
-static bool has_file(const char *path, const char *start)
+/* ---- opening ---- */
+
+uint64_t store_rocks_wants(const char *path)
 {
-    DIR *dir = opendir(path);
-    bool has = false;
-    if (!dir)
-        return false;
-    for (const struct dirent *e; !has && (e = readdir(dir));)
-        has = strncmp(e->d_name, start, strlen(start)) == 0;
-    (void)closedir(dir); /* it was only read */
-    return has;
+    uint64_t log_bytes = store_files_look(path).log_bytes;
+    return SPACE_TO_OPEN + (log_bytes < SPACE_RESERVED ? log_bytes : SPACE_RESERVED);
 }
 
 static int nothing(void *ctx, struct bytes key, struct bytes value)
@@ -256,21 +345,67 @@ static int verify(struct store_rocks *r, struct err *err)
     return result;
 }
 
-/* Open what is there.  ERR_DAMAGED when its files do not hold together. */
-static int open_once(const char *path, struct store **ret_store, struct err *err)
+/* To be read, a store of 0.1 needs no family that is for 0.1 alone, and where nothing can be written it
+ * gets none. */
+static char *call_open_to_read(struct store_rocks *r,
+                               const rocksdb_options_t *const options[FAMILIES])
 {
-    bool was_there = has_file(path, "CURRENT");
-    if (!was_there && has_file(path, "MANIFEST-"))
+    char *message = NULL;
+    rocksdb_options_set_create_if_missing(r->options, 0);
+    for (int n = FAMILIES; !r->db && n >= FAMILIES - 1; n--) {
+        rocksdb_free(message);
+        message = NULL;
+        r->db = rocksdb_open_for_read_only_column_families(
+            r->options, r->path, n, family_names, options, r->families, 0, &message);
+        if (message && !strstr(message, family_names[FAMILIES - 1]))
+            break;
+    }
+    return message;
+}
+
+static char *call_open(struct store_rocks *r)
+{
+    const rocksdb_options_t *options[FAMILIES];
+    char *message = NULL, text_log[RAM_DIR_TEXT];
+    for (size_t i = 0; i < FAMILIES; i++)
+        options[i] = r->options;
+    if (r->is_read_only)
+        return call_open_to_read(r, options);
+    bool is_apart =
+        ram_dir_make(hash64(bytes_of_text(r->path), 0), TEXT_LOG_ROOM, text_log);
+    if (is_apart)
+        rocksdb_options_set_db_log_dir(r->options, text_log);
+    r->db = rocksdb_open_column_families(r->options, r->path, FAMILIES, family_names,
+                                         options, r->families, &message);
+    if (is_apart)
+        ram_dir_remove(text_log);
+    if (is_apart && !message)
+        store_files_remove_text_logs(r->path);
+    return message;
+}
+
+/* The two wordings are those of a lock held elsewhere and of one held by this process. */
+static bool is_locked(const char *message)
+{
+    return strstr(message, "lock hold by") ||
+           (strstr(message, "While lock file") &&
+            strstr(message, "Resource temporarily unavailable"));
+}
+
+/* Open what is there.  ERR_DAMAGED when its files do not hold together. */
+static int open_once(const char *path, bool is_read_only, struct store **ret_store,
+                     struct err *err)
+{
+    struct store_files was = store_files_look(path);
+    if (!was.has_current && was.has_manifest && was.has_data)
         return err_set(err, ERR_DAMAGED, "store: open: CURRENT is missing");
+    if (!was.has_current && is_read_only)
+        return err_set(err, ERR_NOT_FOUND, "store: there is none at %s yet", path);
     struct store_rocks *r = handle_new(path);
     if (!r)
         return err_set(err, -ENOMEM, "store: open: %s", err_text(-ENOMEM));
-    const rocksdb_options_t *options[FAMILIES];
-    for (size_t i = 0; i < FAMILIES; i++)
-        options[i] = r->options;
-    char *message = NULL;
-    r->db = rocksdb_open_column_families(r->options, path, FAMILIES, family_names,
-                                         options, r->families, &message);
+    r->is_read_only = is_read_only;
+    char *message = call_open(r);
     if (!message) {
         int result = verify(r, err);
         if (result < 0)
@@ -280,13 +415,10 @@ static int open_once(const char *path, struct store **ret_store, struct err *err
         return result;
     }
     rocks_close(&r->base);
-    /* The two wordings are those of a lock held elsewhere and of one held by this
-     * process. */
-    bool is_locked =
-        strstr(message, "While lock file") || strstr(message, "lock hold by");
-    bool is_missing_part = was_there && strstr(message, "No such file");
+    bool is_held = is_locked(message);
+    bool is_missing_part = was.has_current && strstr(message, "No such file");
     int code = fail(err, "open", message);
-    if (is_locked)
+    if (is_held)
         return err_set(err, ERR_CONFLICT,
                        "another agent is running on this data directory (%s is locked)",
                        path);
@@ -295,32 +427,22 @@ static int open_once(const char *path, struct store **ret_store, struct err *err
     return is_missing_part ? ERR_DAMAGED : code;
 }
 
-static int set_aside(const char *path, struct err *err)
-{
-    char aside[4096];
-    long long now = (long long)time(NULL);
-    if ((size_t)snprintf(aside, sizeof(aside), "%s.damaged-%lld", path, now) >=
-        sizeof(aside))
-        return err_set(err, -ENAMETOOLONG, "store: %s", err_text(-ENAMETOOLONG));
-    if (rename(path, aside) < 0) {
-        int code = -errno;
-        return err_set(err, code, "store: damaged, and cannot be renamed to %s: %s",
-                       aside, err_text(code));
-    }
-    return 0;
-}
-
 int store_rocks_open(const char *path, struct store **ret_store, bool *ret_was_damaged,
                      struct err *err)
 {
-    int result = open_once(path, ret_store, err);
+    int result = open_once(path, false, ret_store, err);
     bool was_damaged = result == ERR_DAMAGED;
     if (was_damaged) {
-        result = set_aside(path, err);
+        result = store_files_set_aside(path, err);
         if (result == 0)
-            result = open_once(path, ret_store, err);
+            result = open_once(path, false, ret_store, err);
     }
     if (result == 0)
         *ret_was_damaged = was_damaged;
     return result;
+}
+
+int store_rocks_open_to_read(const char *path, struct store **ret_store, struct err *err)
+{
+    return open_once(path, true, ret_store, err);
 }

@@ -1,5 +1,6 @@
 /* Scalars of a document as values, and the nearest word for a misspelt one.  All of it
  * knows its bounds: a number too large is malformed, never wrapped.  See doc.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/doc.h"
@@ -78,9 +79,19 @@ int text_duration_ms(const char *text, uint64_t *ret_ms)
     return 0;
 }
 
+/* "M" "m" "Mi" "MB" "MiB" "mb": of all of them 1024 is the base. */
+static bool is_unit_tail(const char *text)
+{
+    static const char *const tails[] = {"", "i", "iB", "B", "b", "ib"};
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+        if (strcmp(text, tails[i]) == 0)
+            return true;
+    return false;
+}
+
 int text_size_bytes(const char *text, uint64_t *ret_bytes)
 {
-    static const char units[] = "KMGT";
+    static const char units[] = "KMGTkmgt";
     const char *at = text;
     uint64_t thousandths;
     if (take_thousandths(&at, &thousandths) < 0)
@@ -92,10 +103,9 @@ int text_size_bytes(const char *text, uint64_t *ret_bytes)
         return 0;
     }
     const char *unit = strchr(units, *at);
-    if (!unit || (strcmp(at + 1, "") != 0 && strcmp(at + 1, "i") != 0 &&
-                  strcmp(at + 1, "iB") != 0))
+    if (!unit || !is_unit_tail(at + 1))
         return ERR_MALFORMED;
-    unsigned shift = 10 * (unsigned)(unit - units + 1);
+    unsigned shift = 10 * (unsigned)((unit - units) % 4 + 1);
     __extension__ unsigned __int128 bytes = thousandths;
     bytes = (bytes << shift) / 1000;
     if (bytes > UINT64_MAX)
@@ -104,7 +114,48 @@ int text_size_bytes(const char *text, uint64_t *ret_bytes)
     return 0;
 }
 
+const char *size_text(uint64_t bytes, char out[static SIZE_TEXT])
+{
+    static const char units[] = "TGMK";
+    for (unsigned i = 0; units[i]; i++) {
+        unsigned shift = 40 - 10 * i;
+        if (bytes && bytes % (1ULL << shift) == 0) {
+            (void)snprintf(out, SIZE_TEXT, "%llu%c", (unsigned long long)(bytes >> shift),
+                           units[i]);
+            return out;
+        }
+    }
+    (void)snprintf(out, SIZE_TEXT, "%llu", (unsigned long long)bytes);
+    return out;
+}
+
+const char *span_text(uint64_t ms, char out[static SPAN_TEXT])
+{
+    unsigned long long s = (ms + 500) / 1000;
+    if (s < 60)
+        (void)snprintf(out, SPAN_TEXT, "%llus", s);
+    else if (s < 3600)
+        (void)snprintf(out, SPAN_TEXT, "%llum%llus", s / 60, s % 60);
+    else if (s < 86400)
+        (void)snprintf(out, SPAN_TEXT, "%lluh%llum", s / 3600, s / 60 % 60);
+    else
+        (void)snprintf(out, SPAN_TEXT, "%llud%lluh", s / 86400, s / 3600 % 24);
+    return out;
+}
+
 int text_cpu_milli(const char *text, uint32_t *ret_milli)
+{
+    uint64_t milli;
+    const char *at = text;
+    if (take_uint(&at, &milli) < 0 || strcmp(at, "m") != 0)
+        return text_milli(text, ret_milli);
+    if (milli > UINT32_MAX)
+        return ERR_MALFORMED;
+    *ret_milli = (uint32_t)milli;
+    return 0;
+}
+
+int text_milli(const char *text, uint32_t *ret_milli)
 {
     uint64_t milli;
     const char *at = text;

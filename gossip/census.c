@@ -2,6 +2,7 @@
 #include "gossip/census.h"
 
 #include "core/trace.h"
+#include "gossip/family.h"
 #include "gossip/swim.h"
 
 enum { FIRST_WAIT_MS = 100, WAIT_MAX_MS = 1000 };
@@ -35,7 +36,7 @@ static void begin(struct gossip *g, uint64_t now_ms, uint64_t for_ms,
 {
     struct census *c = &g->census;
     struct peer *drawn[CENSUS_MAX];
-    c->n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, drawn, CENSUS_MAX);
+    c->n = family_draw(g, NULL, drawn, CENSUS_MAX);
     for (size_t i = 0; i < c->n; i++)
         c->asked[i] = drawn[i]->member.id;
     c->begun_ms = now_ms;

@@ -8,8 +8,8 @@
 #include "gossip/water.h"
 
 enum {
-    LAG_PART = 432
-}; /* of the reap time: ten minutes of 72 hours, for what is under way */
+    HURRY_PERCENT = 50
+}; /* of a bound of the table: then nobody is waited for who is gone */
 
 /* ---- dropping ---- */
 
@@ -65,24 +65,28 @@ void collect_run(struct gossip *g, struct gossip_effects *fx)
 
 /* ---- the own number ---- */
 
-/* How far everyone has seen us, the dead and the departed too until they are reaped.  Who has come
- * back and has not said anything since may have lost what it had. */
-static uint64_t known_by_all(const struct gossip *g)
+/* Who is gone for longer finds a low water above what it has seen when it comes back, and is cleaned. */
+static bool is_waited_for(const struct gossip *g, uint64_t now_ms,
+                          const struct peer *peer)
+{
+    bool is_gone = peer->member.state == MEMBER_DEAD || peer->member.state == MEMBER_LEFT;
+    return !is_gone || (now_ms - peer->member.changed_ms < g->profile.collect_hold_ms &&
+                        table_percent(&g->table) < HURRY_PERCENT);
+}
+
+/* How far everyone has seen us who is waited for.  Who has come back and has not said anything since may
+ * have lost what it had. */
+static uint64_t known_by_all(const struct gossip *g, uint64_t now_ms)
 {
     uint64_t number = g->number;
     for (size_t i = 0; i < g->members.all.n; i++) {
         const struct peer *peer = members_nth(&g->members, i);
         bool has_said = peer_heard(peer)->known_incarnation == peer->member.incarnation;
         uint64_t known = has_said ? peer_known(peer, g->epoch) : 0;
-        if (peer != g->self && known < number)
+        if (peer != g->self && known < number && is_waited_for(g, now_ms, peer))
             number = known;
     }
     return number;
-}
-
-static uint64_t lag_ms(const struct gossip *g)
-{
-    return g->profile.reap_after_ms / LAG_PART + 1;
 }
 
 static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
@@ -105,9 +109,11 @@ static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
     if (!has_any || !value.at ||
         entries_write(g, now_ms, bytes_of_text(key), value, NULL, fx) < 0)
         return;
+    g->collect.generation = next.generation; /* our own next records begin above them, too */
     trace(g->tracer, "tombstones up to %llu are with everyone",
           (unsigned long long)through);
     machine_wake_push(g, now_ms);
+    g->collect.n_rows++;
     if (g->collect.n_due < COLLECT_DUE_MAX)
         g->collect.due[g->collect.n_due++] = g->self->member.id;
 }
@@ -117,11 +123,12 @@ void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     struct collect *c = &g->collect;
     if (!g->is_ready || g->is_leaving || now_ms < c->next_ms)
         return;
-    c->next_ms = now_ms + lag_ms(g);
-    /* Who may hold what was deleted does not say that nobody does. */
+    c->next_ms = now_ms + g->profile.collect_lag_ms;
+    /* A stale node may still hold entries that others have deleted, so it must not say that no node
+     * does. */
     if (c->ripe > 0 && c->ripe_epoch == g->epoch && !water_is_stale(g))
         publish(g, now_ms, c->ripe, fx);
-    c->ripe = known_by_all(g);
+    c->ripe = known_by_all(g, now_ms);
     c->ripe_epoch = g->epoch;
 }
 

@@ -100,6 +100,23 @@ void effect_member(struct gossip_effects *fx, const struct member *member,
         effect->was = was;
 }
 
+void effect_moved(struct gossip_effects *fx, const struct member *member)
+{
+    struct gossip_effect *effect = effect_add(fx, GOSSIP_MEMBER_CHANGED);
+    if (effect && add_member(fx, effect, member)) {
+        effect->was = member->state;
+        effect->has_moved = true;
+    }
+}
+
+void effect_twin(struct gossip_effects *fx, const struct member *member,
+                 const struct endpoint *other)
+{
+    struct gossip_effect *effect = effect_add(fx, GOSSIP_TWIN);
+    if (effect && add_member(fx, effect, member))
+        effect->endpoint = *other;
+}
+
 void effect_table(struct gossip_effects *fx, struct bytes key)
 {
     struct gossip_effect *effect = effect_add(fx, GOSSIP_TABLE_CHANGED);

@@ -14,6 +14,9 @@ void effect_stream_open(struct gossip_effects *fx, uint32_t stream, struct endpo
 void effect_stream_send(struct gossip_effects *fx, uint32_t stream, struct bytes frame);
 void effect_stream_close(struct gossip_effects *fx, uint32_t stream);
 void effect_member(struct gossip_effects *fx, const struct member *member, enum member_state was);
+void effect_moved(struct gossip_effects *fx, const struct member *member);
+void effect_twin(struct gossip_effects *fx, const struct member *member,
+                 const struct endpoint *other);
 void effect_table(struct gossip_effects *fx, struct bytes key);
 void effect_conflict(struct gossip_effects *fx, struct bytes key, const struct member *loser);
 

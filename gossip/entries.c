@@ -1,6 +1,6 @@
 /* The way into the table.  Every change becomes store changes of the step's batch and one
  * TABLE_CHANGED effect; own writes make the batch a synced one. */
-#include "gossip/entries.h"
+#include "gossip/entries_inner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,79 +10,14 @@
 #include "core/err.h"
 #include "core/hash.h"
 #include "core/trace.h"
-#include "gossip/stored.h"
+#include "gossip/lives.h"
 #include "gossip/water.h"
 
-/* Counters that may be used: with this many left no addition ever wraps.  What we write ourselves
- * keeps to it as well: others would refuse it, and the tables could never be the same again. */
-#define COUNTER_MAX ((uint64_t)1 << 60)
+enum { FULL_MS = 30 * 1000 }; /* nobody is asked for what does not fit before then */
 
-static const char forget_prefix[] = "forget/";
-static const char seen_prefix[] = "seen/";
 static const char lost_prefix[] = "lost/";
 
-/* ---- the store ---- */
-
-static void persist_entry(struct gossip *g, const struct entry *e,
-                          struct gossip_effects *fx)
-{
-    struct arena *a = &fx->arena;
-    struct bytes key = arena_bytes(a, e->key);
-    struct bytes stored = stored_entry_encode(e, a);
-    if (!stored.at || !key.at) {
-        fx->n_lost++;
-        return;
-    }
-    batch_add(&g->batch, fx, STORE_TABLE, key, stored);
-}
-
-static void persist_seen(struct gossip *g, struct node_id writer,
-                         struct gossip_effects *fx)
-{
-    const struct seen_number *seen = seen_find(&g->seen, writer);
-    char key[sizeof(seen_prefix) - 1 + sizeof(writer.at)];
-    memcpy(key, seen_prefix, sizeof(seen_prefix) - 1);
-    memcpy(key + sizeof(seen_prefix) - 1, writer.at, sizeof(writer.at));
-    struct bytes value = stored_number_encode(seen->epoch, seen->number, &fx->arena);
-    if (value.at)
-        batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
-                  value);
-}
-
-static void persist_number(struct gossip *g, struct gossip_effects *fx)
-{
-    struct bytes value = stored_number_encode(g->epoch, g->number, &fx->arena);
-    struct bytes key = arena_bytes(&fx->arena, bytes_of_text("number"));
-    if (value.at)
-        batch_add(&g->batch, fx, STORE_LOCAL, key, value);
-    else
-        fx->n_lost++;
-}
-
 /* ---- forgetting ---- */
-
-static struct bytes forget_key(struct node_id id, char out[static 64])
-{
-    char text[NODE_ID_TEXT];
-    int len = snprintf(out, 64, "%s%s", forget_prefix, node_id_text(id, text));
-    return (struct bytes){(const uint8_t *)out, (size_t)len};
-}
-
-uint32_t entries_incarnation_after(const struct gossip *g, struct node_id id)
-{
-    char key[64], number[16] = "";
-    const struct entry *e = table_get(&g->table, forget_key(id, key));
-    if (!e || e->value.len == 0 || e->value.len >= sizeof(number))
-        return 0;
-    memcpy(number, e->value.at, e->value.len);
-    unsigned long long until = strtoull(number, NULL, 10);
-    return until < INCARNATION_MAX - 1 ? (uint32_t)until + 1 : 0;
-}
-
-bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation)
-{
-    return incarnation < entries_incarnation_after(g, id);
-}
 
 static bool is_writer_forgotten(const struct gossip *g, struct node_id writer)
 {
@@ -95,82 +30,11 @@ int entries_forget(struct gossip *g, uint64_t now_ms, const struct peer *peer,
 {
     char key[64], number[16];
     int len = snprintf(number, sizeof(number), "%u", peer->member.incarnation);
-    return entries_write(g, now_ms, forget_key(peer->member.id, key),
+    return entries_write(g, now_ms, entries_forget_key(peer->member.id, key),
                          (struct bytes){(const uint8_t *)number, (size_t)len}, NULL, fx);
 }
 
-void entries_drop(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
-{
-    struct bytes key = arena_bytes(&fx->arena, e->key);
-    batch_add(&g->batch, fx, STORE_TABLE, key, (struct bytes){0});
-    if (e->value.at)
-        effect_table(fx, e->key);
-    table_remove(&g->table, key.at ? key : e->key);
-}
-
-bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
-                            struct gossip_effects *fx)
-{
-    static const char *const kinds[] = {"node", "claim", "done", "refuse"};
-    struct member gone = peer->member;
-    if ((gone.state != MEMBER_DEAD && gone.state != MEMBER_LEFT) ||
-        !entries_is_forgotten(g, gone.id, gone.incarnation))
-        return false;
-    char text[NODE_ID_TEXT], prefix[64];
-    (void)node_id_text(gone.id, text);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        int len = snprintf(prefix, sizeof(prefix), "%s/%s", kinds[i], text);
-        struct bytes from = {(const uint8_t *)prefix, (size_t)len};
-        struct table_walk walk;
-        struct entry e;
-        table_from_key(&g->table, from, &walk);
-        while (table_next(&g->table, &walk, &e) && bytes_start_with(e.key, from)) {
-            entries_drop(g, &e, fx);
-            table_from_key(&g->table, from, &walk);
-        }
-    }
-    char key[5 + sizeof(gone.id.at)] = "peer/";
-    memcpy(key + 5, gone.id.at, sizeof(gone.id.at));
-    batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
-              (struct bytes){0});
-    trace(g->tracer, "forget %s", gone.name);
-    rumor_drop(&g->rumors, &peer->rumor);
-    enum member_state was = gone.state;
-    gone.state = MEMBER_LEFT;
-    effect_member(fx, &gone, was);
-    members_remove(&g->members, peer);
-    return true;
-}
-
-/* A record that forgets a member has just been merged. */
-static void obey_forget(struct gossip *g, struct bytes key, struct gossip_effects *fx)
-{
-    struct bytes prefix = bytes_of_text(forget_prefix);
-    struct node_id id;
-    if (!bytes_start_with(key, prefix) ||
-        node_id_parse((struct bytes){key.at + prefix.len, key.len - prefix.len}, &id) < 0)
-        return;
-    struct peer *peer = members_peer(&g->members, id);
-    if (peer && peer != g->self)
-        (void)entries_drop_forgotten(g, peer, fx);
-    else if (peer && entries_is_forgotten(g, id, peer->member.incarnation))
-        g->is_own_forgotten = true; /* we live: the next tick says so */
-}
-
 /* ---- conflicts ---- */
-
-/* lost/<key>; empty when that is no key any more, or no record whose losers are kept: a secret that
- * nobody took is of use to nobody but thieves. */
-static struct bytes lost_key(struct bytes key, char out[static KEY_LEN_MAX])
-{
-    size_t prefix = sizeof(lost_prefix) - 1;
-    if (key.len + prefix > KEY_LEN_MAX || bytes_start_with(key, bytes_of_text("secret/")) ||
-        bytes_start_with(key, bytes_of_text(lost_prefix)))
-        return (struct bytes){0};
-    memcpy(out, lost_prefix, prefix);
-    memcpy(out + prefix, key.at, key.len);
-    return (struct bytes){(const uint8_t *)out, prefix + key.len};
-}
 
 /* Once per conflict: it may be noticed when the loser comes, and when its writer has kept it. */
 static void tell_conflict(struct gossip *g, struct bytes key, struct node_id loser,
@@ -210,17 +74,16 @@ static bool is_ours_at_stake(struct gossip *g, const struct entry *e,
 }
 
 /* Our value lost.  It is kept beside the record, where everyone finds it; that is also how the
- * winner's writer hears of the conflict when it never met the loser itself.  Secrets are not kept:
- * who learns the old one shall not find the new one years later. */
+ * winner's writer hears of the conflict when it never met the loser itself.  Secrets are not kept (see
+ * entries_lost_key): who learns the old one shall not find the new one years later. */
 static void keep_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
                       struct bytes value, struct gossip_effects *fx)
 {
     static const uint8_t nothing[1];
     char text[KEY_LEN_MAX];
-    struct bytes kept = lost_key(key, text);
-    bool is_kept = value.at && !bytes_start_with(key, bytes_of_text("secret/"));
+    struct bytes kept = entries_lost_key(key, text);
     struct bytes kept_value =
-        is_kept ? value : (struct bytes){nothing, 0}; /* nor a lost deletion */
+        value.at ? value : (struct bytes){nothing, 0}; /* nor a lost deletion */
     if (kept.at && entries_write(g, now_ms, kept, kept_value, NULL, fx) == 0)
         machine_wake_push(g, now_ms);
 }
@@ -230,7 +93,7 @@ static void drop_lost(struct gossip *g, uint64_t now_ms, struct bytes key,
                       struct gossip_effects *fx)
 {
     char text[KEY_LEN_MAX];
-    struct bytes kept = lost_key(key, text);
+    struct bytes kept = entries_lost_key(key, text);
     struct entry lost;
     if (kept.at && table_find(&g->table, kept, &lost) && lost.value.at &&
         machine_is_self(g, lost.writer) &&
@@ -252,19 +115,24 @@ static void hear_lost(struct gossip *g, const struct entry *e, struct gossip_eff
 
 /* ---- merging ---- */
 
-/* Peers hold numbers of ours that we do not know: our store went back in time.  Going on
- * from theirs keeps every number unique. */
-static void heed_own(struct gossip *g, uint64_t epoch, uint64_t number,
-                     struct gossip_effects *fx)
+/* An own entry that we did not know.  False when it has to come again: in the life that is about to
+ * begin it is a former one's; and what this start wrote in its place is numbered above it first. */
+static bool is_own_timely(struct gossip *g, uint64_t now_ms, const struct entry *e,
+                          struct gossip_effects *fx)
 {
-    if (seen_compare(epoch, number, g->epoch, g->number) <= 0)
-        return;
-    g->epoch = epoch;
-    g->number = number;
-    g->push.told = number;
-    (void)seen_advance(&g->seen, g->self->member.id, epoch, 0, number);
-    if (fx)
-        persist_number(g, fx);
+    struct entry now;
+    lives_heed(g, e->epoch, e->number);
+    if (e->epoch >= g->epoch)
+        return false;
+    lives_walk(g);
+    bool is_of_this_start = e->kind == ENTRY_ROW && !water_is_row(e->key) &&
+                            table_find(&g->table, e->key, &now) &&
+                            (now.epoch == g->epoch ||
+                             !lives_know(g, now.epoch, now.number));
+    if (!is_of_this_start || now.epoch > e->epoch)
+        return true;
+    (void)entries_renumber(g, now_ms, &now, fx);
+    return false;
 }
 
 static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
@@ -278,6 +146,10 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         err = ERR_INVALID;
     if (err < 0)
         return err;
+    bool is_own = machine_is_self(g, e->writer);
+    if (is_own && !lives_know(g, e->epoch, e->number) &&
+        !is_own_timely(g, now_ms, e, fx))
+        return 0;
     struct node_id loser = {0};
     struct bytes at_stake = {0};
     bool is_at_stake = is_ours_at_stake(g, e, &at_stake);
@@ -286,8 +158,6 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         g->metrics->drop_bound++;
         return result;
     }
-    if (machine_is_self(g, e->writer))
-        heed_own(g, e->epoch, e->number, fx);
     if (result == MERGE_REPLACED || (result == MERGE_LOST && !is_heard_before))
         tell_conflict(g, e->key, loser, fx);
     if (result == MERGE_STALE || result == MERGE_LOST) {
@@ -297,7 +167,7 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     g->metrics->entries_merged++;
     if (e->kind == ENTRY_RECORD)
         hybrid_clock_hear(&g->clock, e->stamp, machine_unix_ms(g, now_ms));
-    persist_entry(g, e, fx);
+    entries_persist(g, e, fx);
     effect_table(fx, e->key);
     if (result == MERGE_REPLACED && is_at_stake)
         keep_lost(g, now_ms, e->key, at_stake, fx);
@@ -306,27 +176,29 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
     hear_lost(g, e, fx);
     if (is_water)
         water_hear(g, e, fx);
+    else if (is_own && e->epoch < g->epoch && !e->value.at)
+        lives_walk(g); /* a deletion that was not here when the walk passed */
     if (e->value.at)
-        obey_forget(g, e->key, fx);
+        entries_obey_forget(g, e->key, fx);
     return 1;
-}
-
-static bool is_number_valid(uint64_t epoch, uint64_t number)
-{
-    return epoch <= COUNTER_MAX && number <= COUNTER_MAX;
 }
 
 /* Seen, and not here any more: it was deleted or replaced, perhaps by what is gone itself. */
 static bool was_superseded(const struct gossip *g, const struct entry *e)
 {
     struct entry now;
-    return seen_covers(&g->seen, e->writer, e->epoch, e->number) &&
-           (!table_find(&g->table, e->key, &now) || entry_compare(&now, e) < 0);
+    bool is_known = machine_is_self(g, e->writer)
+                        ? lives_covers(g, e->epoch, e->number)
+                        : seen_covers(&g->seen, e->writer, e->epoch, e->number);
+    return is_known &&
+           (!table_find(&g->table, e->key, &now) || entry_compare_version(&now, e) < 0);
 }
 
 static bool is_range_valid(const struct message_range *range)
 {
-    if (!is_number_valid(range->epoch, range->through) ||
+    if (!entries_is_number(range->epoch, range->through) ||
+        !entries_is_number(range->before_epoch, range->before_number) ||
+        (range->before_epoch && range->before_epoch >= range->epoch) ||
         (range->through && range->through < range->after))
         return false;
     for (size_t i = 0; i < range->n_entries; i++) {
@@ -337,6 +209,23 @@ static bool is_range_valid(const struct message_range *range)
             return false;
     }
     return true;
+}
+
+/* A newer epoch begins where the one that it follows on was seen to its end.  1 when it was not, which is
+ * a gap as any other; 0; an error. */
+static int begin_epoch(struct gossip *g, const struct message_range *range)
+{
+    const struct seen_number *was = seen_find(&g->seen, range->writer);
+    if (range->after > 0 || (was && was->epoch >= range->epoch))
+        return 0;
+    if (!seen_reaches(&g->seen, range->writer, range->before_epoch, range->before_number))
+        return 1;
+    struct seen_number line = {.writer = range->writer, .epoch = range->epoch};
+    bool has_before = was && was->number > 0;
+    line.before_epoch = has_before ? was->epoch : range->before_epoch;
+    line.before_number = has_before ? was->number : range->before_number;
+    int err = seen_begin(&g->seen, &line);
+    return err < 0 ? err : 0;
 }
 
 int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *range,
@@ -370,136 +259,34 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
             g->metrics->entries_superseded++;
             continue;
         }
-        bool is_heard =
-            seen_compare(range->epoch, in->number, was.epoch, was.number) <= 0;
+        bool is_heard = seen_line_covers(&was, range->epoch, in->number);
         int result = merge(g, now_ms, &e, is_heard, fx);
-        if (result == -ENOMEM || (result == ERR_BOUND && table_check(&e) == 0))
+        bool is_full = result == ERR_BOUND && table_check(&e) == 0;
+        if (is_full)
+            g->sync.full_ms = now_ms + FULL_MS;
+        if (result == -ENOMEM || is_full)
             return result;
         news |= result > 0;
     }
     if (range->through == 0)
         return news;
     if (machine_is_self(g, range->writer)) {
-        heed_own(g, range->epoch, range->through, fx);
+        lives_heed(g, range->epoch, range->through);
         return news;
     }
+    int begun = begin_epoch(g, range);
+    if (begun != 0)
+        return begun < 0 ? begun : news; /* a gap is not kept, so it is no news by itself */
     int advanced =
         seen_advance(&g->seen, range->writer, range->epoch, range->after, range->through);
     if (advanced > 0)
-        persist_seen(g, range->writer, fx);
+        entries_persist_line(g, range->writer, fx);
     return advanced != 0 ? advanced : news;
 }
 
-/* ---- own writes ---- */
-
-int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
-                  uint64_t *ret_number, struct gossip_effects *fx)
+void entries_start(struct gossip *g, struct gossip_effects *fx)
 {
-    struct entry e = {
-        .kind = table_kind(key),
-        .key = key,
-        .value = value,
-        .writer = g->self->member.id,
-        .epoch = g->epoch,
-        .number = g->number + 1,
-    };
-    int err = table_check(&e);
-    if (err < 0)
-        return err;
-    struct entry old = {0};
-    bool is_known = table_find(&g->table, key, &old);
-    bool is_gone = !value.at && !old.value.at;
-    bool is_same = old.value.at && value.at && bytes_equal(value, old.value);
-    if (is_gone || (is_same && e.kind == ENTRY_ROW)) {
-        /* What was written in an earlier epoch, or by others, has no number to ask about. */
-        bool is_ours =
-            is_known && machine_is_self(g, old.writer) && old.epoch == g->epoch;
-        if (ret_number)
-            *ret_number = is_ours ? old.number : 0;
-        return 0;
-    }
-    if (g->number >= COUNTER_MAX || old.generation >= COUNTER_MAX)
-        return ERR_BOUND;
-    if (e.kind == ENTRY_RECORD) {
-        e.generation = (is_known ? old.generation : g->collect.generation) + 1;
-        e.stamp = hybrid_clock_next(&g->clock, machine_unix_ms(g, now_ms));
-    }
-    int result = table_merge(&g->table, &e, NULL);
-    if (result < 0)
-        return result;
-    g->number = e.number;
-    (void)seen_advance(&g->seen, e.writer, e.epoch, 0, e.number);
-    g->batch.is_synced = true;
-    persist_entry(g, &e, fx);
-    persist_number(g, fx);
-    effect_table(fx, key);
-    if (value.at)
-        obey_forget(g, key, fx);
-    g->metrics->writes++;
-    if (ret_number)
-        *ret_number = e.number;
-    char lost[KEY_LEN_MAX];
-    struct bytes kept = lost_key(key, lost);
-    struct entry loser;
-    if (!value.at && e.kind == ENTRY_RECORD && kept.at &&
-        table_find(&g->table, kept, &loser))
-        return entries_write(g, now_ms, kept, value, ret_number, fx);
-    return 0;
-}
-
-/* ---- restoring ---- */
-
-int entries_restore_number(struct gossip *g, struct bytes value)
-{
-    uint64_t epoch, number;
-    if (stored_number_decode(value, &epoch, &number) < 0 ||
-        !is_number_valid(epoch, number))
-        return ERR_DAMAGED;
-    if (seen_compare(epoch, number, g->epoch, g->number) > 0) {
-        g->epoch = epoch;
-        g->number = number;
-    }
-    return 0;
-}
-
-int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
-{
-    struct entry e;
-    if (stored_entry_decode(key, value, &e) < 0)
-        return ERR_DAMAGED;
-    e.kind = table_kind(key);
-    if (table_check(&e) < 0 || !is_number_valid(e.epoch, e.number) || e.number == 0 ||
-        e.generation > COUNTER_MAX)
-        return ERR_DAMAGED;
-    int result = table_merge(&g->table, &e, NULL);
-    if (result < 0)
-        return result;
-    if (machine_is_self(g, e.writer))
-        heed_own(g, e.epoch, e.number, NULL);
-    if (water_is_row(key))
-        water_restore(g, &e);
-    if (e.kind == ENTRY_RECORD && e.stamp > g->clock.last && machine_is_self(g, e.writer))
-        g->clock.last = e.stamp;
-    return 0;
-}
-
-int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value)
-{
-    struct node_id writer;
-    uint64_t epoch, number;
-    if (key.len != sizeof(seen_prefix) - 1 + sizeof(writer.at) ||
-        stored_number_decode(value, &epoch, &number) < 0 ||
-        !is_number_valid(epoch, number))
-        return ERR_DAMAGED;
-    memcpy(writer.at, key.at + sizeof(seen_prefix) - 1, sizeof(writer.at));
-    int err = seen_advance(&g->seen, writer, epoch, 0, number);
-    return err < 0 ? err : 0;
-}
-
-void entries_start(struct gossip *g)
-{
-    (void)seen_advance(&g->seen, g->self->member.id, g->epoch, 0, g->number);
-    g->push.told = g->number;
+    lives_begin(g, fx);
     g->is_own_forgotten =
         entries_is_forgotten(g, g->self->member.id, g->self->member.incarnation);
 }

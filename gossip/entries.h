@@ -13,15 +13,27 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
                  bool fills_gaps, struct gossip_effects *fx);
 /* Take out an entry without a trace: everyone knows that it is gone. */
 void entries_drop(struct gossip *g, const struct entry *e, struct gossip_effects *fx);
-/* As gossip_publish, without pushing. */
+/* As gossip_publish, without pushing.  While the stage (stage.h) is open it is only staged. */
 int entries_write(struct gossip *g, uint64_t now_ms, struct bytes key, struct bytes value,
                   uint64_t *ret_number, struct gossip_effects *fx);
+/* All that is staged as one batch for the store, with the number that it reaches. */
+int entries_staged(struct gossip *g, const struct store_change **ret_changes,
+                   size_t *ret_n, struct gossip_effects *fx);
+/* The store has it: into the table with it.  -ENOMEM when some of it found no memory there. */
+int entries_commit(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
+/* The store said no, and may have it all the same. */
+void entries_burn(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
+/* Write an own entry of a former life, as it is, once more in the present one. */
+int entries_renumber(struct gossip *g, uint64_t now_ms, const struct entry *e,
+                     struct gossip_effects *fx);
 /* What was stored: ERR_DAMAGED for what we could not have stored. */
-int entries_restore_number(struct gossip *g, struct bytes value);
 int entries_restore(struct gossip *g, struct bytes key, struct bytes value);
 int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value);
-/* After the last restore: own numbers go on where they ended. */
-void entries_start(struct gossip *g);
+/* PERSIST what was seen of whom, and our own number: what stands for entries that were stored before. */
+void entries_persist_seen(struct gossip *g, struct gossip_effects *fx);
+void entries_persist(struct gossip *g, const struct entry *e, struct gossip_effects *fx);
+/* After the last restore. */
+void entries_start(struct gossip *g, struct gossip_effects *fx);
 
 /* The first incarnation in which the member would not be forgotten; 0: in any.  A record that leaves
  * none says nothing: only a hostile member writes one. */

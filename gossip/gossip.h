@@ -7,6 +7,7 @@
 #define GOSSIP_GOSSIP_H
 
 #include "core/arena.h"
+#include "core/bounds.h"
 #include "core/metrics.h"
 #include "core/store.h"
 #include "core/trace.h"
@@ -25,17 +26,36 @@ enum gossip_effect_kind {
     GOSSIP_TABLE_CHANGED,  /* `key`: this entry is new or changed (by us or by others) */
     /* `key`: a concurrent write lost; `member.name` is its writer's, NULL when it is not known */
     GOSSIP_CONFLICT,
+    GOSSIP_KNOCKED,        /* why `endpoint` is silent: `knock`; member.id: who is there, if a member */
+    GOSSIP_OLD_COPY,       /* peers know writes of ours that our store lacks; told once in a life */
+    /* `member` lives twice: here, or where it is believed to be, and at `endpoint`.  Of self: when
+     * gossip_is_stopped, ours is the younger life. */
+    GOSSIP_TWIN,
     GOSSIP_READY,          /* the first sync is done, or we know that we are alone */
     GOSSIP_LEFT,           /* our leave has been told; the agent may end */
 };
 
+/* What a stream to an address came to that does not answer datagrams. */
+enum knock {
+    KNOCK_NONE,
+    KNOCK_NOBODY,  /* its host says that nobody listens there */
+    KNOCK_SILENT,  /* no host that answers */
+    KNOCK_SECRET,  /* an agent with another secret */
+    KNOCK_VERSION, /* an agent of another version */
+    KNOCK_FOREIGN, /* no agent, or it hung up */
+    KNOCK_MEMBER,  /* an agent with our secret: only its datagrams do not come */
+};
+const char *knock_text(enum knock how); /* for people */
+
 struct gossip_effect {
     enum gossip_effect_kind kind;
+    enum knock knock;
     struct endpoint endpoint;
     uint32_t stream;
     struct bytes bytes;
     struct member member;
-    enum member_state was; /* MEMBER_CHANGED: the state before; equal to state for a new one */
+    enum member_state was; /* MEMBER_CHANGED: the state before; equal to state for a new one, */
+    bool has_moved;        /* or for one that has another address or name */
     struct bytes key;
     struct store_change *changes;
     size_t n_changes;
@@ -62,7 +82,9 @@ enum gossip_part {
     GOSSIP_NOTICE_STALLS = 1u << 4,     /* time in which we did not run counts against nobody */
     GOSSIP_SHARED_ORDER = 1u << 5,      /* every member is probed once per period, not by chance */
     GOSSIP_DOUBT_SILENCE = 1u << 6,     /* who hears nobody believes in no deaths for a while */
-    GOSSIP_PLAIN_SWIM = (1u << 7) - 1,  /* leaves out all of them */
+    GOSSIP_FAR_PATIENCE = 1u << 7,      /* whose answers take long has more time for them */
+    GOSSIP_NEAR_LINKS = 1u << 8,        /* links of the tree go to who is near, where there is a choice */
+    GOSSIP_PLAIN_SWIM = (1u << 9) - 1,  /* leaves out all of them */
 };
 
 struct gossip_profile {
@@ -71,7 +93,9 @@ struct gossip_profile {
     uint32_t gossip_period_ms, gossip_fanout, retransmit_mult;
     uint32_t sync_period_ms;    /* a full exchange with a random peer, besides those the digest asks for */
     uint32_t rejoin_period_ms;  /* a dead member is probed again this rarely */
-    uint32_t reap_after_ms;     /* 72 h */
+    uint32_t reap_after_ms;     /* 72 h: then a dead or departed member goes, with its rows */
+    uint32_t collect_hold_ms;   /* 1 h: so long deletions are kept for one that is dead or has left */
+    uint32_t collect_lag_ms;    /* 10 min: and so long for what is still under way */
     unsigned without;           /* enum gossip_part; 0: everything is on */
 };
 extern const struct gossip_profile gossip_profile_lan, gossip_profile_wan, gossip_profile_local;
@@ -80,9 +104,12 @@ const struct gossip_profile *gossip_profile_named(const char *name); /* NULL if 
 struct gossip_options {
     struct node_id id;
     const char *name;
-    struct endpoint endpoint;            /* as peers shall reach us */
+    struct endpoint endpoint;            /* as peers shall reach us; family 0: see gossip_move */
+    struct endpoint second;              /* the same of the other family; family 0: none */
     const struct gossip_profile *profile;
-    uint64_t epoch;                      /* of this node's table: set when its store was made */
+    /* Of this life: unix seconds << 28 and 28 bits of chance.  One that is not above the last life's
+     * is made to be so.  0: go on in the last one, as a memory that was put back does. */
+    uint64_t epoch;
     uint64_t seed;                       /* of the rng */
     const struct tracer *tracer;         /* may be NULL */
     struct metrics *metrics;             /* owned by the host */
@@ -101,6 +128,20 @@ void gossip_free(struct gossip *g);
 /* Hand back what GOSSIP_PERSIST stored, entry by entry, in any order.  ERR_DAMAGED for bytes
  * that fail their check: the caller sets the store aside. */
 int gossip_restore(struct gossip *g, enum store_space space, struct bytes key, struct bytes value);
+/* This life cannot be written down before it speaks, for the disk is full: take an incarnation and
+ * numbers that no life before or after it takes.  Once, between the last gossip_restore and the
+ * first gossip_join. */
+void gossip_leap(struct gossip *g);
+/* While it is held, a machine that has compared with a peer, or knows that it is alone, is not ready
+ * all the same; let go, it is at once. */
+void gossip_hold(struct gossip *g, uint64_t now_ms, bool is_held, struct gossip_effects *out);
+/* The store is another one now, and empty: PERSIST, in steps, all that it should hold.  Begin with a
+ * zeroed *at, and go on until false is returned; all of it counts only then. */
+struct gossip_restock {
+    uint8_t key[KEY_LEN_MAX];
+    size_t key_len;
+};
+bool gossip_restock(struct gossip *g, struct gossip_restock *at, struct gossip_effects *out);
 /* Addresses to find others at; repeated with back-off until one answers.  An empty list: alone
  * unless someone comes (ready at once, or after `listen_ms`).  Remembered peers are tried as well, and an empty list
  * with remembered peers is ready after the first comparison with one of them, or when none
@@ -112,6 +153,26 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
 void gossip_expect(struct gossip *g, bool is_expecting);
 /* A holder of our secret may be found at `at`: it is asked once, beside whoever is being joined. */
 void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at, struct gossip_effects *out);
+/* Did the last answer to a ping come from this address, and not before `since_ms`?  It was *ret_who. */
+bool gossip_has_answered(const struct gossip *g, struct endpoint at, uint64_t since_ms,
+                         struct node_id *ret_who);
+/* Ask by TCP why an address is silent; GOSSIP_KNOCKED tells.  False: it is not asked now. */
+bool gossip_knock(struct gossip *g, uint64_t now_ms, struct endpoint at, struct gossip_effects *out);
+/* Remember an address beside those of gossip_join: it is asked again when its node is forgotten. */
+void gossip_keep_seed(struct gossip *g, struct endpoint at);
+
+/* Our host is reached at `to` from now on; family 0: it has no address.  While it has none, from the
+ * start or for a while, this machine says nothing, judges nobody and is not ready; what it believes and
+ * what is written stays, and goes out when there is an address: then it compares with a member before
+ * it is ready again, or is alone when nobody is heard.  A change is told as a newer incarnation.
+ * Streams end with the address. */
+void gossip_move(struct gossip *g, uint64_t now_ms, struct endpoint to, struct gossip_effects *out);
+
+/* Our host is reached at `second` as well, of the other family than the endpoint that gossip_move told; family
+ * 0: no more.  It is told as a newer incarnation. */
+void gossip_move_second(struct gossip *g, uint64_t now_ms, struct endpoint second,
+                        struct gossip_effects *out);
+struct endpoint gossip_second(const struct gossip *g); /* family 0: none */
 
 /* ---- the step ---- */
 
@@ -119,6 +180,11 @@ void gossip_meet(struct gossip *g, uint64_t now_ms, struct endpoint at, struct g
 void gossip_set_us(struct gossip *g, uint64_t now_us);
 int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct endpoint from,
                    struct bytes datagram, struct gossip_effects *out);
+/* A datagram as 0.1 says it: nothing follows from it but that its sender runs, and that is kept with the
+ * member.  True when it is one that we know, and it was not heard so for a minute. */
+bool gossip_hear_former(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct bytes datagram);
+/* The same from a beacon. */
+bool gossip_note_former(struct gossip *g, uint64_t now_ms, struct node_id id);
 /* ICMP says that nobody listens there: a hint to probe indirectly at once, never a verdict. */
 void gossip_refused(struct gossip *g, uint64_t now_ms, struct endpoint to, struct gossip_effects *out);
 /* Incoming streams get ids from the host, with the top bit set; ours come from STREAM_OPEN. */
@@ -128,6 +194,9 @@ void gossip_stream_opened(struct gossip *g, uint64_t now_ms, uint32_t stream, st
 int gossip_stream_frame(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, uint32_t stream,
                         struct bytes frame, struct gossip_effects *out);
 void gossip_stream_closed(struct gossip *g, uint64_t now_ms, uint32_t stream, struct gossip_effects *out);
+/* Instead of that, for one of ours that was never open: why not. */
+void gossip_stream_failed(struct gossip *g, uint64_t now_ms, uint32_t stream, enum knock how,
+                          struct gossip_effects *out);
 void gossip_tick(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct gossip_effects *out);
 uint64_t gossip_deadline_ms(const struct gossip *g); /* UINT64_MAX: none */
 
@@ -139,7 +208,36 @@ uint64_t gossip_deadline_ms(const struct gossip *g); /* UINT64_MAX: none */
  * *ret_number (may be NULL) is the own number to ask gossip_known_by about. */
 int gossip_publish(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms, struct bytes key,
                    struct bytes value, uint64_t *ret_number, struct gossip_effects *out);
+struct node_id gossip_id(const struct gossip *g); /* our own */
+struct endpoint gossip_endpoint(const struct gossip *g); /* our own; family 0: none */
+/* Is somebody else known, a seed or a member of any state, at an address that is not loopback? */
+bool gossip_seeks_others(const struct gossip *g);
+/* Where two members lately saw our datagrams come from, when it is not our endpoint; else family 0. */
+struct endpoint gossip_observed(const struct gossip *g);
+uint64_t gossip_epoch(const struct gossip *g);  /* of our writes */
 uint64_t gossip_number(const struct gossip *g); /* of our newest write */
+
+/* Writing in two halves, for what must not happen where the local store does not take it.
+ *
+ * From gossip_stage on gossip_publish and gossip_forget only gather what they would write, against
+ * the table as it is: nothing is merged, told or given to the host.  A key can be staged once
+ * (ERR_CONFLICT).  Then the host writes all of it, synced, and one of the other two ends the stage.
+ * Nothing else may be called between, and `out` must not be cleared. */
+void gossip_stage(struct gossip *g);
+/* Once, at the end: what the store has to take; *ret_n is 0 when there was nothing to write.  -ENOMEM. */
+int gossip_staged(struct gossip *g, const struct store_change **ret_changes, size_t *ret_n,
+                  struct gossip_effects *out);
+/* The store has it: now it is in the table and will be told.  gossip_number is that of its last
+ * entry.  -ENOMEM when the table did not find the memory for some of it. */
+int gossip_commit(struct gossip *g, uint64_t now_ms, struct gossip_effects *out);
+/* The store has not taken it: it never was.  With `may_be_stored` a restart might find it on the disk
+ * all the same: its numbers are never used again, and a PERSIST puts back what stood there. */
+void gossip_unstage(struct gossip *g, uint64_t now_ms, bool may_be_stored,
+                    struct gossip_effects *out);
+/* Of more live members than this only a sample says by itself that it has a record. */
+enum { ANSWER_MEMBERS = 256, ANSWER_SAMPLE = 64 };
+/* Somebody waits for more of them to have what has just been written: all are asked. */
+void gossip_ask_all(struct gossip *g, uint64_t now_ms);
 /* How many live members, self included, are known to have everything of ours up to `number`. */
 size_t gossip_known_by(const struct gossip *g, uint64_t number);
 /* Say goodbye to all; GOSSIP_LEFT follows within a few seconds. */
@@ -148,6 +246,12 @@ void gossip_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
 int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id, struct gossip_effects *out);
 
 /* ---- asking ---- */
+
+/* Is the identity of this member at a second place as well?  Where: that of the younger life, which is not
+ * listened to; of our own, when gossip_is_stopped, that of the elder. */
+bool gossip_twin(const struct gossip *g, struct node_id id, struct endpoint *ret_other);
+/* Our own life is the younger of two: nothing is said, heard or written any more. */
+bool gossip_is_stopped(const struct gossip *g);
 
 /* Ask up to 16 live members whether they are there, again and again for `for_ms`, until each has been
  * heard since. */
@@ -174,6 +278,8 @@ size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);
 /* A peer's digest and seen vector as last heard; returns entries in *ret_seen (0 when never heard). */
 struct peer_view {
     uint64_t digest, heard_ms;
+    uint64_t behind_ms; /* so long its table had been another than ours when it was heard; 0 = the same */
+    bool is_late; /* for longer than writes under way take: a round of probing */
     uint64_t has_ours; /* has everything of ours up to this number, by its acknowledgements */
     const struct seen_number *seen;
     size_t n_seen;
@@ -182,6 +288,14 @@ struct peer_view {
     int64_t clock_ms; /* by how much its wall clock was ahead of ours when it was last asked */
 };
 bool gossip_peer(const struct gossip *g, struct node_id peer, struct peer_view *ret_view);
+/* How full the table is, in percent of the nearer bound, and the member that is gone for longest, whose
+ * rows are still in it (NULL: none). */
+struct gossip_fill {
+    unsigned percent;
+    bool are_bytes; /* else entries */
+    const struct member *gone;
+};
+void gossip_fill(const struct gossip *g, struct gossip_fill *ret_fill);
 size_t gossip_rumors(const struct gossip *g); /* membership rumors and table pushes in flight */
 
 #endif

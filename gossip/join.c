@@ -3,7 +3,11 @@
  * be the last. */
 #include "gossip/join.h"
 
+#include <string.h>
+
 #include "core/trace.h"
+#include "gossip/family.h"
+#include "gossip/knock.h"
 #include "gossip/swim.h"
 #include "gossip/sync.h"
 
@@ -18,13 +22,25 @@ enum {
     REMEMBERED_MAX = 32, /* remembered peers asked at a time */
     READY_TRIES = 20,    /* for addresses given to a node that is ready already */
     AGAIN_PERIODS = 30,  /* between two questions to seeds that are forgotten */
+    SILENT_ROUNDS = 2,   /* then a seed is asked by TCP why it does not answer, */
+    KNOCK_DOUBLES =
+        5, /* and again every AGAIN_PERIODS, which so often become twice as many */
 };
+
+static uint64_t again_wait_ms(const struct gossip *g)
+{
+    return AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms;
+}
 
 static void become_ready(struct gossip *g, uint64_t now_ms, const char *why,
                          struct gossip_effects *fx)
 {
-    if (g->is_ready)
+    if (g->is_ready || g->twin.is_stopped)
         return;
+    if (g->join.is_held) {
+        g->join.held_back = why;
+        return;
+    }
     g->is_ready = true;
     g->join.settle_ms = now_ms + SETTLE_FIRST_MS;
     g->join.n_settles = SETTLES;
@@ -32,33 +48,78 @@ static void become_ready(struct gossip *g, uint64_t now_ms, const char *why,
     (void)effect_add(fx, GOSSIP_READY);
 }
 
-void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
-                struct gossip_effects *fx)
+/* --join may name us as well, by whatever address we have by now. */
+static void forget_own(struct gossip *g)
 {
     struct join *j = &g->join;
-    j->n_seeds = 0;
-    for (size_t i = 0; i < n && j->n_seeds < SEEDS_MAX; i++) {
-        if (!endpoint_equal(&seeds[i], &g->self->member.endpoint))
-            j->seeds[j->n_seeds++] = seeds[i];
+    size_t n = 0;
+    for (size_t i = 0; i < j->n_seeds; i++) {
+        if (!family_is_at(g->self, &j->seeds[i]))
+            j->seeds[n++] = j->seeds[i];
     }
-    size_t n_remembered = g->members.roles[ROLE_DEAD].n;
+    j->n_seeds = n;
+}
+
+static void start(struct gossip *g, uint64_t now_ms, bool may_be_alone,
+                  struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    forget_own(g);
+    size_t n_known = g->members.roles[ROLE_DEAD].n + g->members.roles[ROLE_LIVE].n;
     bool listens = !g->is_ready && j->n_seeds == 0 && j->listen_ms > 0;
     bool expects = !g->is_ready && j->n_seeds == 0 && j->is_expecting;
-    j->is_active = j->n_seeds > 0 || n_remembered > 0 || listens || expects;
+    j->is_active = j->n_seeds > 0 || n_known > 0 || listens || expects;
     j->wait_ms = FIRST_WAIT_MS;
     j->next_ms = now_ms;
-    j->again_ms = now_ms + AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms;
+    j->again_ms = now_ms + again_wait_ms(g);
     j->n_tries = 0;
+    memset(j->knock_ms, 0, sizeof(j->knock_ms));
+    memset(j->n_knocks, 0, sizeof(j->n_knocks));
     j->alone_ms = 0;
-    if (j->n_seeds == 0 && n_remembered > 0)
+    if ((j->n_seeds == 0 && n_known > 0) || may_be_alone)
         j->alone_ms = now_ms + (uint64_t)ALONE_PERIODS * g->profile.probe_period_ms;
     if (listens && j->alone_ms < now_ms + j->listen_ms)
         j->alone_ms = now_ms + j->listen_ms;
-    if (expects)
+    if (expects && !may_be_alone)
         j->alone_ms = 0;
     if (!j->is_active)
         become_ready(g, now_ms, "alone", fx);
     join_tick(g, now_ms, fx);
+}
+
+void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
+                struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    j->n_seeds = n < SEEDS_MAX ? n : SEEDS_MAX;
+    for (size_t i = 0; i < j->n_seeds; i++)
+        j->seeds[i] = seeds[i];
+    if (!machine_is_mute(g)) /* else it begins when there is an address */
+        start(g, now_ms, false, fx);
+}
+
+void join_again(struct gossip *g, uint64_t now_ms, bool was_ready,
+                struct gossip_effects *fx)
+{
+    start(g, now_ms, was_ready, fx);
+}
+
+void join_keep(struct gossip *g, struct endpoint at)
+{
+    struct join *j = &g->join;
+    for (size_t i = 0; i < j->n_seeds; i++)
+        if (endpoint_equal(&j->seeds[i], &at))
+            return;
+    size_t i = j->n_seeds < SEEDS_MAX ? j->n_seeds++ : SEEDS_MAX - 1;
+    j->seeds[i] = at;
+    j->knock_ms[i] = j->n_knocks[i] = 0;
+}
+
+void join_hold(struct gossip *g, uint64_t now_ms, bool is_held, struct gossip_effects *fx)
+{
+    g->join.is_held = is_held;
+    if (!is_held && g->join.held_back)
+        become_ready(g, now_ms, g->join.held_back, fx);
 }
 
 void join_synced(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -82,7 +143,7 @@ static bool is_met(const struct gossip *g, const struct endpoint *at)
 {
     for (size_t i = 0; i < g->members.roles[ROLE_LIVE].n; i++) {
         const struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
-        if (endpoint_equal(&peer->member.endpoint, at))
+        if (family_is_at(peer, at))
             return true;
     }
     return false;
@@ -93,19 +154,32 @@ static bool is_met(const struct gossip *g, const struct endpoint *at)
 static bool is_known(const struct gossip *g, const struct endpoint *at)
 {
     for (size_t i = 0; i < g->members.all.n; i++) {
-        if (endpoint_equal(&members_nth(&g->members, i)->member.endpoint, at))
+        if (family_is_at(members_nth(&g->members, i), at))
             return true;
     }
     return false;
 }
 
+/* Of a seed that does not answer datagrams. */
+static void knock(struct gossip *g, uint64_t now_ms, size_t i, struct gossip_effects *fx)
+{
+    struct join *j = &g->join;
+    if (now_ms < j->knock_ms[i] || !knock_at(g, now_ms, j->seeds[i], fx))
+        return;
+    j->knock_ms[i] = now_ms + (again_wait_ms(g) << j->n_knocks[i]);
+    if (j->n_knocks[i] < KNOCK_DOUBLES)
+        j->n_knocks[i]++;
+}
+
 static void ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct join *j = &g->join;
-    const struct endpoint *seed = &j->seeds[rng_below(&g->rng, j->n_seeds)];
-    j->again_ms = now_ms + AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms;
-    if (!is_known(g, seed))
-        swim_ping_address(g, now_ms, *seed, fx);
+    size_t i = (size_t)rng_below(&g->rng, j->n_seeds);
+    j->again_ms = now_ms + again_wait_ms(g);
+    if (is_known(g, &j->seeds[i]))
+        return;
+    swim_ping_address(g, now_ms, j->seeds[i], fx);
+    knock(g, now_ms, i, fx);
 }
 
 static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -119,6 +193,8 @@ static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
             continue;
         n_unmet++;
         swim_ping_address(g, now_ms, g->join.seeds[i], fx);
+        if (g->join.n_tries >= SILENT_ROUNDS)
+            knock(g, now_ms, i, fx);
     }
     if (g->is_ready && (n_unmet < g->join.n_seeds || g->join.n_tries >= READY_TRIES)) {
         g->join.is_active = false;
@@ -126,8 +202,7 @@ static void ask(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     }
     for (size_t i = 0; i < n && !g->is_ready; i++)
         swim_ping(g, now_ms, remembered[i], fx);
-    if (!g->is_ready &&
-        members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &member, 1) == 1)
+    if (!g->is_ready && family_draw(g, NULL, &member, 1) == 1)
         sync_with(g, now_ms, member, fx);
 }
 
@@ -138,7 +213,7 @@ static void settle(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct peer *drawn[SETTLE_LOOKS], *newest = NULL;
     uint64_t newest_ms = 0;
-    size_t n = members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, drawn, SETTLE_LOOKS);
+    size_t n = family_draw(g, NULL, drawn, SETTLE_LOOKS);
     for (size_t i = 0; i < n; i++) {
         if (peer_heard(drawn[i])->at_ms > newest_ms) {
             newest = drawn[i];
@@ -153,7 +228,7 @@ static void settle(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct join *j = &g->join;
-    if (g->is_leaving)
+    if (g->is_leaving || machine_is_mute(g))
         return;
     if (j->settle_ms && now_ms >= j->settle_ms)
         settle(g, now_ms, fx);
@@ -180,7 +255,7 @@ uint64_t join_deadline_ms(const struct gossip *g)
     const struct join *j = &g->join;
     uint64_t deadline = j->settle_ms ? j->settle_ms : UINT64_MAX;
     bool may_be_alone = j->alone_ms && g->members.roles[ROLE_LIVE].n == 0;
-    if (g->is_leaving)
+    if (g->is_leaving || machine_is_mute(g))
         return UINT64_MAX;
     if (!j->is_active && g->is_ready && j->n_seeds > 0 && j->again_ms < deadline)
         deadline = j->again_ms;

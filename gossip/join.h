@@ -7,8 +7,15 @@
 
 void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
                 struct gossip_effects *fx);
+/* We have an address again, or for the first time.  A node that `was_ready` may be alone after a while,
+ * whoever it was told to join. */
+void join_again(struct gossip *g, uint64_t now_ms, bool was_ready, struct gossip_effects *fx);
+/* One address more; of too many the last one goes. */
+void join_keep(struct gossip *g, struct endpoint at);
 void join_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t join_deadline_ms(const struct gossip *g);
+/* See gossip_hold. */
+void join_hold(struct gossip *g, uint64_t now_ms, bool is_held, struct gossip_effects *fx);
 /* A comparison of ours has ended well. */
 void join_synced(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 /* A comparison of ours was turned away. */

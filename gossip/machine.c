@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/trace.h"
+#include "gossip/family.h"
 
 struct message_member machine_member(const struct peer *peer)
 {
@@ -11,6 +12,7 @@ struct message_member machine_member(const struct peer *peer)
         .id = peer->member.id,
         .name = peer->member.name,
         .endpoint = peer->member.endpoint,
+        .second = peer_heard(peer)->second,
         .state = peer->member.state,
         .incarnation = peer->member.incarnation,
     };
@@ -23,6 +25,11 @@ struct message_member machine_member(const struct peer *peer)
 bool machine_has(const struct gossip *g, enum gossip_part part)
 {
     return (g->profile.without & (unsigned)part) == 0;
+}
+
+bool machine_is_mute(const struct gossip *g)
+{
+    return g->self->member.endpoint.family == 0 || g->twin.is_stopped;
 }
 
 bool machine_is_self(const struct gossip *g, struct node_id id)
@@ -57,6 +64,9 @@ struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_k
         .members_digest = g->members.digest,
         .at_unix_ms = machine_unix_ms(g, now_ms),
     };
+    if (kind == MESSAGE_PING || kind == MESSAGE_ACK || kind == MESSAGE_SYNC ||
+        kind == MESSAGE_SYNC_REPLY)
+        m.epoch = g->life;
     if (to) {
         m.to = to->member.id;
         const struct seen_number *seen = seen_find(&g->seen, to->member.id);
@@ -127,6 +137,8 @@ void machine_send(struct gossip *g, struct endpoint at, struct peer *to,
                   struct message *m, bool has_rumors, struct gossip_effects *fx)
 {
     batch_flush(&g->batch, fx);
+    if (machine_is_mute(g) || !family_is_ours(g, at.family))
+        return; /* others speak to it for us, if it is there */
     if (has_rumors)
         add_rumors(g, to, m);
     struct bytes out;

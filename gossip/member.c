@@ -440,18 +440,18 @@ const struct member *members_find(const struct members *m, struct node_id id)
     return peer ? &peer->member : NULL;
 }
 
-const struct member *members_find_name(const struct members *m, const char *name)
+bool members_may_share_name(const struct member *member)
 {
-    const struct member *found = NULL;
-    for (size_t i = 0; i < m->all.n; i++) {
-        const struct member *member = &members_nth(m, i)->member;
-        if (strcmp(member->name, name) == 0 && (!found || member->state < found->state))
-            found = member;
-    }
-    return found;
+    return names_is_shared(member->name);
 }
 
 size_t members_count_state(const struct members *m, enum member_state state)
 {
     return m->n_state[state];
+}
+
+uint64_t members_former_ms(const struct members *m, struct node_id id)
+{
+    const struct peer *peer = members_peer(m, id);
+    return peer ? peer_heard(peer)->former_ms : 0;
 }

@@ -37,6 +37,10 @@ struct trouble {
 /* Of a peer that spoke to us or was spoken to: as last heard. */
 struct heard {
     uint64_t digest, members_digest, at_ms; /* at_ms 0: never */
+    uint64_t epoch; /* of its present life, as it said last; 0: it did not */
+    uint64_t shown_ms;                      /* since when anybody has shown this digest */
+    uint64_t busy_ms;                       /* until then it does not compare */
+    uint64_t former_ms; /* when it was last heard in words of 0.1; 0: never */
     uint64_t known_epoch, known_number;     /* how far it has seen our own numbers */
     uint32_t known_incarnation;             /* in which it said so last */
     struct seen_number *seen;               /* malloc'ed, of the last comparison */
@@ -44,6 +48,8 @@ struct heard {
     bool has_coordinate;
     uint8_t coordinate[COORDINATE_WIRE];
     uint64_t bytes_in, bytes_out;
+    struct endpoint second; /* of the other family than the member's own; family 0: none known */
+    uint8_t spoken;         /* the family of its last datagram, when it has two */
 };
 
 struct peer {

@@ -79,12 +79,21 @@ const char *names_take(struct names *names, const char *text)
     return name->text;
 }
 
+static struct name *name_of(const char *taken)
+{
+    return (struct name *)(uintptr_t)((uintptr_t)taken - offsetof(struct name, text));
+}
+
+bool names_is_shared(const char *taken)
+{
+    return name_of(taken)->n_refs > 1;
+}
+
 void names_drop(struct names *names, const char *taken)
 {
     if (!taken)
         return;
-    size_t before = offsetof(struct name, text);
-    struct name *name = (struct name *)(uintptr_t)((uintptr_t)taken - before);
+    struct name *name = name_of(taken);
     assert(name->n_refs > 0);
     if (--name->n_refs > 0)
         return;

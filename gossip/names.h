@@ -5,6 +5,7 @@
 #ifndef GOSSIP_NAMES_H
 #define GOSSIP_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct name;
@@ -19,6 +20,8 @@ void names_fini(struct names *names); /* also what is still referred to */
 /* The pool's text equal to `text`, with one reference more; good until names_drop has been called
  * for each.  NULL when out of memory. */
 const char *names_take(struct names *names, const char *text);
+/* Has it been taken more than once, by whomever? */
+bool names_is_shared(const char *taken);
 void names_drop(struct names *names, const char *taken); /* NULL is fine */
 
 #endif

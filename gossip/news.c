@@ -9,14 +9,15 @@
 #include "core/err.h"
 #include "core/trace.h"
 #include "gossip/entries.h"
+#include "gossip/family.h"
 #include "gossip/stored.h"
+#include "gossip/trip.h"
+#include "gossip/twin.h"
 
 enum {
     NEEDED_CONFIRMATIONS = 3,  /* Lifeguard's K */
     /* a suspect has this long, or 1.5 periods, for an answer: hosts stall */
     FLOOR_MS = 1500,
-    /* up to here a newcomer's name is compared with all others */
-    NAME_CLASH_MEMBERS = 1000,
 };
 
 static bool is_name_fine(const char *name)
@@ -36,7 +37,9 @@ static void persist_peer(struct gossip *g, const struct peer *peer,
 {
     char key[5 + sizeof(peer->member.id.at)] = "peer/";
     memcpy(key + 5, peer->member.id.at, sizeof(peer->member.id.at));
-    struct bytes value = stored_peer_encode(&peer->member, &fx->arena);
+    struct member member = peer->member;
+    member.endpoint = family_endpoint(g, peer); /* where it is asked after a restart */
+    struct bytes value = stored_peer_encode(&member, &fx->arena);
     if (value.at)
         batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
                   value);
@@ -48,7 +51,7 @@ static void persist_incarnation(struct gossip *g, struct gossip_effects *fx)
     struct bytes key = arena_bytes(&fx->arena, bytes_of_text("incarnation"));
     if (value.at)
         batch_add(&g->batch, fx, STORE_LOCAL, key, value);
-    g->batch.is_synced = true; /* a life that a power cut ends has another one's number never */
+    g->batch.is_synced = true; /* after a power cut the next life must not take the same number */
 }
 
 int news_restore_incarnation(struct gossip *g, struct bytes value)
@@ -86,6 +89,16 @@ int news_restore_peer(struct gossip *g, struct bytes value)
     if (err == 0)
         peer->trouble->reap_at_ms = member.changed_ms + g->profile.reap_after_ms;
     return err < 0 ? err : 0;
+}
+
+void news_persist(struct gossip *g, struct gossip_effects *fx)
+{
+    for (size_t i = 0; i < g->members.all.n; i++) {
+        const struct peer *peer = members_nth(&g->members, i);
+        if (peer != g->self)
+            persist_peer(g, peer, fx);
+    }
+    persist_incarnation(g, fx);
 }
 
 void news_start(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -137,10 +150,12 @@ static void expect_at(struct gossip *g, uint64_t at_ms)
         g->swim.suspects_ms = at_ms;
 }
 
-static void set_deadline(struct gossip *g, struct trouble *t)
+static void set_deadline(struct gossip *g, const struct peer *peer)
 {
+    struct trouble *t = peer->trouble;
     size_t n_confirmations = t->n_accusers ? t->n_accusers - 1 : 0;
-    t->dead_at_ms = t->suspected_ms + suspicion_ms(g, n_confirmations);
+    t->dead_at_ms =
+        t->suspected_ms + suspicion_ms(g, n_confirmations) + trip_refute_ms(g, peer);
     expect_at(g, t->dead_at_ms);
 }
 
@@ -157,7 +172,7 @@ static bool begin_suspicion(struct gossip *g, uint64_t now_ms, struct peer *peer
     t->n_accusers = 0;
     t->suspected_ms = now_ms;
     (void)accuse(t, accuser);
-    set_deadline(g, t);
+    set_deadline(g, peer);
     size_t n = machine_n_live(g);
     bool asks = n <= DIRECT_MEMBERS || machine_is_self(g, accuser) ||
                 rng_chance(&g->rng, 3.0 / (double)n);
@@ -173,15 +188,19 @@ static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
                    const struct member *to, bool is_fresh, struct gossip_effects *fx)
 {
     enum member_state was = peer->member.state;
+    uint32_t was_incarnation = peer->member.incarnation;
     struct member next = *to;
     next.changed_ms = was == to->state ? peer->member.changed_ms : now_ms;
-    bool is_same_peer = strcmp(peer->member.name, to->name) == 0 &&
-                        endpoint_equal(&peer->member.endpoint, &to->endpoint) &&
-                        peer->member.incarnation == to->incarnation;
+    bool is_same_place = strcmp(peer->member.name, to->name) == 0 &&
+                         endpoint_equal(&peer->member.endpoint, &to->endpoint);
+    bool is_same_peer = is_same_place && peer->member.incarnation == to->incarnation;
     if (members_update(&g->members, peer, &next, peer == g->self, &g->rng) < 0) {
         g->metrics->drop_bound++;
         return;
     }
+    if (peer != g->self && to->incarnation > was_incarnation && peer->heard)
+        peer->heard->second = (struct endpoint){0}; /* its newer word says whether it has one */
+    family_settle(peer);
     if (!is_same_peer && peer != g->self)
         persist_peer(g, peer, fx);
     bool is_gone = to->state == MEMBER_DEAD || to->state == MEMBER_LEFT;
@@ -192,19 +211,10 @@ static void change(struct gossip *g, uint64_t now_ms, struct peer *peer,
         rumor_put(&g->rumors, &peer->rumor);
     trace(g->tracer, "%s %s incarnation=%u", member_state_name(to->state), to->name,
           to->incarnation);
-    effect_member(fx, &peer->member, was);
-}
-
-static void notice_clash(struct gossip *g, const struct member *member)
-{
-    if (!g->tracer || members_count(&g->members) > NAME_CLASH_MEMBERS)
-        return;
-    for (size_t i = 0; i < members_count(&g->members); i++) {
-        const struct member *other = members_at(&g->members, i);
-        if (strcmp(other->name, member->name) == 0 &&
-            !node_id_equal(other->id, member->id) && other->state == MEMBER_ALIVE)
-            trace(g->tracer, "two members are named %s", member->name);
-    }
+    if (was != to->state) /* else it has refuted something, which is no news, or it has moved */
+        effect_member(fx, &peer->member, was);
+    else if (!is_same_place && peer != g->self)
+        effect_moved(fx, &peer->member);
 }
 
 static void add(struct gossip *g, uint64_t now_ms, const struct member *member,
@@ -214,7 +224,6 @@ static void add(struct gossip *g, uint64_t now_ms, const struct member *member,
     if ((member->state == MEMBER_DEAD || member->state == MEMBER_LEFT) &&
         entries_is_forgotten(g, member->id, member->incarnation))
         return;
-    notice_clash(g, member);
     struct member first = *member;
     first.changed_ms = now_ms;
     if (members_add(&g->members, &first, false, &g->rng, &peer) < 0) {
@@ -233,8 +242,7 @@ static void add(struct gossip *g, uint64_t now_ms, const struct member *member,
     effect_member(fx, &peer->member, peer->member.state);
 }
 
-/* Someone holds a belief of ourselves that is not ours: ours gets the higher incarnation.
- */
+/* Someone holds a belief of ourselves that is not ours: ours gets the higher incarnation. */
 static void hear_of_self(struct gossip *g, uint64_t now_ms,
                          const struct message_member *m, struct gossip_effects *fx)
 {
@@ -244,12 +252,16 @@ static void hear_of_self(struct gossip *g, uint64_t now_ms,
     if (m->incarnation < self.incarnation ||
         (m->incarnation == self.incarnation && is_same) || g->is_leaving)
         return;
+    if (m->state == MEMBER_ALIVE)
+        twin_hear_of_self(g, now_ms, &m->endpoint, fx);
     if (m->state == MEMBER_SUSPECT && g->swim.health < HEALTH_SCORE_MAX)
         g->swim.health++;
     self.incarnation =
         m->incarnation < INCARNATION_MAX - 1 ? m->incarnation + 1 : m->incarnation;
     trace(g->tracer, "refute: i am not %s", member_state_name(m->state));
     change(g, now_ms, g->self, &self, true, fx);
+    if (m->state == MEMBER_SUSPECT || m->state == MEMBER_DEAD)
+        effect_member(fx, &g->self->member, m->state);
     persist_incarnation(g, fx);
 }
 
@@ -265,22 +277,41 @@ void news_survive(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     persist_incarnation(g, fx);
 }
 
+void news_move(struct gossip *g, uint64_t now_ms, struct endpoint to,
+               struct gossip_effects *fx)
+{
+    struct member self = g->self->member;
+    bool is_told = g->is_started && to.family != 0;
+    self.endpoint = to;
+    if (is_told && self.incarnation < INCARNATION_MAX - 1)
+        self.incarnation++;
+    change(g, now_ms, g->self, &self, is_told, fx);
+    if (is_told)
+        persist_incarnation(g, fx);
+}
+
 /* The same suspicion from one more member shortens it. */
 static void confirm(struct gossip *g, struct peer *peer, const struct message_member *m,
                     bool is_fresh)
 {
     if (!accuse(peer->trouble, m->accuser))
         return;
-    set_deadline(g, peer->trouble);
+    set_deadline(g, peer);
     if (is_fresh)
         rumor_put(&g->rumors, &peer->rumor);
 }
 
-void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
-               enum news_source source, struct gossip_effects *fx)
+static bool is_word_fine(const struct message_member *m)
 {
     uint32_t end = m->state == MEMBER_ALIVE ? INCARNATION_MAX : INCARNATION_MAX - 1;
-    if (!is_name_fine(m->name) || m->endpoint.family == 0 || m->incarnation >= end) {
+    return is_name_fine(m->name) && m->endpoint.family != 0 && m->incarnation < end;
+}
+
+static void hear_member(struct gossip *g, uint64_t now_ms,
+                        const struct message_member *m, enum news_source source,
+                        struct gossip_effects *fx)
+{
+    if (!is_word_fine(m)) {
         g->metrics->drop_malformed++;
         return;
     }
@@ -295,7 +326,7 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
         .incarnation = m->incarnation,
         .name = m->name,
     };
-    bool is_fresh = source == NEWS_RUMOR;
+    bool is_fresh = source != NEWS_SYNC;
     struct peer *peer = members_peer(&g->members, m->id);
     if (!peer) {
         add(g, now_ms, &to, m, is_fresh, fx);
@@ -313,9 +344,40 @@ void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m
     if (to.incarnation < peer->member.incarnation ||
         (to.incarnation == peer->member.incarnation && to.state <= peer->member.state))
         return;
+    if (source != NEWS_OWN && twin_doubts(g, now_ms, peer, m, fx))
+        return;
     if (to.state == MEMBER_SUSPECT && !begin_suspicion(g, now_ms, peer, m->accuser))
         return;
     change(g, now_ms, peer, &to, is_fresh, fx);
+}
+
+void news_hear(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+               enum news_source source, struct gossip_effects *fx)
+{
+    hear_member(g, now_ms, m, source, fx);
+    struct peer *peer = m->second.family ? members_peer(&g->members, m->id) : NULL;
+    if (peer && peer != g->self && m->incarnation >= peer->member.incarnation &&
+        family_learn(peer, &m->second))
+        persist_peer(g, peer, fx);
+}
+
+void news_believe(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+                  struct gossip_effects *fx)
+{
+    struct peer *peer = members_peer(&g->members, m->id);
+    struct member to = {.id = m->id,
+                        .endpoint = m->endpoint,
+                        .state = m->state,
+                        .incarnation = m->incarnation,
+                        .name = m->name};
+    if (!is_word_fine(m) || m->state == MEMBER_SUSPECT) { /* a suspicion is another's word */
+        g->metrics->drop_malformed++;
+        return;
+    }
+    if (!peer || m->incarnation < peer->member.incarnation)
+        return;
+    (void)family_learn(peer, &m->second);
+    change(g, now_ms, peer, &to, true, fx);
 }
 
 void news_correct(struct gossip *g, uint64_t now_ms, const struct message *m,
@@ -341,7 +403,7 @@ void news_correct(struct gossip *g, uint64_t now_ms, const struct message *m,
     struct message answer = machine_message(g, now_ms, MESSAGE_NEWS, teller);
     answer.members = newer;
     answer.n_members = n;
-    machine_send(g, teller->member.endpoint, teller, &answer, false, fx);
+    machine_send(g, family_endpoint(g, teller), teller, &answer, false, fx);
 }
 
 void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer,
@@ -351,7 +413,7 @@ void news_suspect(struct gossip *g, uint64_t now_ms, struct peer *peer,
     struct node_id self = g->self->member.id;
     if (to.state == MEMBER_SUSPECT) {
         if (accuse(peer->trouble, self)) {
-            set_deadline(g, peer->trouble);
+            set_deadline(g, peer);
             rumor_put(&g->rumors, &peer->rumor);
         }
         return;

@@ -2,6 +2,18 @@
  * encoded, which is within the same step. */
 #include "gossip/parcel.h"
 
+bool parcel_follow(const struct gossip *g, struct message_range *range)
+{
+    const struct seen_number *line = seen_find(&g->seen, range->writer);
+    if (range->after > 0)
+        return true;
+    if (!line || line->epoch != range->epoch)
+        return false;
+    range->before_epoch = line->before_epoch;
+    range->before_number = line->before_number;
+    return true;
+}
+
 struct message_range *parcel_range(struct gossip *g, struct parcel *p,
                                    struct node_id writer, uint64_t epoch, uint64_t after)
 {
@@ -10,6 +22,7 @@ struct message_range *parcel_range(struct gossip *g, struct parcel *p,
         return NULL;
     struct message_range *range = &p->ranges[p->n++];
     *range = (struct message_range){.writer = writer, .epoch = epoch, .after = after};
+    (void)parcel_follow(g, range); /* who knows better says so */
     p->entries_cap = 0;
     p->left -= p->left < MESSAGE_RANGE_SIZE ? p->left : MESSAGE_RANGE_SIZE;
     return range;

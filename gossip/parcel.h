@@ -11,6 +11,8 @@ struct parcel {
     bool has_unkept;   /* a push was sent that nobody looks after */
 };
 
+/* The first range of an epoch names what it follows on.  False when that is not known. */
+bool parcel_follow(const struct gossip *g, struct message_range *range);
 /* Begin a range; NULL when out of memory. */
 struct message_range *parcel_range(struct gossip *g, struct parcel *p, struct node_id writer,
                                    uint64_t epoch, uint64_t after);

@@ -3,7 +3,7 @@
 
 #include "gossip/gossip.h"
 
-enum { HOUR_MS = 3600 * 1000 };
+enum { HOUR_MS = 3600 * 1000, LAG_MS = 600 * 1000 };
 
 /* Suspicion lasts between mult and mult * max_mult times log10(n + 1) periods (swim.c),
  * which for three to a hundred nodes keeps a death known to all within five seconds of
@@ -20,6 +20,8 @@ const struct gossip_profile gossip_profile_lan = {
     .sync_period_ms = 30 * 1000,
     .rejoin_period_ms = 1000,
     .reap_after_ms = 72u * HOUR_MS,
+    .collect_hold_ms = HOUR_MS,
+    .collect_lag_ms = LAG_MS,
 };
 
 const struct gossip_profile gossip_profile_wan = {
@@ -34,6 +36,8 @@ const struct gossip_profile gossip_profile_wan = {
     .sync_period_ms = 60 * 1000,
     .rejoin_period_ms = 5000,
     .reap_after_ms = 72u * HOUR_MS,
+    .collect_hold_ms = HOUR_MS,
+    .collect_lag_ms = LAG_MS,
 };
 
 const struct gossip_profile gossip_profile_local = {
@@ -48,6 +52,8 @@ const struct gossip_profile gossip_profile_local = {
     .sync_period_ms = 10 * 1000,
     .rejoin_period_ms = 500,
     .reap_after_ms = 72u * HOUR_MS,
+    .collect_hold_ms = HOUR_MS,
+    .collect_lag_ms = LAG_MS,
 };
 
 const struct gossip_profile *gossip_profile_named(const char *name)

@@ -1,17 +1,21 @@
 /* Who is told what, when, and who answers. */
 #include "gossip/push.h"
 
+#include "core/hash.h"
 #include "core/trace.h"
 #include "gossip/entries.h"
+#include "gossip/family.h"
 #include "gossip/tree.h"
 #include "gossip/unanswered.h"
 
 enum {
     COALESCE_MS = 10, /* writes of one moment share a datagram */
-    RETRY_MS = 100,  /* more than a round trip nearly anywhere; doubled every other time */
-    RETRIES_MAX = 8, /* some three seconds */
+    RETRY_MS = 100, /* more than a round trip nearly anywhere; doubled every other time */
+    RETRIES_MAX = 8,          /* some three seconds */
     RETRY_NUMBERS_MAX = 2000, /* who lacks more than this is a case for a comparison */
-    ASK_MS = 250, /* a writer in a large cluster asks who has not said that it has a record */
+    ASK_MS =
+        250, /* a writer in a large cluster asks who has not said that it has a record */
+    ASK_ALL_MS = 50,    /* those who do not say so by themselves */
     ASK_AGAIN_MS = 100, /* and a tenth per member; doubled every fifth time */
     ASKED_MAX = 256,    /* at one time */
     ASKS_MAX = 15,      /* some four seconds */
@@ -28,10 +32,19 @@ static void send_seen(struct gossip *g, uint64_t now_ms, struct peer *to,
                       struct gossip_effects *fx)
 {
     struct message m = machine_message(g, now_ms, MESSAGE_SEEN, to);
-    machine_send(g, to->member.endpoint, to, &m, false, fx);
+    machine_send(g, family_endpoint(g, to), to, &m, false, fx);
 }
 
 /* ---- hearing ---- */
+
+/* Of a large cluster a sample answers, the same for a writer each time, and the links of its tree in
+ * any case: enough for whoever waits for a few.  Both ends draw it alike. */
+static bool answers(const struct gossip *g, struct node_id writer, struct node_id who)
+{
+    size_t n = machine_n_live(g);
+    return n <= ANSWER_MEMBERS ||
+           hash64(BYTES_OF(who), hash64(BYTES_OF(writer), 0)) % n < ANSWER_SAMPLE;
+}
 
 /* A record was heard from somebody else than its writer, who may be asked how many have it: it is
  * told so, after a moment that spreads all answers. */
@@ -78,7 +91,8 @@ static bool hear_range(struct gossip *g, uint64_t now_ms, struct node_id teller,
         return false;
     tree_add(g, now_ms, &range);
     machine_wake_push(g, now_ms);
-    if (!node_id_equal(in->writer, teller) && has_record(in))
+    if (!node_id_equal(in->writer, teller) && has_record(in) &&
+        answers(g, in->writer, g->self->member.id))
         owe_answer(g, now_ms, in->writer);
     return true;
 }
@@ -106,9 +120,9 @@ void push_hear(struct gossip *g, uint64_t now_ms, struct endpoint from, struct s
         machine_send(g, from, peer, &answer, false, fx);
 }
 
-void push_hear_answer(struct gossip *g, const struct message *m)
+void push_hear_answer(struct gossip *g, uint64_t now_ms, const struct message *m)
 {
-    unanswered_clear(g, m->sender.id, m->sequence);
+    unanswered_hear(g, now_ms, m->sender.id, m->sequence);
 }
 
 void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
@@ -118,7 +132,7 @@ void push_hear_tree(struct gossip *g, uint64_t now_ms, const struct message *m,
     if (!peer)
         return;
     if (m->kind == MESSAGE_PRUNE)
-        push_hear_answer(g, m);
+        push_hear_answer(g, now_ms, m);
     tree_hear(g, now_ms, peer, m, fx);
     /* A writer that speaks of itself wants to know. */
     if (m->kind == MESSAGE_HAVE && m->n_seen == 1 &&
@@ -143,6 +157,16 @@ static void await_answers(struct gossip *g, uint64_t now_ms, uint64_t number, ui
     p->retry_ms = now_ms + wait_ms;
     p->awaited = number;
     p->n_retries = 0;
+}
+
+static bool asks_all(const struct gossip *g, uint64_t now_ms)
+{
+    return now_ms < g->push.all_until_ms;
+}
+
+void push_ask_all(struct gossip *g, uint64_t now_ms)
+{
+    g->push.all_until_ms = now_ms + ORDER_MS;
 }
 
 void push_ask_again(struct gossip *g, uint64_t now_ms)
@@ -182,7 +206,8 @@ static void tick_due(struct gossip *g, uint64_t now_ms, struct gossip_effects *f
         if (tell_measure(g, &own).has_records) {
             p->asked = own.through;
             p->asked_until_ms = now_ms + ORDER_MS;
-            await_answers(g, now_ms, own.through, ASK_MS);
+            await_answers(g, now_ms, own.through,
+                          asks_all(g, now_ms) ? ASK_ALL_MS : ASK_MS);
         }
     }
     if (p->n > 0)
@@ -215,19 +240,21 @@ static size_t tell_again(struct gossip *g, uint64_t now_ms, struct gossip_effect
 /* Above: ask.  Who has it says so, who lacks it grafts. */
 static size_t ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
+    struct push *p = &g->push;
     const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    struct message_seen item = {g->self->member.id, g->epoch, g->number, false};
+    struct message_seen item = {g->self->member.id, g->epoch, g->number, false, 0, 0};
+    bool is_of_all = asks_all(g, now_ms);
     size_t n_behind = 0;
     for (size_t i = 0; i < live->n && n_behind < ASKED_MAX; i++) {
-        struct peer *peer = members_in(&g->members, ROLE_LIVE, i);
-        uint64_t known = peer_known(peer, g->epoch);
-        if (known >= g->push.awaited)
+        struct peer *peer = members_in(&g->members, ROLE_LIVE, p->ask_cursor++ % live->n);
+        if (peer_known(peer, g->epoch) >= p->awaited ||
+            !(is_of_all || answers(g, g->self->member.id, peer->member.id)))
             continue;
         n_behind++;
         struct message m = machine_message(g, now_ms, MESSAGE_HAVE, peer);
         m.seen = &item;
         m.n_seen = 1;
-        machine_send(g, peer->member.endpoint, peer, &m, false, fx);
+        machine_send(g, family_endpoint(g, peer), peer, &m, false, fx);
     }
     return n_behind;
 }
@@ -240,6 +267,10 @@ static void tick_retry(struct gossip *g, uint64_t now_ms, struct gossip_effects 
     uint64_t newest = is_told ? p->told : p->asked;
     bool goes_on = n_behind > 0 && p->n_retries < (is_told ? RETRIES_MAX : ASKS_MAX);
     p->retry_ms = 0;
+    if (n_behind == ASKED_MAX && asks_all(g, now_ms)) { /* the next of them */
+        p->retry_ms = now_ms + ASKED_MAX / ANSWERS_PER_MS;
+        return;
+    }
     if (!goes_on && p->awaited >= newest)
         return;
     unsigned n = goes_on ? p->n_retries : 0;

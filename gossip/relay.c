@@ -1,7 +1,9 @@
 /* The table of relayed probes: few and short-lived, so looking through it is cheap. */
 #include "gossip/relay.h"
 
-#include "gossip/swim.h"
+#include "gossip/family.h"
+#include "gossip/ping.h"
+#include "gossip/trip.h"
 
 void relay_hear_request(struct gossip *g, uint64_t now_ms, struct endpoint from,
                         const struct message *m, struct gossip_effects *fx)
@@ -25,10 +27,10 @@ void relay_hear_request(struct gossip *g, uint64_t now_ms, struct endpoint from,
         .target = target->member.id,
         .sequence = g->swim.next_sequence,
         .their_sequence = m->sequence,
-        .nack_ms = now_ms + g->profile.probe_timeout_ms * 4 / 5,
-        .expires_ms = now_ms + g->profile.probe_period_ms,
+        .nack_ms = now_ms + trip_timeout_ms(g, target) * 4 / 5,
+        .expires_ms = now_ms + trip_probe_ms(g, target),
     };
-    swim_probe(g, now_ms, target, place->sequence, fx);
+    ping_send(g, now_ms, target, place->sequence, fx);
 }
 
 static void answer_relay(struct gossip *g, uint64_t now_ms, const struct relay *relay,
@@ -66,9 +68,16 @@ void relay_refused(struct gossip *g, uint64_t now_ms, const struct endpoint *at)
         if (relay->expires_ms == 0 || relay->nack_ms == 0)
             continue;
         const struct peer *target = members_peer(&g->members, relay->target);
-        if (target && endpoint_equal(&target->member.endpoint, at))
+        if (target && family_is_at(target, at))
             relay->nack_ms = now_ms;
     }
+}
+
+void relay_clear(struct gossip *g)
+{
+    for (size_t i = 0; i < g->swim.n_relays; i++)
+        g->swim.relays[i] = (struct relay){0};
+    g->swim.n_relays = 0;
 }
 
 void relay_forgive(struct gossip *g, uint64_t late_ms)

@@ -12,6 +12,8 @@ void relay_hear_request(struct gossip *g, uint64_t now_ms, struct endpoint from,
 void relay_hear_ack(struct gossip *g, uint64_t now_ms, struct node_id who,
                     uint32_t sequence, struct gossip_effects *fx);
 void relay_refused(struct gossip *g, uint64_t now_ms, const struct endpoint *at);
+/* Forget all: the answers go to where we are no more. */
+void relay_clear(struct gossip *g);
 /* We did not run for `late_ms`. */
 void relay_forgive(struct gossip *g, uint64_t late_ms);
 void relay_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);

@@ -7,6 +7,7 @@
 #include "core/trace.h"
 #include "gossip/entries.h"
 #include "gossip/parcel.h"
+#include "gossip/parts.h"
 #include "gossip/water.h"
 
 enum {
@@ -25,39 +26,62 @@ static void send_done(struct gossip *g, uint64_t now_ms, struct stream *s,
     machine_send_frame(g, s->id, &m, fx);
 }
 
-static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
-                      const bool *is_wanted, struct gossip_effects *fx)
+/* The hashes of what is in the k-th of the buckets that `what` names; false when they find no room. */
+static bool list_bucket(const struct gossip *g, const struct message *what, size_t k,
+                        size_t room, struct message *m)
 {
-    uint32_t listed[TABLE_BUCKETS];
+    struct table_walk walk;
+    struct entry e;
+    size_t place = 0;
+    while (table_bucket_next(&g->table, what->listed[k], &place, &walk, &e)) {
+        if (!parts_speak_of(what, k, e.key))
+            continue;
+        if (m->n_items == room)
+            return false;
+        m->items[m->n_items++] = entry_hash(&e);
+    }
+    return true;
+}
+
+/* As many of the buckets, or of the parts of them, as find room. */
+static bool send_list(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      const struct message *what, struct gossip_effects *fx)
+{
     struct message m =
         machine_message(g, now_ms, MESSAGE_LIST, members_peer(&g->members, s->peer));
-    uint64_t *items = arena_array(&g->scratch, LIST_MAX, sizeof(*items));
-    size_t n = 0, n_listed = 0;
-    for (uint32_t bucket = 0; bucket < TABLE_BUCKETS && items; bucket++) {
-        size_t start = n, place = 0;
-        struct table_walk walk;
-        struct entry e;
-        bool has_more = is_wanted[bucket];
-        if (!is_wanted[bucket])
-            continue;
-        while (n < (n_listed > 0 ? LIST_ROOM : LIST_MAX) &&
-               (has_more = table_bucket_next(&g->table, bucket, &place, &walk, &e)))
-            items[n++] = entry_hash(&e);
-        if (has_more && n_listed > 0) {
-            n = start;
+    m.items = arena_array(&g->scratch, LIST_MAX, sizeof(*m.items));
+    m.listed = what->listed;
+    m.listed_parts = what->listed_parts;
+    while (m.items && m.n_listed < what->n_listed) {
+        size_t start = m.n_items;
+        if (!list_bucket(g, what, m.n_listed, m.n_listed > 0 ? LIST_ROOM : LIST_MAX,
+                         &m) &&
+            m.n_listed > 0) {
+            m.n_items = start;
             break;
         }
-        listed[n_listed++] = bucket;
+        m.n_listed++;
     }
-    m.listed = listed;
-    m.n_listed = n_listed;
-    m.items = items;
-    m.n_items = n;
+    if (m.listed_parts.len)
+        m.listed_parts.len = m.listed_parts.len / what->n_listed * m.n_listed;
     m.buckets = g->table.hashes;
     m.n_buckets = TABLE_BUCKETS;
-    if (n_listed > 0)
+    if (m.n_listed > 0)
         machine_send_frame(g, s->id, &m, fx);
-    return n_listed > 0;
+    return m.n_listed > 0;
+}
+
+/* Whole buckets. */
+static bool send_buckets(struct gossip *g, uint64_t now_ms, struct stream *s,
+                         const bool *is_wanted, struct gossip_effects *fx)
+{
+    uint32_t listed[TABLE_BUCKETS];
+    struct message what = {.listed = listed};
+    for (uint32_t bucket = 0; bucket < TABLE_BUCKETS; bucket++) {
+        if (is_wanted[bucket])
+            listed[what.n_listed++] = bucket;
+    }
+    return send_list(g, now_ms, s, &what, fx);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -83,7 +107,7 @@ static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
         struct entry e;
         size_t place = 0;
         while (table_bucket_next(&g->table, m->listed[i], &place, &walk, &e)) {
-            if (is_listed(m, &e))
+            if (!parts_speak_of(m, i, e.key) || is_listed(m, &e))
                 continue;
             if (!parcel_range(g, &p, e.writer, e.epoch, 0))
                 break;
@@ -102,17 +126,19 @@ static void send_missing(struct gossip *g, uint64_t now_ms, struct stream *s,
 /* The key of an entry that the other has seen and has no more; false when there is none.  *ret_clean
  * is false when it cannot be told for all. */
 static bool next_dead(struct gossip *g, const struct stream *s, const struct message *m,
-                      uint32_t bucket, size_t *place, struct entry *ret_entry,
+                      size_t listed, size_t *place, struct entry *ret_entry,
                       bool *is_clean)
 {
     struct table_walk walk;
     struct entry e;
-    while (table_bucket_next(&g->table, bucket, place, &walk, &e)) {
-        struct seen_number theirs = stream_their_seen(s, e.writer);
-        if (is_listed(m, &e))
+    while (table_bucket_next(&g->table, m->listed[listed], place, &walk, &e)) {
+        if (!parts_speak_of(m, listed, e.key) || is_listed(m, &e))
             continue;
-        *is_clean = *is_clean && stream_speaks_of(s, e.writer);
-        if (seen_compare(e.epoch, e.number, theirs.epoch, theirs.number) > 0)
+        struct seen_number theirs = stream_their_seen(s, e.writer);
+        /* What it had not seen when it greeted it may have let go beyond a gap: the next list tells. */
+        bool is_seen = seen_line_covers(&theirs, e.epoch, e.number);
+        *is_clean = *is_clean && is_seen && stream_speaks_of(s, e.writer);
+        if (!is_seen)
             continue;
         *ret_entry = e;
         ret_entry->key = arena_bytes(&g->scratch, e.key);
@@ -129,7 +155,7 @@ static void bury(struct gossip *g, uint64_t now_ms, const struct entry *e,
     struct bytes value = {0};
     bool is_own = e->kind == ENTRY_ROW && machine_is_self(g, e->writer) && e->value.at;
     if (is_own)
-        value = arena_bytes(&g->scratch, e->value);
+        value = e->value.len ? arena_bytes(&g->scratch, e->value) : bytes_of_text("");
     trace(g->tracer, "%.*s was deleted while we were away", (int)e->key.len,
           (const char *)e->key.at);
     entries_drop(g, e, fx);
@@ -139,7 +165,7 @@ static void bury(struct gossip *g, uint64_t now_ms, const struct entry *e,
 
 /* True when the bucket holds nothing any more that the other has let go of. */
 static bool take_out_dead(struct gossip *g, uint64_t now_ms, const struct stream *s,
-                          const struct message *m, uint32_t bucket, size_t *left,
+                          const struct message *m, size_t listed, size_t *left,
                           struct gossip_effects *fx)
 {
     struct entry *dead = NULL;
@@ -147,7 +173,7 @@ static bool take_out_dead(struct gossip *g, uint64_t now_ms, const struct stream
     bool is_clean = true, has_room = true;
     while ((has_room = n < *left && arena_grow(&g->scratch, (void **)&dead, n, &cap,
                                                sizeof(*dead)) == 0) &&
-           next_dead(g, s, m, bucket, &place, &dead[n], &is_clean))
+           next_dead(g, s, m, listed, &place, &dead[n], &is_clean))
         n++;
     *left -= n;
     for (size_t i = 0; i < n; i++) {
@@ -174,7 +200,7 @@ static void clean_buckets(struct gossip *g, uint64_t now_ms, const struct stream
     /* A list that is full may not have held all of its bucket. */
     for (size_t i = 0; i < m->n_listed && m->n_items < LIST_MAX; i++) {
         if (water_is_stale_bucket(g, m->listed[i]) &&
-            take_out_dead(g, now_ms, s, m, m->listed[i], &left, fx) && can_clean)
+            take_out_dead(g, now_ms, s, m, i, &left, fx) && can_clean)
             water_clean_bucket(g, m->listed[i]);
     }
     water_persist(g, fx);
@@ -202,26 +228,36 @@ void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
         differs = differs || is_wanted[i];
     }
     clean_buckets(g, now_ms, s, m, fx);
-    s->is_listing = differs && send_list(g, now_ms, s, is_wanted, fx);
+    s->is_listing = differs && (parts_are_due(&g->table)
+                                    ? parts_send_hashes(g, now_ms, s, is_wanted, fx)
+                                    : send_buckets(g, now_ms, s, is_wanted, fx));
     if (!s->is_listing)
+        send_done(g, now_ms, s, fx);
+}
+
+void repair_hear_parts(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *fx)
+{
+    bool is_fine = s->is_listing && (s->is_ours ? parts_answer(g, now_ms, s, m, fx) == 0
+                                                : m->listed_parts.len != 0);
+    if (!is_fine)
+        stream_close(g, s, fx);
+    else if (!s->is_ours && !send_list(g, now_ms, s, m, fx))
         send_done(g, now_ms, s, fx);
 }
 
 void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
                       const struct message *m, struct gossip_effects *fx)
 {
-    bool is_wanted[TABLE_BUCKETS] = {false};
     if (!s->is_listing || m->n_listed > TABLE_BUCKETS || m->n_items > LIST_MAX) {
         stream_close(g, s, fx);
         return;
     }
-    for (size_t i = 0; i < m->n_listed; i++)
-        is_wanted[m->listed[i]] = true;
     if (m->n_items)
         qsort(m->items, m->n_items, sizeof(*m->items), compare_hashes);
     clean_buckets(g, now_ms, s, m, fx);
     if (s->is_ours) {
-        if (!send_list(g, now_ms, s, is_wanted, fx))
+        if (!send_list(g, now_ms, s, m, fx))
             send_done(g, now_ms, s, fx);
         send_missing(g, now_ms, s, m, fx);
         return;

@@ -11,6 +11,9 @@
 /* Answers with a LIST of what differs, or DONE. */
 void repair_hear_check(struct gossip *g, uint64_t now_ms, struct stream *s,
                        const struct message *m, struct gossip_effects *fx);
+/* Of a large table (parts.h): ours says which parts differ, theirs lists them. */
+void repair_hear_parts(struct gossip *g, uint64_t now_ms, struct stream *s,
+                       const struct message *m, struct gossip_effects *fx);
 /* Ours answers with its own LIST, then sends what is lacking; theirs sends it, then DONE. */
 void repair_hear_list(struct gossip *g, uint64_t now_ms, struct stream *s,
                       const struct message *m, struct gossip_effects *fx);

@@ -47,14 +47,32 @@ const struct seen_number *seen_find(const struct seen *s, struct node_id writer)
                                                                    : NULL;
 }
 
+bool seen_line_covers(const struct seen_number *line, uint64_t epoch, uint64_t number)
+{
+    if (epoch >= line->epoch)
+        return epoch == line->epoch && number <= line->number;
+    if (line->before_epoch == 0 || epoch < line->before_epoch)
+        return true;
+    return epoch == line->before_epoch && number <= line->before_number;
+}
+
+bool seen_reaches(const struct seen *s, struct node_id writer, uint64_t before_epoch,
+                  uint64_t before_number)
+{
+    const struct seen_number *line = seen_find(s, writer);
+    if (before_number == 0)
+        return true;
+    return line && (line->epoch > before_epoch ||
+                    (line->epoch == before_epoch && line->number >= before_number));
+}
+
 bool seen_covers(const struct seen *s, struct node_id writer, uint64_t epoch, uint64_t number)
 {
     size_t i = seen_at_least(s, writer);
-    if (i == s->n || !node_id_equal(s->numbers[i].writer, writer) ||
-        epoch > s->numbers[i].epoch)
+    if (i == s->n || !node_id_equal(s->numbers[i].writer, writer))
         return false;
-    bool is_covered = epoch < s->numbers[i].epoch || number <= s->numbers[i].number;
-    for (size_t k = 0; k < SEEN_SPANS; k++)
+    bool is_covered = seen_line_covers(&s->numbers[i], epoch, number);
+    for (size_t k = 0; k < SEEN_SPANS && epoch == s->spans[i].epoch; k++)
         is_covered = is_covered || (number > s->spans[i].at[k].after &&
                                     number <= s->spans[i].at[k].through);
     return is_covered;
@@ -143,11 +161,27 @@ static int keep_span(struct seen_spans *spans, uint64_t after, uint64_t through)
             return 1;
         }
     }
-    if (place < SEEN_SPANS) {
-        spans->at[place].after = after;
-        spans->at[place].through = through;
-    }
+    if (place == SEEN_SPANS)
+        return 0;
+    spans->at[place].after = after;
+    spans->at[place].through = through;
     return 1;
+}
+
+/* An epoch begins; what came early of it is there. */
+static void begin_spans(struct seen_spans *spans, uint64_t epoch)
+{
+    if (spans->epoch != epoch)
+        *spans = (struct seen_spans){.epoch = epoch, .is_stale = spans->is_stale};
+}
+
+/* Of a writer of whom nothing was seen yet: its first pushes may overtake each other. */
+static int keep_early(struct seen_spans *spans, uint64_t epoch, uint64_t after, uint64_t through)
+{
+    if (epoch < spans->epoch)
+        return 0;
+    begin_spans(spans, epoch);
+    return keep_span(spans, after, through);
 }
 
 int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t after,
@@ -155,7 +189,7 @@ int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t
 {
     size_t i = seen_at_least(s, writer);
     if (i == s->n || !node_id_equal(s->numbers[i].writer, writer)) {
-        int err = insert(s, i, writer, epoch);
+        int err = insert(s, i, writer, 0);
         if (err < 0)
             return err;
     }
@@ -164,12 +198,13 @@ int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t
     if (epoch < number->epoch)
         return 0;
     if (epoch > number->epoch) {
-        if (after > 0)
-            return 1; /* the beginning of the epoch is missing; a sync brings it */
-        *number = (struct seen_number){.writer = writer, .epoch = epoch};
-        *spans = (struct seen_spans){.is_stale = spans->is_stale};
-        number->number = through;
-        return 1;
+        if (after > 0) /* the beginning of the epoch is missing; a sync brings it */
+            return number->number > 0 ? 0 : keep_early(spans, epoch, after, through);
+        *number = (struct seen_number){.writer = writer,
+                                       .epoch = epoch,
+                                       .before_epoch = number->epoch,
+                                       .before_number = number->number};
+        begin_spans(spans, epoch);
     }
     if (through <= number->number)
         return 0;
@@ -177,5 +212,23 @@ int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t
         return keep_span(spans, after, through);
     number->number = through;
     absorb(number, spans);
+    return 1;
+}
+
+int seen_begin(struct seen *s, const struct seen_number *line)
+{
+    size_t i = seen_at_least(s, line->writer);
+    bool is_known = i < s->n && node_id_equal(s->numbers[i].writer, line->writer);
+    if (!is_known) {
+        int err = insert(s, i, line->writer, line->epoch);
+        if (err < 0)
+            return err;
+    } else if (seen_compare(line->epoch, line->number, s->numbers[i].epoch,
+                            s->numbers[i].number) <= 0) {
+        return 0;
+    }
+    s->numbers[i] = *line;
+    begin_spans(&s->spans[i], line->epoch);
+    absorb(&s->numbers[i], &s->spans[i]);
     return 1;
 }

@@ -9,14 +9,15 @@
 #include "gossip/state.h"
 
 enum {
-    SEEN_WRITERS_MAX = 4 * MEMBERS_MAX, /* also those that left long ago; 4 MB at the most */
+    SEEN_WRITERS_MAX = 4 * MEMBERS_MAX, /* also those that left long ago; 5 MB at the most */
     SEEN_SPANS = 4,                     /* pushes of one writer that overtook each other */
 };
 
 struct seen_spans {
     struct {
         uint64_t after, through;
-    } at[SEEN_SPANS]; /* of the writer's current epoch, in no order; through 0: free */
+    } at[SEEN_SPANS]; /* in no order; through 0: free */
+    uint64_t epoch;   /* they are of: the line's, or a later one while nothing was seen */
     bool is_stale;    /* some of its deletions never came: water.h */
 };
 
@@ -34,11 +35,18 @@ const struct seen_number *seen_find(const struct seen *s, struct node_id writer)
 bool seen_covers(const struct seen *s, struct node_id writer, uint64_t epoch, uint64_t number);
 /* The first index whose writer is not less than `writer`; s->n at the end. */
 size_t seen_at_least(const struct seen *s, struct node_id writer);
+/* Has the writer been seen through this number of that epoch, so that its next epoch can begin?
+ * Epoch 0: it had none before. */
+bool seen_reaches(const struct seen *s, struct node_id writer, uint64_t before_epoch,
+                  uint64_t before_number);
 /* Everything in (after, through] of the writer's epoch has been merged.  A newer epoch begins
- * with after = 0; older epochs are no news.  Returns 1 when this was news (also a span kept for
- * later), 0 when it was not, ERR_BOUND for one writer too many, -ENOMEM. */
+ * with after = 0; older epochs are no news.  Returns 1 when this was news and is kept (also as a span for
+ * later), 0 when it was not or cannot be kept: what is passed on for it would be news each time it
+ * came again.  ERR_BOUND for one writer too many, -ENOMEM. */
 int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t after,
                  uint64_t through);
+/* Put this line in the place of what is there, if it says more.  1, 0, ERR_BOUND, -ENOMEM. */
+int seen_begin(struct seen *s, const struct seen_number *line);
 /* Mark a writer of whose numbers something is missing for good; clearing takes all marks away.
  * 1 when it had no mark, 0, ERR_BOUND, -ENOMEM. */
 int seen_mark_stale(struct seen *s, struct node_id writer);

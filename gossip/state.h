@@ -25,7 +25,10 @@ struct members; /* every member known, self included */
 size_t members_count(const struct members *m);
 const struct member *members_at(const struct members *m, size_t i); /* sorted by id */
 const struct member *members_find(const struct members *m, struct node_id id);
-const struct member *members_find_name(const struct members *m, const char *name); /* live ones first */
+/* False: no other of `m` bears this member's name.  True: look at all of them, it may be so. */
+bool members_may_share_name(const struct member *member);
+/* When it was last heard in words of 0.1; 0: never. */
+uint64_t members_former_ms(const struct members *m, struct node_id id);
 size_t members_count_state(const struct members *m, enum member_state state);
 
 /* ---- the table ---- */
@@ -56,9 +59,20 @@ uint64_t table_digest(const struct table *t);
 
 /* ---- who knows what ---- */
 
+/* A life of a node, which is an epoch, and the last number that it gave. */
+struct life {
+    uint64_t epoch, number;
+};
+
+/* Seen of a writer up to a number of its epoch; and of its epochs before, up to where it had been
+ * seen when this one began (zeros: all there was). */
 struct seen_number {
     struct node_id writer;
     uint64_t epoch, number;
+    uint64_t before_epoch, before_number;
 };
+
+/* Is this number of that epoch among what the line says? */
+bool seen_line_covers(const struct seen_number *line, uint64_t epoch, uint64_t number);
 
 #endif

@@ -104,6 +104,57 @@ int stored_number_decode(struct bytes value, uint64_t *ret_epoch, uint64_t *ret_
     return 0;
 }
 
+struct bytes stored_seen_encode(const struct seen_number *line, struct arena *arena)
+{
+    struct writer w = begin(2 * NUMBER_FIELDS, arena);
+    writer_u64(&w, line->epoch);
+    writer_u64(&w, line->number);
+    writer_u64(&w, line->before_epoch);
+    writer_u64(&w, line->before_number);
+    return seal(&w, (struct bytes){0});
+}
+
+int stored_seen_decode(struct bytes value, struct seen_number *ret_line)
+{
+    struct reader r;
+    if (open(value, (struct bytes){0}, &r) < 0)
+        return ERR_DAMAGED;
+    struct seen_number line = {.writer = ret_line->writer};
+    line.epoch = reader_u64(&r);
+    line.number = reader_u64(&r);
+    if (value.len != 1 + NUMBER_FIELDS + CHECK_LEN) {
+        line.before_epoch = reader_u64(&r);
+        line.before_number = reader_u64(&r);
+    }
+    if (reader_end(&r) < 0)
+        return ERR_DAMAGED;
+    *ret_line = line;
+    return 0;
+}
+
+struct bytes stored_lives_encode(const struct life *lives, size_t n, struct arena *arena)
+{
+    struct writer w = begin(n * NUMBER_FIELDS, arena);
+    for (size_t i = 0; i < n; i++) {
+        writer_u64(&w, lives[i].epoch);
+        writer_u64(&w, lives[i].number);
+    }
+    return seal(&w, (struct bytes){0});
+}
+
+int stored_lives_decode(struct bytes value, struct life *ret_lives, size_t cap)
+{
+    struct reader r;
+    if (open(value, (struct bytes){0}, &r) < 0)
+        return ERR_DAMAGED;
+    size_t n = (value.len - 1 - CHECK_LEN) / NUMBER_FIELDS;
+    for (size_t i = 0; i < n && i < cap; i++) {
+        ret_lives[i].epoch = reader_u64(&r);
+        ret_lives[i].number = reader_u64(&r);
+    }
+    return n > cap || reader_end(&r) < 0 ? ERR_DAMAGED : (int)n;
+}
+
 struct bytes stored_peer_encode(const struct member *member, struct arena *arena)
 {
     size_t name_len = strlen(member->name);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gossip/family.h"
+
 static struct stream *take_place(struct gossip *g, size_t keep_free)
 {
     struct stream *place = NULL;
@@ -18,9 +20,12 @@ static struct stream *take_place(struct gossip *g, size_t keep_free)
     return n_free > keep_free ? place : NULL;
 }
 
-struct stream *stream_connect(struct gossip *g, uint64_t now_ms, const struct peer *to,
-                              enum stream_use use, struct gossip_effects *fx)
+struct stream *stream_connect_to(struct gossip *g, uint64_t now_ms, struct node_id who,
+                                 struct endpoint at, enum stream_use use,
+                                 struct gossip_effects *fx)
 {
+    if (machine_is_mute(g))
+        return NULL;
     struct stream *s = take_place(g, 0);
     if (!s) {
         g->metrics->drop_bound++;
@@ -32,11 +37,20 @@ struct stream *stream_connect(struct gossip *g, uint64_t now_ms, const struct pe
         .id = g->sync.next_id,
         .is_ours = true,
         .use = use,
-        .peer = to->member.id,
+        .peer = who,
+        .at = at,
         .idle_ms = now_ms + STREAM_IDLE_MS,
     };
-    effect_stream_open(fx, s->id, to->member.endpoint);
+    effect_stream_open(fx, s->id, at);
     return s;
+}
+
+struct stream *stream_connect(struct gossip *g, uint64_t now_ms, const struct peer *to,
+                              enum stream_use use, struct gossip_effects *fx)
+{
+    if (!family_reaches(g, to))
+        return NULL;
+    return stream_connect_to(g, now_ms, to->member.id, family_endpoint(g, to), use, fx);
 }
 
 struct stream *stream_accept(struct gossip *g, uint64_t now_ms, uint32_t id,
@@ -115,24 +129,6 @@ static int compare_writer(const void *a, const void *b)
     return node_id_compare(left->writer, right->writer);
 }
 
-int stream_keep_seen(struct stream *s, const struct message *m)
-{
-    s->theirs = calloc(m->n_seen + 1, sizeof(*s->theirs));
-    s->stale = calloc(m->n_seen + 1, sizeof(*s->stale));
-    if (!s->theirs || !s->stale)
-        return -ENOMEM; /* dropped with the stream */
-    for (size_t i = 0; i < m->n_seen; i++) {
-        const struct message_seen *from = &m->seen[i];
-        s->theirs[i] = (struct seen_number){from->writer, from->epoch, from->number};
-        if (from->is_stale)
-            s->stale[s->n_stale++] = from->writer;
-    }
-    s->n_theirs = m->n_seen;
-    qsort(s->theirs, s->n_theirs, sizeof(*s->theirs), compare_writer);
-    qsort(s->stale, s->n_stale, sizeof(*s->stale), compare_id);
-    return 0;
-}
-
 struct seen_number stream_their_seen(const struct stream *s, struct node_id writer)
 {
     struct seen_number probe = {.writer = writer};
@@ -149,9 +145,26 @@ bool stream_is_stale(const struct stream *s, struct node_id writer)
            bsearch(&writer, s->stale, s->n_stale, sizeof(writer), compare_id) != NULL;
 }
 
+enum { WORD_BITS = 64, PART_BITS = 10 };
+
+unsigned stream_part(struct node_id writer)
+{
+    return (unsigned)(writer.at[0] << 8 | writer.at[1]) >> (16 - PART_BITS);
+}
+
+bool stream_is_unsaid(const struct stream *s, unsigned part)
+{
+    return s->unsaid[part / WORD_BITS] >> part % WORD_BITS & 1;
+}
+
+void stream_leave_unsaid(struct stream *s, unsigned part, bool is_unsaid)
+{
+    uint64_t bit = (uint64_t)1 << part % WORD_BITS;
+    uint64_t *word = &s->unsaid[part / WORD_BITS];
+    *word = is_unsaid ? *word | bit : *word & ~bit;
+}
+
 bool stream_speaks_of(const struct stream *s, struct node_id writer)
 {
-    return s->n_theirs < STREAM_SEEN_MAX ||
-           (node_id_compare(s->theirs[0].writer, writer) <= 0 &&
-            node_id_compare(s->theirs[s->n_theirs - 1].writer, writer) >= 0);
+    return !stream_is_unsaid(s, stream_part(writer));
 }

@@ -8,11 +8,15 @@
 #include "core/err.h"
 #include "core/trace.h"
 #include "gossip/entries.h"
+#include "gossip/family.h"
+#include "gossip/greet.h"
+#include "gossip/lives.h"
 #include "gossip/news.h"
 #include "gossip/parcel.h"
 #include "gossip/repair.h"
 #include "gossip/water.h"
 
+_Static_assert((int)TABLE_PARTS == (int)MESSAGE_PARTS, "the wire carries every part");
 _Static_assert((int)TABLE_BUCKETS == (int)MESSAGE_BUCKETS,
                "the wire carries every bucket");
 
@@ -21,7 +25,6 @@ enum {
     INCOMING_MAX = 4,      /* comparisons that others run with us at one time */
     BULK_FRAMES = 4,       /* of entries received: what comes may be the whole table */
     SAME_RARELY = 100,     /* one in so many periodic comparisons is made although all is the same */
-    WINDOW = 2,            /* frames under way; each answered by a CREDIT */
     FRAME_ROOM = 64 << 10, /* of entries or members; more only for one large entry */
     LISTED_MAX = 1024,     /* members in one frame, however short their names are */
 };
@@ -53,8 +56,8 @@ static const struct stream *rival(const struct gossip *g, struct node_id peer,
     return NULL;
 }
 
-/* A push may be under way, so a difference has to last a little, longer where pushes take
- * more steps; and in a large busy cluster tables always differ somewhere. */
+/* So long a difference has to last: longer where pushes take more steps, as in a large cluster tables
+ * always differ somewhere. */
 static uint64_t pause_ms(const struct gossip *g)
 {
     uint64_t period = g->profile.gossip_period_ms;
@@ -64,7 +67,8 @@ static uint64_t pause_ms(const struct gossip *g)
 void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
                struct gossip_effects *fx)
 {
-    if (sync_is_running(g) || now_ms < g->sync.busy_ms || rival(g, peer->member.id, NULL))
+    if (sync_is_running(g) || now_ms < g->sync.busy_ms || now_ms < g->sync.full_ms ||
+        now_ms < peer_heard(peer)->busy_ms || rival(g, peer->member.id, NULL))
         return;
     g->sync.next_ms = now_ms + pause_ms(g);
     g->sync.members_ms = now_ms + MEMBERS_PERIODS * (uint64_t)g->profile.probe_period_ms;
@@ -82,73 +86,57 @@ static bool has_other_members(const struct gossip *g, uint64_t now_ms,
            peer_heard(peer)->members_digest != g->members.digest;
 }
 
+/* Who has just come, or come back, has missed something: its first word is enough. */
+static bool is_new(const struct gossip *g, uint64_t now_ms, const struct peer *peer)
+{
+    enum { NEW_PERIODS = 5 }; /* of probing */
+    return now_ms - peer->member.changed_ms <
+           NEW_PERIODS * (uint64_t)g->profile.probe_period_ms;
+}
+
+static bool differs(const struct gossip *g, const struct peer *peer)
+{
+    const struct heard *heard = peer_heard(peer);
+    return heard->at_ms != 0 && heard->digest != g->table.digest;
+}
+
+/* Writes under way make digests differ for moments.  What the peer showed last has been shown before,
+ * by it or by somebody else, long enough ago; and who is behind is told again first. */
+static bool differs_lastingly(const struct gossip *g, uint64_t now_ms, const struct peer *peer)
+{
+    enum { BEHIND_PERIODS = 2 }; /* of probing */
+    const struct heard *heard = peer_heard(peer);
+    if (!differs(g, peer))
+        return false;
+    if (is_new(g, now_ms, peer))
+        return now_ms - heard->shown_ms >= pause_ms(g);
+    uint64_t wait_ms = digests_is_former(&g->sync.digests, heard->at_ms, heard->digest)
+                           ? BEHIND_PERIODS * (uint64_t)g->profile.probe_period_ms
+                           : pause_ms(g);
+    return heard->at_ms - heard->shown_ms >= wait_ms;
+}
+
+/* In how many ms a comparison with this peer may be due, by what is known now; UINT64_MAX: not. */
+static uint64_t due_in_ms(const struct gossip *g, uint64_t now_ms, const struct peer *peer)
+{
+    if (differs_lastingly(g, now_ms, peer))
+        return 0;
+    if (differs(g, peer) && is_new(g, now_ms, peer))
+        return pause_ms(g);
+    return has_other_members(g, now_ms, peer) ? 3 * pause_ms(g) : UINT64_MAX;
+}
+
 void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
 {
-    bool differs = peer_heard(peer)->digest != g->table.digest;
-    if (!peer_is_live(peer) || !node_id_is_zero(g->sync.candidate) ||
-        g->is_leaving || (!differs && !has_other_members(g, now_ms, peer)))
+    struct sync *s = &g->sync;
+    uint64_t in_ms = due_in_ms(g, now_ms, peer);
+    bool is_waited_for = !node_id_is_zero(s->candidate);
+    if (!peer_is_live(peer) || g->is_leaving || now_ms < s->full_ms ||
+        now_ms < peer_heard(peer)->busy_ms || in_ms == UINT64_MAX ||
+        (is_waited_for && s->candidate_ms <= now_ms + in_ms))
         return;
-    g->sync.candidate = peer->member.id;
-    g->sync.candidate_ms = now_ms + (differs ? 1 : 3) * pause_ms(g);
-}
-
-/* ---- greeting ---- */
-
-static void add_buckets(struct gossip *g, struct message *m)
-{
-    m->buckets = g->table.hashes;
-    m->n_buckets = TABLE_BUCKETS;
-}
-
-static void send_greeting(struct gossip *g, uint64_t now_ms, struct stream *s,
-                          enum message_kind kind, struct gossip_effects *fx)
-{
-    struct message m =
-        machine_message(g, now_ms, kind, members_peer(&g->members, s->peer));
-    m.to = s->peer;
-    add_buckets(g, &m);
-    size_t n = g->seen.n < STREAM_SEEN_MAX ? g->seen.n : STREAM_SEEN_MAX;
-    size_t start = rng_below(&g->rng, g->seen.n - n + 1); /* another part each time */
-    m.seen = arena_array(&g->scratch, n, sizeof(*m.seen));
-    if (!m.seen)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        const struct seen_number *from = &g->seen.numbers[start + i];
-        m.seen[i] = (struct message_seen){from->writer, from->epoch, from->number,
-                                          g->seen.spans[start + i].is_stale};
-    }
-    m.n_seen = n;
-    machine_send_frame(g, s->id, &m, fx);
-}
-
-/* Kept per peer while the cluster is small enough for all vectors to be held. */
-static void remember_seen(struct gossip *g, const struct stream *s)
-{
-    struct peer *peer = members_peer(&g->members, s->peer);
-    enum { KEPT_MAX = 1 << 18 };
-    struct heard *heard = peer ? peer_hear(peer) : NULL;
-    if (!heard || s->n_theirs * g->members.all.n > KEPT_MAX)
-        return;
-    struct seen_number *copy = calloc(s->n_theirs + 1, sizeof(*copy));
-    if (!copy)
-        return;
-    memcpy(copy, s->theirs, s->n_theirs * sizeof(*copy));
-    free(heard->seen);
-    heard->seen = copy;
-    heard->n_seen = (uint32_t)s->n_theirs;
-}
-
-static int greeted(struct gossip *g, struct stream *s, const struct message *m)
-{
-    int err = m->n_seen > SEEN_WRITERS_MAX ? ERR_BOUND : stream_keep_seen(s, m);
-    if (err < 0)
-        return err;
-    s->is_greeted = true;
-    s->credit = WINDOW;
-    s->sends_members = m->members_digest != g->members.digest;
-    remember_seen(g, s);
-    g->metrics->syncs++;
-    return 0;
+    s->candidate = peer->member.id;
+    s->candidate_ms = now_ms + in_ms;
 }
 
 /* ---- sending what the other lacks ---- */
@@ -199,6 +187,34 @@ static bool add_water(struct gossip *g, struct parcel *p, struct node_id writer,
     return false;
 }
 
+/* A range that goes on where the cursor is.  A new epoch follows on the one before it, so the rest of
+ * that one, which may be empty, comes first.  NULL when there is no room. */
+static struct message_range *open_range(struct gossip *g, struct stream *s,
+                                        struct parcel *p, const struct seen_number *seen,
+                                        uint64_t epoch)
+{
+    struct life before = {seen->before_epoch, seen->before_number};
+    bool is_rest_due = epoch == seen->epoch && before.number > 0 &&
+                       seen_compare(s->cursor_epoch, s->cursor_number, before.epoch,
+                                    before.number) < 0;
+    if (is_rest_due) {
+        struct message_range *rest = open_range(g, s, p, seen, before.epoch);
+        if (!rest)
+            return NULL;
+        rest->through = before.number;
+        s->cursor_epoch = before.epoch;
+        s->cursor_number = before.number;
+    }
+    bool goes_on = s->cursor_epoch == epoch;
+    struct message_range *range =
+        parcel_range(g, p, seen->writer, epoch, goes_on ? s->cursor_number : 0);
+    if (range && !goes_on) {
+        range->before_epoch = s->cursor_epoch ? s->cursor_epoch : before.number ? 0 : before.epoch;
+        range->before_number = s->cursor_number;
+    }
+    return range;
+}
+
 /* Add what one writer has between the cursor and what we have seen.  True when all of it
  * fits. */
 static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
@@ -207,10 +223,13 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
     struct seen_number from = stream_their_seen(s, seen->writer);
     if (node_id_equal(s->cursor_writer, seen->writer) &&
         seen_compare(s->cursor_epoch, s->cursor_number, from.epoch, from.number) > 0)
-        from = (struct seen_number){seen->writer, s->cursor_epoch, s->cursor_number};
+        from = (struct seen_number){
+            .writer = seen->writer, .epoch = s->cursor_epoch, .number = s->cursor_number};
     if (seen_compare(from.epoch, from.number, seen->epoch, seen->number) >= 0)
         return true;
-    if (!add_water(g, p, seen->writer, &from))
+    /* Once: with its row in each frame an entry that fills one would never go. */
+    bool has_begun = node_id_equal(s->cursor_writer, seen->writer);
+    if (!has_begun && !add_water(g, p, seen->writer, &from))
         return false;
     struct table_walk walk;
     struct entry entry;
@@ -224,9 +243,10 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
         if (!node_id_equal(e->writer, seen->writer) ||
             seen_compare(e->epoch, e->number, seen->epoch, seen->number) > 0)
             break;
+        if (!seen_line_covers(seen, e->epoch, e->number))
+            continue; /* we do not claim it either: a repair brings it */
         if (!range || range->epoch != e->epoch)
-            range = parcel_range(g, p, seen->writer, e->epoch,
-                                 e->epoch == from.epoch ? from.number : 0);
+            range = open_range(g, s, p, seen, e->epoch);
         if (!range)
             return false;
         if (!parcel_entry(g, p, e)) {
@@ -240,8 +260,7 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
         s->cursor_number = e->number;
     }
     if (!range || range->epoch != seen->epoch)
-        range = parcel_range(g, p, seen->writer, seen->epoch,
-                             seen->epoch == from.epoch ? from.number : 0);
+        range = open_range(g, s, p, seen, seen->epoch);
     if (!range)
         return false;
     range->through = seen->number;
@@ -273,8 +292,10 @@ static void send_plain(struct gossip *g, uint64_t now_ms, struct stream *s,
     struct message m =
         machine_message(g, now_ms, kind, members_peer(&g->members, s->peer));
     m.to = s->peer;
-    if (kind == MESSAGE_CHECK)
-        add_buckets(g, &m);
+    if (kind == MESSAGE_CHECK) {
+        m.buckets = g->table.hashes;
+        m.n_buckets = TABLE_BUCKETS;
+    }
     machine_send_frame(g, s->id, &m, fx);
 }
 
@@ -302,7 +323,30 @@ static void pump(struct gossip *g, uint64_t now_ms, struct stream *s,
 void sync_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
                         struct gossip_effects *fx)
 {
-    send_greeting(g, now_ms, s, MESSAGE_SYNC, fx);
+    greet_ask(g, now_ms, s, fx);
+}
+
+/* Whose table is full says for how long there is no use in asking. */
+static void send_busy(struct gossip *g, uint64_t now_ms, struct stream *s,
+                      struct gossip_effects *fx)
+{
+    struct message m = machine_message(g, now_ms, MESSAGE_BUSY,
+                                       members_peer(&g->members, s->peer));
+    m.sequence = now_ms < g->sync.full_ms ? (uint32_t)(g->sync.full_ms - now_ms) : 0;
+    machine_send_frame(g, s->id, &m, fx);
+}
+
+/* Whoever was sent away comes back at a moment of its own; a newcomer asks others. */
+static void hear_busy(struct gossip *g, uint64_t now_ms, const struct stream *s,
+                      const struct message *m)
+{
+    enum { BUSY_MAX_MS = 60 * 1000 };
+    struct peer *peer = members_peer(&g->members, s->peer);
+    struct heard *heard = peer ? peer_hear(peer) : NULL;
+    if (g->is_ready)
+        g->sync.busy_ms = now_ms + pause_ms(g) / 2 + rng_below(&g->rng, 2 * pause_ms(g));
+    if (heard && m->sequence <= BUSY_MAX_MS)
+        heard->busy_ms = now_ms + m->sequence;
 }
 
 static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
@@ -315,17 +359,17 @@ static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
     const struct stream *other = rival(g, s->peer, s);
     bool gives_way = other && other->n_received < BULK_FRAMES && other->is_ours &&
                      node_id_compare(s->peer, g->self->member.id) < 0;
-    if ((other && !gives_way) || stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
-        send_plain(g, now_ms, s, MESSAGE_BUSY, fx);
+    if (now_ms < g->sync.full_ms || (other && !gives_way) ||
+        stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
+        send_busy(g, now_ms, s, fx);
         stream_close(g, s, fx);
         return;
     }
     s->use = USE_SYNC;
-    if (greeted(g, s, m) < 0) {
+    if (greet_answer(g, now_ms, s, m, fx) < 0) {
         stream_close(g, s, fx);
         return;
     }
-    send_greeting(g, now_ms, s, MESSAGE_SYNC_REPLY, fx);
     pump(g, now_ms, s, fx);
 }
 
@@ -351,32 +395,40 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
         return false;
     }
     bool is_reply = m->kind == MESSAGE_SYNC_REPLY && s->is_ours && !s->is_greeted;
-    if (s->use != USE_SYNC || (is_reply && greeted(g, s, m) < 0) ||
-        (!s->is_greeted && m->kind != MESSAGE_BUSY) || m->kind == MESSAGE_BUSY) {
-        /* Whoever was sent away comes back at a moment of its own; a newcomer asks others. */
-        if (m->kind == MESSAGE_BUSY && g->is_ready)
-            g->sync.busy_ms = now_ms + pause_ms(g) / 2 + rng_below(&g->rng, 2 * pause_ms(g));
+    bool is_wrong = s->use != USE_SYNC ||
+                    (is_reply && greet_hear_answer(g, now_ms, s, m, fx) < 0) ||
+                    (m->kind == MESSAGE_GREET && greet_hear_lines(g, s, m) < 0);
+    bool is_early = s->window == 0 && m->kind != MESSAGE_GREET;
+    if (is_wrong || is_early || !s->is_greeted || m->kind == MESSAGE_BUSY) {
+        if (m->kind == MESSAGE_BUSY && s->use == USE_SYNC)
+            hear_busy(g, now_ms, s, m);
         stream_close(g, s, fx);
         return false;
     }
-    if (is_reply)
+    if (is_reply || m->kind == MESSAGE_GREET)
         pump(g, now_ms, s, fx);
     if (m->kind == MESSAGE_MEMBERS || m->kind == MESSAGE_ENTRIES)
         hear_parts(g, now_ms, s, m, fx);
     if (m->kind == MESSAGE_END)
         s->has_all = true;
-    if (m->kind == MESSAGE_CREDIT && s->credit < WINDOW)
+    if (m->kind == MESSAGE_CREDIT && s->credit < s->window)
         s->credit++;
     if (m->kind == MESSAGE_END || m->kind == MESSAGE_CREDIT)
         pump(g, now_ms, s, fx);
     if (m->kind == MESSAGE_CHECK && !s->is_ours)
         repair_hear_check(g, now_ms, s, m, fx);
+    if (m->kind == MESSAGE_BUCKET_PARTS)
+        repair_hear_parts(g, now_ms, s, m, fx);
     if (m->kind == MESSAGE_LIST)
         repair_hear_list(g, now_ms, s, m, fx);
     if (m->kind == MESSAGE_DONE)
         repair_hear_done(g, s, m, fx);
     if (m->kind != MESSAGE_DONE || !s->is_ours)
         return false;
+    lives_compared(g);
+    struct seen_number own = stream_their_seen(s, g->self->member.id);
+    if (water_is_clean_peer(g, s))
+        lives_pulled(g, &own);
     stream_close(g, s, fx);
     return true;
 }
@@ -416,13 +468,13 @@ void sync_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
         struct peer *peer = members_peer(&g->members, g->sync.candidate);
         g->sync.candidate = (struct node_id){0};
         if (peer && peer_is_live(peer) &&
-            (peer_heard(peer)->digest != g->table.digest || has_other_members(g, now_ms, peer)))
+            (differs_lastingly(g, now_ms, peer) || has_other_members(g, now_ms, peer)))
             sync_with(g, now_ms, peer, fx);
     }
     if (now_ms >= g->sync.periodic_ms) {
         struct peer *peer;
         g->sync.periodic_ms = now_ms + g->profile.sync_period_ms;
-        if (members_draw(&g->members, ROLE_LIVE, &g->rng, NULL, &peer, 1) == 1 &&
+        if (family_draw(g, NULL, &peer, 1) == 1 &&
             (water_is_stale(g) || !is_same(g, peer) || rng_below(&g->rng, SAME_RARELY) == 0))
             sync_with(g, now_ms, peer, fx);
     }

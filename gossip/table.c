@@ -18,8 +18,11 @@ struct table_views {
 
 int table_init(struct table *t)
 {
-    *t = (struct table){
-        .free_cell = HANDLE_NONE, .free_author = HANDLE_NONE, .last_author = HANDLE_NONE};
+    *t = (struct table){.free_cell = HANDLE_NONE,
+                        .free_author = HANDLE_NONE,
+                        .last_author = HANDLE_NONE,
+                        .entries_max = TABLE_ENTRIES_MAX,
+                        .bytes_max = TABLE_BYTES_MAX};
     bodies_init(&t->bodies);
     handles_init(&t->by_hash, cell_tag, cell_match, t);
     handles_init(&t->by_author, author_tag, author_match, t);
@@ -73,7 +76,21 @@ int table_check(const struct entry *e)
                : ERR_INVALID;
 }
 
+static uint64_t value_hash(const struct entry *e)
+{
+    return e->value.at ? hash64(e->value, 0) : 0;
+}
+
 int entry_compare(const struct entry *a, const struct entry *b)
+{
+    int order = entry_compare_version(a, b);
+    bool is_same = !a->value.at == !b->value.at && bytes_equal(a->value, b->value);
+    if (order != 0 || is_same)
+        return order;
+    return value_hash(a) < value_hash(b) ? -1 : 1;
+}
+
+int entry_compare_version(const struct entry *a, const struct entry *b)
 {
     if (a->kind == ENTRY_RECORD) {
         if (a->generation != b->generation)
@@ -97,6 +114,7 @@ uint64_t entry_hash(const struct entry *e)
     h = hash_mix(h, e->epoch);
     if (e->kind == ENTRY_RECORD)
         h = hash_mix(hash_mix(h, e->generation), e->stamp);
+    h = hash_mix(h, value_hash(e));
     return hash64(e->key, h);
 }
 
@@ -108,6 +126,11 @@ static uint32_t tag_of(struct bytes key)
 uint32_t table_bucket(struct bytes key)
 {
     return tag_of(key) >> (32 - TABLE_BUCKET_BITS);
+}
+
+uint32_t table_part(struct bytes key)
+{
+    return tag_of(key) << TABLE_BUCKET_BITS >> (32 - TABLE_PART_BITS);
 }
 
 static void count(struct table *t, uint32_t id, const struct entry *e, bool is_added)
@@ -223,6 +246,26 @@ static bool is_conflict(const struct entry *a, const struct entry *b)
            (!a->value.at != !b->value.at || !bytes_equal(a->value, b->value));
 }
 
+static size_t size_of(const struct entry *e)
+{
+    return sizeof(struct cell) + e->key.len + e->value.len;
+}
+
+int table_grow(const struct table *t, const struct entry *e, struct table_growth *growth)
+{
+    struct entry old;
+    bool is_known = table_find(t, e->key, &old);
+    size_t n = growth->n + !is_known;
+    ptrdiff_t bytes = growth->bytes + (ptrdiff_t)size_of(e);
+    if (is_known)
+        bytes -= (ptrdiff_t)size_of(&old);
+    if ((!is_known && t->by_key.n + n > t->entries_max) ||
+        (ptrdiff_t)t->n_bytes + bytes > (ptrdiff_t)t->bytes_max)
+        return ERR_BOUND;
+    *growth = (struct table_growth){n, bytes};
+    return 0;
+}
+
 int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser)
 {
     struct entry old = {0};
@@ -236,10 +279,9 @@ int table_merge(struct table *t, const struct entry *e, struct node_id *ret_lose
         *ret_loser = order < 0 ? e->writer : old.writer;
     if (order <= 0)
         return has_conflict ? MERGE_LOST : MERGE_STALE;
-    size_t freed = is_known ? sizeof(struct cell) + old.key.len + old.value.len : 0;
-    if ((!is_known && t->by_key.n >= TABLE_ENTRIES_MAX) ||
-        t->n_bytes - freed + sizeof(struct cell) + e->key.len + e->value.len >
-            TABLE_BYTES_MAX)
+    size_t freed = is_known ? size_of(&old) : 0;
+    if ((!is_known && t->by_key.n >= t->entries_max) ||
+        t->n_bytes - freed + size_of(e) > t->bytes_max)
         return ERR_BOUND;
     if ((is_known ? replace(t, id, &old, e) : add(t, e)) < 0)
         return -ENOMEM;
@@ -334,6 +376,13 @@ int table_each(const struct table *t, struct bytes prefix,
 size_t table_size(const struct table *t)
 {
     return t->by_key.n;
+}
+
+unsigned table_percent(const struct table *t)
+{
+    unsigned entries = (unsigned)(100 * t->by_key.n / t->entries_max);
+    unsigned bytes = (unsigned)(100 * t->n_bytes / t->bytes_max);
+    return entries > bytes ? entries : bytes;
 }
 
 size_t table_count(const struct table *t)

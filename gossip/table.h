@@ -1,6 +1,7 @@
 /* The replicated table: a CRDT map where every key keeps the greatest entry ever seen (DESIGN 6).
  *
- * Rows order by their writer's (epoch, number), records by (generation, stamp, writer).  Three
+ * Rows order by their writer's (epoch, number), records by (generation, stamp, writer); the value's
+ * hash comes last, so that equal digests mean equal values.  Three
  * indexes over the same entries: by key for prefix scans, by (writer, epoch, number) for syncs,
  * and by key hash, whose 128 parts each have the XOR of their entries' hashes, for comparing
  * tables.
@@ -11,6 +12,8 @@
 #ifndef GOSSIP_TABLE_H
 #define GOSSIP_TABLE_H
 
+#include <stddef.h>
+
 #include "gossip/bodies.h"
 #include "gossip/handles.h"
 #include "gossip/order.h"
@@ -19,6 +22,8 @@
 enum {
     TABLE_BUCKETS = 128,
     TABLE_BUCKET_BITS = 7,
+    TABLE_PARTS = 1024, /* of a bucket */
+    TABLE_PART_BITS = 10,
     /* Twice the claims the program is laid out for, and a gigabyte of them: what a hostile member
      * can make us hold. */
     TABLE_ENTRIES_MAX = 2 * CLAIMS_MAX,
@@ -26,7 +31,7 @@ enum {
 };
 #define TABLE_BYTES_MAX ((size_t)1 << 30)
 
-struct cell;   /* an entry as it is kept, table.c */
+struct cell;   /* an entry as it is kept, cell.h */
 struct author; /* a writer in one of its epochs */
 
 struct table_views;
@@ -49,6 +54,7 @@ struct table {
     uint64_t hashes[TABLE_BUCKETS];
     uint64_t digest;
     size_t n_live, n_bytes;
+    size_t entries_max, bytes_max; /* the bounds above; a test may lower them */
     struct table_views *views; /* a ring */
 };
 
@@ -64,17 +70,28 @@ int table_init(struct table *t);
 void table_fini(struct table *t);
 enum entry_kind table_kind(struct bytes key); /* by its prefix */
 uint32_t table_bucket(struct bytes key);
+uint32_t table_part(struct bytes key); /* of its bucket, below TABLE_PARTS */
 /* The writer is the node in the key of a row; lengths are within bounds.  ERR_INVALID, ERR_BOUND. */
 int table_check(const struct entry *e);
 /* Merge a copy of a checked entry.  *ret_loser (may be NULL) gets the writer of the entry that
  * lost, for MERGE_REPLACED and MERGE_LOST.  ERR_BOUND when the table is full, -ENOMEM. */
 int table_merge(struct table *t, const struct entry *e, struct node_id *ret_loser);
+/* What merging these entries, one after another, would add to a table: start with zeros. */
+struct table_growth {
+    size_t n; /* entries */
+    ptrdiff_t bytes;
+};
+/* Count in one that wins its key.  ERR_BOUND when the table could not take it after those counted
+ * before, which must be of other keys. */
+int table_grow(const struct table *t, const struct entry *e, struct table_growth *growth);
 /* As table_get, but also tombstones; false when the key was never written.  The entry's key is the
  * one given, its value is good until the table changes. */
 bool table_find(const struct table *t, struct bytes key, struct entry *ret_entry);
 /* Forget a key without a trace (its writer is gone for good). */
 void table_remove(struct table *t, struct bytes key);
 size_t table_size(const struct table *t); /* entries, tombstones too */
+/* How full it is, by entries or bytes, whichever is nearer to its bound. */
+unsigned table_percent(const struct table *t);
 
 /* ---- walking: tombstones too; an entry is good until the next one is asked for ---- */
 
@@ -93,9 +110,12 @@ bool table_next(const struct table *t, struct table_walk *w, struct entry *ret_e
 /* The entries of one bucket, in no order that means anything; *place starts at 0. */
 bool table_bucket_next(const struct table *t, unsigned bucket, size_t *place,
                        struct table_walk *w, struct entry *ret_entry);
-/* Of (key, version): what digests are made of. */
+/* Of (key, version, value): what digests are made of. */
 uint64_t entry_hash(const struct entry *e);
-/* The greater entry wins; 0 for the same version. */
+/* By version alone: 0 also where two values have one version. */
+int entry_compare_version(const struct entry *a, const struct entry *b);
+/* The greater entry wins; 0 for the same.  Of two values of one version, which only a store or a
+ * memory that was put back makes, the greater hash wins. */
 int entry_compare(const struct entry *a, const struct entry *b);
 
 #endif

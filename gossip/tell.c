@@ -1,6 +1,7 @@
 /* Telling ranges, in datagrams where they fit, else on a stream of their own. */
 #include "gossip/tell.h"
 
+#include "gossip/family.h"
 #include "gossip/unanswered.h"
 #include "gossip/water.h"
 
@@ -40,7 +41,7 @@ static void send_part(struct gossip *g, uint64_t now_ms, struct route where,
         machine_send_frame(g, where.stream, &m, fx);
         return;
     }
-    machine_send(g, where.to->member.endpoint, where.to, &m, false, fx);
+    machine_send(g, family_endpoint(g, where.to), where.to, &m, false, fx);
 }
 
 /* Send the range in parts of at most `room` bytes, more only for a single entry. */
@@ -55,6 +56,7 @@ static void send_parts(struct gossip *g, uint64_t now_ms, struct route where,
         .writer = range->writer, .epoch = range->epoch, .after = range->after};
     size_t left = room, cap = 0;
     part.entries = NULL;
+    (void)parcel_follow(g, &part);
     while (next_in(g, &walk, range, &e)) {
         size_t size = message_entry_size(e.key, e.value);
         if (part.n_entries > 0 && size > left) {
@@ -92,6 +94,10 @@ struct tell_size tell_measure(const struct gossip *g, const struct push_range *r
     /* Who lacks numbers whose tombstones are gone has to learn that first, by a comparison. */
     struct water w = water_of(g, range->writer);
     size.is_too_large = range->epoch == w.epoch && range->after < w.number;
+    /* What the first range of a former life follows on is not known any more. */
+    const struct seen_number *line = seen_find(&g->seen, range->writer);
+    if (range->after == 0 && (!line || line->epoch != range->epoch))
+        size.is_too_large = true;
     table_from(&g->table, range->writer, range->epoch, range->after + 1, &walk);
     while (!size.is_too_large && next_in(g, &walk, range, &e)) {
         size_t len = message_entry_size(e.key, e.value);
@@ -128,7 +134,7 @@ void tell_stream_opened(struct gossip *g, uint64_t now_ms, struct stream *s,
                         struct gossip_effects *fx)
 {
     struct peer *to = members_peer(&g->members, s->peer);
-    if (!to) {
+    if (!to || tell_measure(g, &s->range).is_too_large) { /* it may have grown meanwhile */
         stream_close(g, s, fx);
         return;
     }
@@ -151,7 +157,7 @@ static void send_parcel(struct gossip *g, uint64_t now_ms, struct peer *to, stru
     m.n_ranges = p->n;
     if (p->n > 0) {
         m.sequence = p->sequence ? p->sequence : unanswered_add(g, now_ms, to, p->ranges, p->n);
-        machine_send(g, to->member.endpoint, to, &m, false, fx);
+        machine_send(g, family_endpoint(g, to), to, &m, false, fx);
     }
     *p = (struct parcel){.left = parcel_room,
                          .sequence = p->sequence,

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/trace.h"
+#include "gossip/family.h"
+#include "gossip/trip.h"
 #include "gossip/unanswered.h"
 
 enum {
@@ -12,6 +14,8 @@ enum {
     TELL_BYTES = 128 << 10, /* to one link at one time; what is more than that has to be repaired */
     ITEMS_MAX = 16,         /* of a HAVE or GRAFT: 45 bytes each beside the header */
     GRAFTS_MAX = 6,         /* for one gap; then it is a case for a comparison */
+    LOOKS = 4,              /* members looked at for one link */
+    AGAIN_PERIODS = 30,     /* between two looks for nearer ones */
 };
 
 static uint64_t beat_ms(const struct gossip *g)
@@ -42,20 +46,52 @@ static void keep_link(const struct tree *old, struct tree *t, const struct peer 
     t->links[t->n_links++] = (struct tree_link){peer->member.id, is_eager};
 }
 
-/* The members have changed: stand on the ring anew.  Links that stay keep what they are. */
-static void build_links(struct gossip *g)
+/* Who stands so many places away, or somewhat more, and is nearest to us in the network.  Next neighbours
+ * are what holds the ring together and are never passed over. */
+static const struct peer *nearest_at(const struct gossip *g, size_t stride, size_t n,
+                                     bool is_forward)
+{
+    size_t self = members_rank(&g->members, g->self);
+    const struct peer *best = NULL;
+    unsigned best_class = 0;
+    for (size_t look = 0; look < LOOKS; look++) {
+        size_t step = stride + stride * (STRIDE - 1) * look / LOOKS;
+        const struct peer *peer =
+            members_ranked(&g->members, is_forward ? (self + step) % n : (self + n - step) % n);
+        unsigned class = trip_class(g, peer);
+        if (!best || class < best_class) {
+            best = peer;
+            best_class = class;
+        }
+        if (stride == 1 || step >= n / 2 || !machine_has(g, GOSSIP_NEAR_LINKS))
+            break;
+    }
+    return best;
+}
+
+/* The members have changed, or it is time to look for nearer ones: stand on the ring anew.  Links that
+ * stay keep what they are. */
+static void build_links(struct gossip *g, uint64_t now_ms)
 {
     struct tree *t = &g->push.tree;
-    if (t->is_built && t->members_digest == g->members.digest)
+    bool is_time = t->again_ms != 0 && now_ms >= t->again_ms;
+    if (t->is_built && t->members_digest == g->members.digest && !is_time)
         return;
-    size_t n = machine_n_live(g), self = members_rank(&g->members, g->self);
+    size_t n = machine_n_live(g);
+    unsigned farthest = 0;
     struct tree old = *t;
     t->n_links = 0;
     for (size_t stride = 1; stride <= n / 2; stride *= STRIDE) {
-        keep_link(&old, t, members_ranked(&g->members, (self + stride) % n));
-        keep_link(&old, t, members_ranked(&g->members, (self + n - stride) % n));
+        for (int direction = 0; direction < 2; direction++) {
+            const struct peer *peer = nearest_at(g, stride, n, direction == 0);
+            unsigned class = trip_class(g, peer);
+            farthest = class > farthest ? class : farthest;
+            keep_link(&old, t, peer);
+        }
     }
     t->members_digest = g->members.digest;
+    t->again_ms =
+        farthest > 0 ? now_ms + AGAIN_PERIODS * (uint64_t)g->profile.probe_period_ms : 0;
     t->is_built = true;
 }
 
@@ -151,7 +187,7 @@ void tree_flush(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     struct push *p = &g->push;
     struct tree *t = &p->tree;
     struct tell_size *sizes = arena_array(&g->scratch, p->n, sizeof(*sizes));
-    build_links(g);
+    build_links(g, now_ms);
     for (size_t i = 0; sizes && i < p->n; i++)
         sizes[i] = tell_measure(g, &p->ranges[i]);
     for (size_t i = 0; sizes && i < t->n_links; i++) {
@@ -169,7 +205,7 @@ static void send_plain(struct gossip *g, uint64_t now_ms, enum message_kind kind
     struct message m = machine_message(g, now_ms, kind, to);
     m.seen = items;
     m.n_seen = n;
-    machine_send(g, to->member.endpoint, to, &m, false, fx);
+    machine_send(g, family_endpoint(g, to), to, &m, false, fx);
 }
 
 static void send_prune(struct gossip *g, uint64_t now_ms, struct peer *to, uint32_t sequence,
@@ -177,7 +213,7 @@ static void send_prune(struct gossip *g, uint64_t now_ms, struct peer *to, uint3
 {
     struct message m = machine_message(g, now_ms, MESSAGE_PRUNE, to);
     m.sequence = sequence;
-    machine_send(g, to->member.endpoint, to, &m, false, fx);
+    machine_send(g, family_endpoint(g, to), to, &m, false, fx);
 }
 
 bool tree_hear_push(struct gossip *g, uint64_t now_ms, struct peer *from, uint32_t sequence,
@@ -205,7 +241,7 @@ static void send_ids(struct gossip *g, uint64_t now_ms, bool is_eager,
         for (; i < t->n_have && n < ITEMS_MAX; i++) {
             const struct seen_number *seen = seen_find(&g->seen, t->have[i].writer);
             if (seen && (!is_eager || t->have[i].is_unkept))
-                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number, false};
+                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number, false, 0, 0};
         }
         for (size_t k = 0; k < t->n_links && n > 0; k++) {
             struct peer *peer = members_peer(&g->members, t->links[k].peer);
@@ -220,7 +256,7 @@ static void send_ids(struct gossip *g, uint64_t now_ms, bool is_eager,
 static void send_have(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct tree *t = &g->push.tree;
-    build_links(g);
+    build_links(g, now_ms);
     send_ids(g, now_ms, true, fx);
     send_ids(g, now_ms, false, fx);
     t->n_have = 0;
@@ -239,7 +275,8 @@ void tree_miss(struct gossip *g, uint64_t now_ms, struct node_id from, struct no
                uint64_t epoch, uint64_t number)
 {
     struct tree *t = &g->push.tree;
-    if (has_seen(g, writer, epoch, number) || machine_is_self(g, writer))
+    if (has_seen(g, writer, epoch, number) || machine_is_self(g, writer) ||
+        now_ms < g->sync.full_ms)
         return;
     for (size_t i = 0; i < t->n_missing; i++) {
         struct tree_missing *m = &t->missing[i];
@@ -275,7 +312,7 @@ static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
     const struct seen_number *seen = seen_find(&g->seen, m->writer);
     struct message_seen item = {.writer = m->writer};
     if (seen)
-        item = (struct message_seen){m->writer, seen->epoch, seen->number, false};
+        item = (struct message_seen){m->writer, seen->epoch, seen->number, false, 0, 0};
     struct node_id next = m->from[1];
     m->from[1] = m->from[0];
     m->from[0] = next;

@@ -33,6 +33,7 @@ uint32_t unanswered_add(struct gossip *g, uint64_t now_ms, const struct peer *to
             .peer = to->member.id,
             .sequence = u->sequence,
             .n_tellings = 1,
+            .sent_ms = now_ms,
             .due_ms = now_ms + pause_ms(g, to, 1),
             .writer = ranges[i].writer,
             .epoch = ranges[i].epoch,
@@ -41,6 +42,25 @@ uint32_t unanswered_add(struct gossip *g, uint64_t now_ms, const struct peer *to
         };
     }
     return u->sequence;
+}
+
+/* Who was told once and answers has shown how long the way is.  Probes measure it better, but in a large
+ * cluster two members seldom meet so. */
+static void learn_trip(struct gossip *g, uint64_t now_ms, const struct unanswered_range *r)
+{
+    struct peer *peer = r->n_tellings == 1 ? members_peer(&g->members, r->peer) : NULL;
+    if (peer && peer->member.rtt_us == 0)
+        peer->member.rtt_us = (uint32_t)(now_ms - r->sent_ms) * 1000 + 1;
+}
+
+void unanswered_hear(struct gossip *g, uint64_t now_ms, struct node_id peer,
+                     uint32_t sequence)
+{
+    const struct unanswered *u = &g->push.tree.unanswered;
+    for (size_t i = 0; sequence != 0 && (sequence & PUSH_AGAIN) == 0 && i < u->n; i++)
+        if (u->at[i].sequence == sequence && node_id_equal(u->at[i].peer, peer))
+            learn_trip(g, now_ms, &u->at[i]);
+    unanswered_clear(g, peer, sequence);
 }
 
 void unanswered_clear(struct gossip *g, struct node_id peer, uint32_t sequence)

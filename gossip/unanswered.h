@@ -18,7 +18,9 @@ enum {
  * waits already and nobody will look after it. */
 uint32_t unanswered_add(struct gossip *g, uint64_t now_ms, const struct peer *to,
                         const struct message_range *ranges, size_t n);
-/* The peer answered a sequence, whether told once or again. */
+/* The peer answered a sequence, whether told once or again: the ranges go, and the way is measured. */
+void unanswered_hear(struct gossip *g, uint64_t now_ms, struct node_id peer, uint32_t sequence);
+/* Nobody looks after them any more. */
 void unanswered_clear(struct gossip *g, struct node_id peer, uint32_t sequence);
 /* The peer asks for a range: if that waits for its answer, it is due again at once, and true. */
 bool unanswered_hasten(struct gossip *g, uint64_t now_ms, struct node_id peer,

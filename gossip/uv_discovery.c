@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -22,12 +20,13 @@
 #include <unistd.h>
 
 #include "gossip/discovery.h"
+#include "gossip/uv_notes.h"
+#include "gossip/uv_seal.h"
 
 enum {
     LINKS_MAX = 16, /* the kernel lets a socket join 20 groups (igmp_max_memberships) */
-    RELIST_MS = 30000,   /* in case the kernel's word was lost */
-    SETTLE_MS = 200,     /* an interface that comes up is several messages */
-    NOTES_AT_ONCE = 256, /* kernel messages read in one turn of the loop */
+    RELIST_MS = 30000, /* in case the kernel's word was lost */
+    SETTLE_MS = 200,   /* an interface that comes up is several messages */
 };
 
 /* Administratively scoped (RFC 2365) and transient link-local (RFC 4291, 2.7): neither is
@@ -47,8 +46,8 @@ struct uv_discovery {
     uv_loop_t *loop;
     uv_timer_t timer;
     uv_udp_t v4, v6;
-    uv_poll_t notes;            /* of the kernel */
-    int v4_fd, v6_fd, notes_fd; /* -1: none */
+    struct uv_notes *notes; /* of the kernel; NULL: the list every 30 s must do */
+    int v4_fd, v6_fd;       /* -1: none */
     unsigned n_handles;
     bool is_closing;
     struct link links[LINKS_MAX];
@@ -56,12 +55,6 @@ struct uv_discovery {
     uint64_t relist_ms;
     uint8_t in[BEACON_SEALED_LEN + 1]; /* one more, to see what is too long */
 };
-
-static bool is_loopback(const struct endpoint *e)
-{
-    return e->family == 4 ? e->address[0] == 127
-                          : memcmp(e->address, &in6addr_loopback, 16) == 0;
-}
 
 static struct sockaddr_in address_v4(void)
 {
@@ -100,7 +93,7 @@ static bool has_link(const struct link *links, size_t n, struct link link)
 static bool link_of(const struct uv_discovery *d, const struct ifaddrs *at,
                     struct link *ret_link)
 {
-    bool on_loopback = is_loopback(&d->options.endpoint);
+    bool on_loopback = endpoint_is_loopback(&d->options.endpoint);
     if (!at->ifa_addr || !(at->ifa_flags & IFF_UP) ||
         !(at->ifa_flags & IFF_LOOPBACK) == on_loopback ||
         (!on_loopback && !(at->ifa_flags & IFF_MULTICAST)))
@@ -172,28 +165,39 @@ static void send_v6(const struct uv_discovery *d, const struct link *link,
                  (struct sockaddr *)&to, sizeof(to));
 }
 
-static void send_beacon(struct uv_discovery *d)
+/* On all links of these families, so that who hears it can answer. */
+static void send_from(struct uv_discovery *d, const struct endpoint *at, bool to_v4,
+                      bool to_v6)
 {
     uint8_t plain[BEACON_LEN], sealed[BEACON_SEALED_LEN];
     const struct gossip *g = d->options.gossip;
     const struct members *members = gossip_members(g);
     struct beacon beacon = {.id = d->options.id,
-                            .endpoint = d->options.endpoint,
+                            .endpoint = *at,
                             .n_members =
                                 (uint32_t)(members_count_state(members, MEMBER_ALIVE) +
                                            members_count_state(members, MEMBER_SUSPECT)),
+                            .epoch = gossip_epoch(g),
                             .is_ready = gossip_is_ready(g)};
     beacon_encode(&beacon, plain);
-    int len = sealer_seal(d->options.sealer, BYTES_OF(plain), sealed, sizeof(sealed));
+    int len = uv_seal(d->options.sealer, BYTES_OF(plain), sealed, sizeof(sealed));
     if (len < 0)
         return;
     for (size_t i = 0; i < d->n_links; i++) {
         struct bytes out = {sealed, (size_t)len};
-        if (d->links[i].family == 4)
+        if (d->links[i].family == 4 && to_v4)
             send_v4(d, &d->links[i], out);
-        else
+        else if (d->links[i].family == 6 && to_v6)
             send_v6(d, &d->links[i], out);
     }
+}
+
+static void send_beacon(struct uv_discovery *d)
+{
+    struct endpoint second = gossip_second(d->options.gossip);
+    send_from(d, &d->options.endpoint, second.family != 4, second.family != 6);
+    if (second.family != 0)
+        send_from(d, &second, second.family == 4, second.family == 6);
     if (d->n_links > 0)
         d->options.metrics->beacons_out++;
 }
@@ -241,9 +245,11 @@ static int open_beacon(struct uv_discovery *d, struct bytes in, struct beacon *r
     if (in.len != BEACON_SEALED_LEN)
         return ERR_MALFORMED;
     int len = sealer_open(d->options.sealer, uv_now(d->loop), in, plain, sizeof(plain));
-    if (len < 0)
+    bool is_former = len == ERR_FORMER;
+    if (len < 0 && !is_former)
         return len;
-    return beacon_decode((struct bytes){plain, (size_t)len}, ret_beacon);
+    int error = beacon_decode((struct bytes){plain, BEACON_LEN}, ret_beacon);
+    return error == 0 && is_former ? ERR_FORMER : error;
 }
 
 static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
@@ -258,6 +264,8 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
         open_beacon(d, (struct bytes){(const uint8_t *)buf->base, (size_t)n}, &beacon);
     if (error == ERR_REPLAYED)
         return;
+    if (error == ERR_FORMER && d->options.former)
+        d->options.former(d->options.ctx, beacon.endpoint, beacon.id);
     if (error < 0) {
         d->options.metrics->drop_beacons++;
         return;
@@ -268,19 +276,9 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
         d->options.meet(d->options.ctx, beacon.endpoint);
 }
 
-/* The kernel speaks of interfaces: what it says does not matter, that it speaks does. */
-static void on_note(uv_poll_t *poll, int status, int events)
+static void on_note(void *ctx)
 {
-    (void)status;
-    (void)events;
-    struct uv_discovery *d = poll->data;
-    uint8_t note[4096];
-    if (d->is_closing)
-        return;
-    for (int i = 0; i < NOTES_AT_ONCE; i++) {
-        if (recv(d->notes_fd, note, sizeof(note), MSG_DONTWAIT) < 0 && errno != ENOBUFS)
-            break;
-    }
+    struct uv_discovery *d = ctx;
     uint64_t settled_ms = uv_now(d->loop) + SETTLE_MS;
     if (settled_ms < d->relist_ms)
         d->relist_ms = settled_ms;
@@ -329,11 +327,8 @@ static int socket_v6(void)
 static void on_closed(uv_handle_t *handle)
 {
     struct uv_discovery *d = handle->data;
-    if (--d->n_handles > 0)
-        return;
-    if (d->notes_fd >= 0)
-        (void)close(d->notes_fd); /* uv_poll does not own what it watches */
-    free(d);
+    if (--d->n_handles == 0)
+        free(d);
 }
 
 /* Hand `fd` to `udp`; what cannot be watched is closed and -1. */
@@ -352,23 +347,6 @@ static int watch(struct uv_discovery *d, uv_udp_t *udp, int fd)
     return uv_udp_recv_start(udp, on_alloc, on_datagram) < 0 ? -1 : fd;
 }
 
-static void watch_notes(struct uv_discovery *d)
-{
-    struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
-                                 .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
-                                              RTMGRP_IPV6_IFADDR};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&groups, sizeof(groups)) == 0 &&
-        uv_poll_init(d->loop, &d->notes, fd) == 0) {
-        d->notes_fd = fd;
-        d->notes.data = d;
-        d->n_handles++;
-        (void)uv_poll_start(&d->notes, UV_READABLE, on_note);
-    } else if (fd >= 0) {
-        (void)close(fd); /* the list every 30 s must do */
-    }
-}
-
 int uv_discovery_open(uv_loop_t *loop, const struct uv_discovery_options *options,
                       struct uv_discovery **ret_discovery, struct err *err)
 {
@@ -383,14 +361,13 @@ int uv_discovery_open(uv_loop_t *loop, const struct uv_discovery_options *option
     }
     d->options = *options;
     d->loop = loop;
-    d->notes_fd = -1;
     discovery_init(&d->discovery, options->id, options->seed, uv_now(loop));
     (void)uv_timer_init(loop, &d->timer);
     d->timer.data = d;
     d->n_handles = 1;
     d->v4_fd = v4 < 0 ? -1 : watch(d, &d->v4, v4);
     d->v6_fd = v6 < 0 ? -1 : watch(d, &d->v6, v6);
-    watch_notes(d);
+    d->notes = uv_notes_open(loop, on_note, d);
     d->relist_ms = uv_now(loop) + RELIST_MS;
     list_links(d);
     arm(d);
@@ -403,8 +380,9 @@ void uv_discovery_close(struct uv_discovery *d)
     if (!d || d->is_closing)
         return;
     d->is_closing = true;
+    uv_notes_close(d->notes);
     uv_handle_t *all[] = {(uv_handle_t *)&d->timer, (uv_handle_t *)&d->v4,
-                          (uv_handle_t *)&d->v6, (uv_handle_t *)&d->notes};
+                          (uv_handle_t *)&d->v6};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (all[i]->data) /* opened */
             uv_close(all[i], on_closed);

@@ -17,14 +17,16 @@ struct uv_discovery;
 
 struct uv_discovery_options {
     struct node_id id;
-    struct endpoint
-        endpoint; /* as peers shall reach us; a loopback address keeps all on loopback */
+    /* as peers shall reach us; a loopback address keeps all on loopback */
+    struct endpoint endpoint;
     const struct gossip *gossip; /* read: members and readiness; outlives the driver */
     struct sealer *sealer;       /* lent: the driver is closed before it goes */
     uint64_t seed;
     struct metrics *metrics;
     void (*meet)(void *ctx,
                  struct endpoint at); /* a holder of our secret may be found there */
+    void (*former)(void *ctx, struct endpoint at,
+                   struct node_id id); /* an agent of 0.1 with our secret is there */
     void *ctx;
 };
 

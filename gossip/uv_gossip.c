@@ -15,54 +15,27 @@
 #include <sys/socket.h>
 
 #include "gossip/uv_inner.h"
+#include "gossip/uv_seal.h"
 
 enum { LISTEN_BACKLOG = 512, PORT_TRIES = 32 };
 
-/* ---- addresses ---- */
-
-void uv_gossip_address(const struct endpoint *e, struct sockaddr_storage *ret_address)
-{
-    memset(ret_address, 0, sizeof(*ret_address));
-    if (e->family == 4) {
-        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};
-        memcpy(&in.sin_addr, e->address, 4);
-        memcpy(ret_address, &in, sizeof(in));
-    } else if (e->family == 6) {
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
-        memcpy(&in6.sin6_addr, e->address, 16);
-        memcpy(ret_address, &in6, sizeof(in6));
-    }
-}
-
-struct endpoint uv_gossip_endpoint(const struct sockaddr *address)
-{
-    struct endpoint e = {0};
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof(in));
-        e.family = 4;
-        e.port = ntohs(in.sin_port);
-        memcpy(e.address, &in.sin_addr, 4);
-    } else if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, address, sizeof(in6));
-        e.family = 6;
-        e.port = ntohs(in6.sin6_port);
-        memcpy(e.address, &in6.sin6_addr, 16);
-    }
-    return e;
-}
-
 /* ---- receiving ---- */
+
+/* Not those that are being closed. */
+static bool is_in_use(const struct uv_sockets *sockets)
+{
+    return sockets == sockets->gossip->sockets || sockets == sockets->gossip->second;
+}
 
 /* Read what ICMP said about datagrams of ours.  An entry that is left unread would wake
  * the loop for ever, so the queue is drained whenever the socket reports an error. */
-static void read_refusals(struct uv_gossip *g)
+static void read_refusals(const struct uv_sockets *sockets)
 {
+    struct uv_gossip *g = sockets->gossip;
     uv_os_fd_t fd;
-    if (g->is_closing || uv_fileno((uv_handle_t *)&g->udp, &fd) < 0)
+    if (uv_fileno((const uv_handle_t *)&sockets->udp, &fd) < 0)
         return;
-    for (int i = 0; i < REFUSALS_AT_ONCE && !g->is_closing; i++) {
+    for (int i = 0; i < REFUSALS_AT_ONCE && is_in_use(sockets); i++) {
         struct sockaddr_storage to = {0};
         uint8_t control[512];
         struct msghdr message = {.msg_name = &to,
@@ -80,7 +53,7 @@ static void read_refusals(struct uv_gossip *g)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     (void)suggested;
-    struct uv_gossip *g = handle->data;
+    struct uv_gossip *g = ((struct uv_sockets *)handle->data)->gossip;
     *ret_buf = uv_buf_init((char *)g->in, sizeof(g->in));
 }
 
@@ -98,22 +71,28 @@ static void open_datagram(struct uv_gossip *g, struct endpoint from, struct byte
         g->metrics->drop_malformed++;
     } else {
         g->metrics->drop_forged++;
+        if (len == ERR_FORMER && g->events.former)
+            g->events.former(g->events.ctx, from,
+                             (struct bytes){g->plain, in.len - SEAL_OVERHEAD});
+        else if ((len == ERR_EPOCH || len == ERR_FORGED) && g->events.stranger)
+            g->events.stranger(g->events.ctx, from);
     }
 }
 
 static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
                         const struct sockaddr *from, unsigned flags)
 {
-    struct uv_gossip *g = udp->data;
-    if (g->is_closing)
+    struct uv_sockets *sockets = udp->data;
+    struct uv_gossip *g = sockets->gossip;
+    if (!is_in_use(sockets))
         return;
     if (n < 0) {
-        read_refusals(g);
+        read_refusals(sockets);
         return;
     }
     if (!from) { /* nothing more to read; a wake-up that gave nothing was for an error */
         if (!g->heard_since_wake)
-            read_refusals(g);
+            read_refusals(sockets);
         g->heard_since_wake = false;
         return;
     }
@@ -139,11 +118,11 @@ static void on_sent(uv_udp_send_t *req, int status)
     free(req->data);
 }
 
-static void send_later(struct uv_gossip *g, const struct sockaddr *to,
+static void send_later(struct uv_gossip *g, uv_udp_t *udp, const struct sockaddr *to,
                        const uint8_t *sealed, size_t len)
 {
     struct queued_send *send = NULL;
-    if (uv_udp_get_send_queue_count(&g->udp) < SENDS_QUEUED_MAX)
+    if (uv_udp_get_send_queue_count(udp) < SENDS_QUEUED_MAX)
         send = malloc(sizeof(*send) + len);
     if (!send) {
         g->metrics->drop_bound++;
@@ -152,7 +131,7 @@ static void send_later(struct uv_gossip *g, const struct sockaddr *to,
     memcpy(send->sealed, sealed, len);
     send->req.data = send;
     uv_buf_t buf = uv_buf_init((char *)send->sealed, (unsigned)len);
-    if (uv_udp_send(&send->req, &g->udp, &buf, 1, to, on_sent) < 0) {
+    if (uv_udp_send(&send->req, udp, &buf, 1, to, on_sent) < 0) {
         free(send);
         g->metrics->drop_bound++;
     }
@@ -162,22 +141,24 @@ void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain)
 {
     uint8_t sealed[DATAGRAM_MAX];
     struct sockaddr_storage address;
-    if (g->is_closing)
+    if (!g->sockets)
         return;
-    int len = sealer_seal(g->sealer, plain, sealed, sizeof(sealed));
+    bool is_second = g->second && g->second->at.family == to.family;
+    uv_udp_t *udp = is_second ? &g->second->udp : &g->sockets->udp;
+    int len = uv_seal(g->sealer, plain, sealed, sizeof(sealed));
     if (len < 0 || to.family == 0) {
         g->metrics->drop_bound++;
         return;
     }
     uv_gossip_address(&to, &address);
     uv_buf_t buf = uv_buf_init((char *)sealed, (unsigned)len);
-    int sent = uv_udp_try_send(&g->udp, &buf, 1, (struct sockaddr *)&address);
+    int sent = uv_udp_try_send(udp, &buf, 1, (struct sockaddr *)&address);
     if (sent ==
         UV_ECONNREFUSED) { /* about an earlier one: the kernel did not try this one yet */
-        sent = uv_udp_try_send(&g->udp, &buf, 1, (struct sockaddr *)&address);
+        sent = uv_udp_try_send(udp, &buf, 1, (struct sockaddr *)&address);
     }
     if (sent == UV_EAGAIN)
-        send_later(g, (struct sockaddr *)&address, sealed, (size_t)len);
+        send_later(g, udp, (struct sockaddr *)&address, sealed, (size_t)len);
     if (sent >= 0 || sent == UV_EAGAIN) {
         g->metrics->datagrams_out++;
         g->metrics->bytes_out += (uint64_t)len;
@@ -186,63 +167,132 @@ void uv_gossip_send(struct uv_gossip *g, struct endpoint to, struct bytes plain)
 
 /* ---- opening and closing ---- */
 
-static void free_driver(struct uv_gossip *g)
-{
-    sealer_free(g->sealer);
-    explicit_bzero(g, sizeof(*g));
-    free(g);
-}
-
-void uv_gossip_unref(struct uv_gossip *g)
-{
-    if (--g->n_handles == 0)
-        free_driver(g);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     uv_gossip_unref(handle->data);
 }
 
-static int port_of(struct uv_gossip *g, uint16_t *ret_port)
+static void on_socket_closed(uv_handle_t *handle)
+{
+    struct uv_sockets *sockets = handle->data;
+    struct uv_gossip *g = sockets->gossip;
+    if (--sockets->n_handles > 0)
+        return;
+    free(sockets);
+    uv_gossip_unref(g);
+}
+
+static void close_sockets(struct uv_sockets *sockets)
+{
+    uv_close((uv_handle_t *)&sockets->udp, on_socket_closed);
+    uv_close((uv_handle_t *)&sockets->listener, on_socket_closed);
+}
+
+static int port_of(struct uv_sockets *sockets, uint16_t *ret_port)
 {
     struct sockaddr_storage address;
     int len = sizeof(address);
-    int error = uv_tcp_getsockname(&g->listener, (struct sockaddr *)&address, &len);
+    int error = uv_tcp_getsockname(&sockets->listener, (struct sockaddr *)&address, &len);
     if (error == 0)
         *ret_port = uv_gossip_endpoint((struct sockaddr *)&address).port;
     return error;
 }
 
 /* Listen on TCP first: a port that is free there is nearly always free for UDP too. */
-static int bind_both(struct uv_gossip *g, struct endpoint *bind)
+static int bind_both(struct uv_sockets *sockets)
 {
     struct sockaddr_storage address;
-    bool is_v6 = bind->family == 6;
-    uv_gossip_address(bind, &address);
-    int error = uv_tcp_bind(&g->listener, (struct sockaddr *)&address,
+    bool is_v6 = sockets->at.family == 6;
+    uv_gossip_address(&sockets->at, &address);
+    int error = uv_tcp_bind(&sockets->listener, (struct sockaddr *)&address,
                             is_v6 ? UV_TCP_IPV6ONLY : 0);
     if (error == 0)
-        error = uv_listen((uv_stream_t *)&g->listener, LISTEN_BACKLOG,
+        error = uv_listen((uv_stream_t *)&sockets->listener, LISTEN_BACKLOG,
                           uv_stream_on_connection);
     if (error == 0)
-        error = port_of(g, &bind->port);
+        error = port_of(sockets, &sockets->at.port);
     if (error < 0)
         return error;
-    uv_gossip_address(bind, &address);
-    error = uv_udp_bind(&g->udp, (struct sockaddr *)&address,
+    uv_gossip_address(&sockets->at, &address);
+    error = uv_udp_bind(&sockets->udp, (struct sockaddr *)&address,
                         UV_UDP_LINUX_RECVERR | (is_v6 ? UV_UDP_IPV6ONLY : 0u));
     if (error == 0)
-        error = uv_udp_recv_start(&g->udp, on_alloc, on_datagram);
+        error = uv_udp_recv_start(&sockets->udp, on_alloc, on_datagram);
     return error;
 }
 
-static void enlarge_buffers(struct uv_gossip *g)
+static void enlarge_buffers(struct uv_sockets *sockets)
 {
     int send = SOCKET_BUFFER, receive = SOCKET_BUFFER;
     /* The kernel cuts them to its limits; smaller ones only lose more in a burst. */
-    (void)uv_send_buffer_size((uv_handle_t *)&g->udp, &send);
-    (void)uv_recv_buffer_size((uv_handle_t *)&g->udp, &receive);
+    (void)uv_send_buffer_size((uv_handle_t *)&sockets->udp, &send);
+    (void)uv_recv_buffer_size((uv_handle_t *)&sockets->udp, &receive);
+}
+
+static int bind_once(struct uv_gossip *g, const struct endpoint *at,
+                     struct uv_sockets **ret_sockets)
+{
+    struct uv_sockets *sockets = calloc(1, sizeof(*sockets));
+    if (!sockets)
+        return -ENOMEM;
+    sockets->gossip = g;
+    sockets->at = *at;
+    int error = uv_udp_init(g->loop, &sockets->udp);
+    if (error < 0) {
+        free(sockets);
+        return error;
+    }
+    (void)uv_tcp_init(g->loop,
+                      &sockets->listener); /* without a family it makes no socket yet */
+    sockets->udp.data = sockets->listener.data = sockets;
+    sockets->n_handles = 2;
+    g->n_handles++;
+    error = bind_both(sockets);
+    if (error < 0) {
+        close_sockets(sockets);
+        return error;
+    }
+    enlarge_buffers(sockets);
+    *ret_sockets = sockets;
+    return 0;
+}
+
+int uv_gossip_bind(struct uv_gossip *g, struct endpoint *bind, struct err *err)
+{
+    int error = -EADDRINUSE;
+    int tries = bind->port == 0 ? PORT_TRIES : 1; /* a free port may be taken for UDP */
+    struct uv_sockets *sockets;
+    for (int i = 0; i < tries && error == -EADDRINUSE; i++)
+        error = bind_once(g, bind, &sockets);
+    if (error == 0) {
+        uv_gossip_unbind(g);
+        g->sockets = sockets;
+        *bind = g->sockets->at;
+        return 0;
+    }
+    char text[ADDRESS_TEXT_MAX];
+    return err_set(err, error, "bind %s: %s", endpoint_text(bind, text), err_text(error));
+}
+
+int uv_gossip_bind_second(struct uv_gossip *g, const struct endpoint *bind)
+{
+    struct uv_sockets *second = NULL;
+    int error = bind->family ? bind_once(g, bind, &second) : 0;
+    if (g->second)
+        close_sockets(g->second);
+    g->second = second;
+    return error;
+}
+
+void uv_gossip_unbind(struct uv_gossip *g)
+{
+    struct uv_sockets *old[] = {g->sockets, g->second};
+    g->sockets = g->second = NULL;
+    if (old[0])
+        uv_stream_drop_all(g);
+    for (size_t i = 0; i < 2; i++)
+        if (old[i])
+            close_sockets(old[i]);
 }
 
 static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct keyring *keys,
@@ -262,48 +312,10 @@ static struct uv_gossip *gossip_of(uv_loop_t *loop, const struct keyring *keys,
     g->metrics = metrics;
     g->sealer = sealer_new(keys, session);
     if (!g->sealer) {
-        free_driver(g);
+        uv_gossip_free(g);
         return NULL;
     }
     return g;
-}
-
-static int init_handles(struct uv_gossip *g)
-{
-    int error = uv_udp_init(g->loop, &g->udp);
-    if (error < 0)
-        return error;
-    g->n_handles = 1;
-    (void)uv_tcp_init(g->loop,
-                      &g->listener); /* without a family it makes no socket yet */
-    (void)uv_timer_init(g->loop, &g->sweep);
-    g->n_handles = 3;
-    g->udp.data = g->listener.data = g->sweep.data = g;
-    return 0;
-}
-
-static int open_once(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
-                     const struct identity *self, const struct uv_gossip_events *events,
-                     struct metrics *metrics, struct uv_gossip **ret_gossip)
-{
-    struct uv_gossip *g = gossip_of(loop, keys, self, events, metrics);
-    if (!g)
-        return -ENOMEM;
-    int error = init_handles(g);
-    if (error < 0) {
-        free_driver(g);
-        return error;
-    }
-    struct endpoint bound = *bind;
-    error = bind_both(g, &bound);
-    if (error < 0) {
-        uv_gossip_close(g);
-        return error;
-    }
-    enlarge_buffers(g);
-    *bind = bound;
-    *ret_gossip = g;
-    return 0;
 }
 
 int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
@@ -311,14 +323,19 @@ int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring 
                    struct metrics *metrics, struct uv_gossip **ret_gossip,
                    struct err *err)
 {
-    int error = -EADDRINUSE;
-    int tries = bind->port == 0 ? PORT_TRIES : 1; /* a free port may be taken for UDP */
-    for (int i = 0; i < tries && error == -EADDRINUSE; i++)
-        error = open_once(loop, bind, keys, self, events, metrics, ret_gossip);
-    if (error == 0)
-        return 0;
-    char text[ADDRESS_TEXT_MAX];
-    return err_set(err, error, "bind %s: %s", endpoint_text(bind, text), err_text(error));
+    struct uv_gossip *g = gossip_of(loop, keys, self, events, metrics);
+    if (!g)
+        return err_set(err, -ENOMEM, "out of memory");
+    (void)uv_timer_init(g->loop, &g->sweep);
+    g->n_handles = 1;
+    g->sweep.data = g;
+    int error = bind->family ? uv_gossip_bind(g, bind, err) : 0;
+    if (error < 0) {
+        uv_gossip_close(g);
+        return error;
+    }
+    *ret_gossip = g;
+    return 0;
 }
 
 void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys)
@@ -338,7 +355,6 @@ void uv_gossip_close(struct uv_gossip *g)
         return;
     g->is_closing = true;
     uv_stream_drop_all(g);
-    uv_close((uv_handle_t *)&g->udp, on_closed);
-    uv_close((uv_handle_t *)&g->listener, on_closed);
+    uv_gossip_unbind(g);
     uv_close((uv_handle_t *)&g->sweep, on_closed);
 }

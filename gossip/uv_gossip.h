@@ -1,6 +1,5 @@
 /* The gossip driver: one UDP socket and one TCP listener on the same address, sealed with
- * the cluster's secret.  It knows no protocol; it opens seals and hands plain bytes up.
- */
+ * the cluster's secret.  It knows no protocol; it opens seals and hands plain bytes up. */
 #ifndef GOSSIP_UV_GOSSIP_H
 #define GOSSIP_UV_GOSSIP_H
 
@@ -9,6 +8,7 @@
 #include "core/err.h"
 #include "core/ids.h"
 #include "core/metrics.h"
+#include "gossip/gossip.h"
 #include "proto/seal.h"
 
 struct uv_gossip;
@@ -21,8 +21,12 @@ struct uv_gossip_events {
      */
     void (*stream_opened)(void *ctx, uint32_t stream, struct node_id peer);
     void (*stream_frame)(void *ctx, uint32_t stream, struct bytes frame);
-    /* Also when a connect failed; the last word. */
-    void (*stream_closed)(void *ctx, uint32_t stream);
+    /* The last word; `how` says why one of ours never opened, else it is KNOCK_NONE. */
+    void (*stream_closed)(void *ctx, uint32_t stream, enum knock how);
+    /* Who has another secret has spoken to us.  May be NULL. */
+    void (*stranger)(void *ctx, struct endpoint from);
+    /* A datagram of 0.1 under our secret. */
+    void (*former)(void *ctx, struct endpoint from, struct bytes plain);
     /* An accepted stream whose purpose is STREAM_API: from now on its frames are HTTP
      * bytes, to be read with uv_gossip_stream_start, which is called within this callback
      * or the stream is closed. */
@@ -30,13 +34,20 @@ struct uv_gossip_events {
     void *ctx;
 };
 
-/* `bind` gets its port filled in when it was 0.  Keys and identity are copied. */
+/* `bind` gets its port filled in when it was 0; with family 0 nothing is bound yet.  Keys and identity
+ * are copied. */
 int uv_gossip_open(uv_loop_t *loop, struct endpoint *bind, const struct keyring *keys,
                    const struct identity *self, const struct uv_gossip_events *events,
                    struct metrics *metrics, struct uv_gossip **ret_gossip,
                    struct err *err);
-/* For what is sealed and opened from now on; open streams keep the keys they agreed on.
- */
+/* Sockets on another address, then close those there were, with all streams: the session goes on.  On an
+ * error all is as before. */
+int uv_gossip_bind(struct uv_gossip *g, struct endpoint *bind, struct err *err);
+/* Sockets on an address of the other family beside them, in place of those there were; family 0: none. */
+int uv_gossip_bind_second(struct uv_gossip *g, const struct endpoint *bind);
+/* Listen nowhere: what is sent is lost. */
+void uv_gossip_unbind(struct uv_gossip *g);
+/* For what is sealed and opened from now on; open streams keep the keys they agreed on. */
 void uv_gossip_set_keys(struct uv_gossip *g, const struct keyring *keys);
 /* Lent until uv_gossip_close, with whatever keys are set: for what else this process says to
  * holders of the secret. */
@@ -63,8 +74,7 @@ struct uv_gossip_pipe {
     void (*closed)(void *ctx); /* exactly once; the stream is gone afterwards */
     void *ctx;
 };
-/* NULL when out of memory or closing; a connect that fails is told by pipe.closed, later.
- */
+/* NULL when out of memory or closing; a connect that fails is told by pipe.closed, later. */
 struct uv_gossip_stream *uv_gossip_api_connect(struct uv_gossip *g, struct endpoint to,
                                                const struct uv_gossip_pipe *pipe);
 void uv_gossip_stream_start(struct uv_gossip_stream *stream,
@@ -74,8 +84,7 @@ void uv_gossip_stream_write(struct uv_gossip_stream *stream, struct bytes data);
 size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream);
 /* Take no data for a while: what the other side sends waits there. */
 void uv_gossip_stream_pause(struct uv_gossip_stream *stream, bool is_paused);
-/* Close when what was written has left; no data comes after this call, pipe.closed does.
- */
+/* Close when what was written has left; no data comes after this call, pipe.closed does. */
 void uv_gossip_stream_close(struct uv_gossip_stream *stream);
 
 #endif

@@ -14,12 +14,21 @@ enum {
     REFUSALS_AT_ONCE = 64,  /* entries of the error queue read in one turn of the loop */
 };
 
-struct uv_gossip {
-    uv_loop_t *loop;
+/* What is bound to one address; made anew for another. */
+struct uv_sockets {
     uv_udp_t udp;
     uv_tcp_t listener;
+    struct uv_gossip *gossip;
+    struct endpoint at;
+    unsigned n_handles; /* open ones; the last close frees */
+};
+
+struct uv_gossip {
+    uv_loop_t *loop;
+    struct uv_sockets *sockets; /* NULL: bound to nothing */
+    struct uv_sockets *second;  /* of the other family; NULL: none */
     uv_timer_t sweep;   /* runs while there are streams */
-    unsigned n_handles; /* open ones, streams included; the last close frees */
+    unsigned n_handles; /* open ones, streams and sets of sockets included; the last close frees */
     bool is_closing;
     bool heard_since_wake; /* a datagram came out of this wake-up of the UDP socket */
     struct keyring keys;
@@ -37,6 +46,9 @@ struct uv_gossip {
     uint8_t stream_in[64 * 1024]; /* one read of any stream; consumed before the next */
 };
 
+/* ---- uv_inner.c ---- */
+
+void uv_gossip_free(struct uv_gossip *g); /* with no handle open */
 /* A handle of `g` has closed. */
 void uv_gossip_unref(struct uv_gossip *g);
 
@@ -44,7 +56,7 @@ void uv_gossip_address(const struct endpoint *e, struct sockaddr_storage *ret_ad
 /* Family 0 for what is no IP address. */
 struct endpoint uv_gossip_endpoint(const struct sockaddr *address);
 
-/* ---- uv_stream.c ---- */
+/* ---- uv_stream.c, uv_stream_begin.c ---- */
 
 void uv_stream_on_connection(uv_stream_t *listener, int status);
 void uv_stream_on_sweep(uv_timer_t *timer);

@@ -1,4 +1,5 @@
-/* The gossip driver's streams: sealed TCP connections, ours and accepted ones.
+/* The gossip driver's streams: sealed TCP connections, ours and accepted ones.  How they begin, and end when they
+ * are overdue, is in uv_stream_begin.c.
  *
  *     CONNECTING --> HELLO --> OPEN --> FINISHING --> CLOSING --> freed
  *          |           |        |           |           ^
@@ -16,53 +17,26 @@
 #include "gossip/uv_gossip.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/uv_inner.h"
+#include "gossip/uv_stream_inner.h"
 
 enum {
-    ACCEPTED_MAX = 512,  /* a probe round's fallbacks and some syncs, not all members */
-    HALF_OPEN_MAX = 128, /* of them in the hello */
-    STREAMS_MAX = 1024,  /* with our own */
-    HELLO_MS = 5000,     /* connect and hello together; also how long a finish may take */
-    IDLE_MS = 60000,     /* gossip streams; API streams live as long as HTTP says */
     SWEEP_MS = 500,
-    KEEPALIVE_S = 30,
     QUEUED_MAX = 8 << 20, /* bytes a peer has not taken: sixteen of the largest frames */
     API_FRAME_MAX = 64 * 1024,
 };
 
-enum stream_phase { CONNECTING, HELLO, OPEN, FINISHING, CLOSING };
-
-struct uv_gossip_stream {
-    uv_tcp_t tcp;
-    uv_connect_t connect;
-    uv_shutdown_t shutdown;
-    struct uv_gossip *gossip;
-    struct uv_gossip_stream *next, *previous; /* unlinked when CLOSING */
-    struct sealed_stream *seal;
-    enum stream_phase phase;
-    enum stream_purpose purpose; /* of an accepted one: 0 until it is OPEN */
-    uint32_t id;                 /* STREAM_GOSSIP; accepted ones have the top bit set */
-    bool is_accepted;
-    bool was_open;     /* got through the hello */
-    bool has_shut;     /* our end-of-file has left */
-    bool peer_ended;   /* theirs has come */
-    uint64_t moved_ms; /* when it was made; once OPEN, when bytes last came or went */
-    struct uv_gossip_pipe pipe; /* STREAM_API; all NULL until started */
-};
-
 /* ---- the list ---- */
 
-static void start_sweep(struct uv_gossip *g)
+void uv_stream_start_sweep(struct uv_gossip *g)
 {
     if (!uv_is_active((uv_handle_t *)&g->sweep))
         (void)uv_timer_start(&g->sweep, uv_stream_on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
-static void stream_link(struct uv_gossip_stream *s)
+void uv_stream_link(struct uv_gossip_stream *s)
 {
     struct uv_gossip *g = s->gossip;
     s->previous = g->last;
@@ -74,7 +48,7 @@ static void stream_link(struct uv_gossip_stream *s)
         g->n_accepted++;
         g->n_half_open++;
     }
-    start_sweep(g);
+    uv_stream_start_sweep(g);
 }
 
 static void stream_unlink(struct uv_gossip_stream *s)
@@ -91,7 +65,7 @@ static void stream_unlink(struct uv_gossip_stream *s)
         (void)uv_timer_stop(&g->sweep);
 }
 
-static struct uv_gossip_stream *stream_find(struct uv_gossip *g, uint32_t id)
+struct uv_gossip_stream *uv_stream_find(struct uv_gossip *g, uint32_t id)
 {
     struct uv_gossip_stream *s = g->first;
     while (s && (s->id != id || s->purpose != STREAM_GOSSIP))
@@ -108,14 +82,15 @@ static void on_closed(uv_handle_t *handle)
     if (s->purpose == STREAM_API && s->pipe.closed)
         s->pipe.closed(s->pipe.ctx);
     else if (s->purpose == STREAM_GOSSIP && !g->is_closing)
-        g->events.stream_closed(g->events.ctx, s->id);
+        g->events.stream_closed(g->events.ctx, s->id,
+                                s->was_open || s->is_accepted ? KNOCK_NONE : s->how);
     sealed_stream_free(s->seal);
     free(s);
     uv_gossip_unref(g);
 }
 
 /* Close at once; whatever was queued is lost. */
-static void stream_drop(struct uv_gossip_stream *s)
+void uv_stream_drop(struct uv_gossip_stream *s)
 {
     if (s->phase == CLOSING)
         return;
@@ -130,7 +105,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
     struct uv_gossip_stream *s = req->data;
     s->has_shut = true;
     if (status < 0 || s->peer_ended)
-        stream_drop(s);
+        uv_stream_drop(s);
 }
 
 static void resume(struct uv_gossip_stream *s);
@@ -145,7 +120,7 @@ static void stream_finish(struct uv_gossip_stream *s)
     s->shutdown.data = s;
     if (!is_connected ||
         uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) < 0)
-        stream_drop(s);
+        uv_stream_drop(s);
     else
         resume(s); /* paused, it would not hear of the other side's end */
 }
@@ -166,7 +141,7 @@ static void on_written(uv_write_t *req, int status)
     if (s->was_open)
         s->moved_ms = uv_now(s->gossip->loop);
     if (status < 0)
-        stream_drop(s);
+        uv_stream_drop(s);
 }
 
 size_t uv_gossip_stream_queued(const struct uv_gossip_stream *stream)
@@ -182,20 +157,20 @@ static void write_now(struct uv_gossip_stream *s, struct stream_write *w, size_t
     uv_buf_t buf = uv_buf_init((char *)w->sealed, (unsigned)len);
     if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_written) < 0) {
         free(w);
-        stream_drop(s);
+        uv_stream_drop(s);
         return;
     }
     s->gossip->metrics->bytes_out += len;
 }
 
-static void write_pending(struct uv_gossip_stream *s)
+void uv_stream_write_pending(struct uv_gossip_stream *s)
 {
     struct bytes pending = sealed_stream_pending(s->seal);
     if (pending.len == 0)
         return;
     struct stream_write *w = malloc(sizeof(*w) + pending.len);
     if (!w) {
-        stream_drop(s);
+        uv_stream_drop(s);
         return;
     }
     memcpy(w->sealed, pending.at, pending.len);
@@ -215,7 +190,7 @@ static void write_frame(struct uv_gossip_stream *s, struct bytes frame)
     if (len < 0) {
         free(w);
         s->gossip->metrics->drop_bound++;
-        stream_drop(s);
+        uv_stream_drop(s);
         return;
     }
     write_now(s, w, (size_t)len);
@@ -241,23 +216,40 @@ static void stream_opened(struct uv_gossip_stream *s)
     } else {
         g->events.api_stream(g->events.ctx, s);
         if (!s->pipe.data) /* nobody wants it */
-            stream_drop(s);
+            uv_stream_drop(s);
     }
+}
+
+/* An accepted hello under another secret. */
+static void tell_stranger(struct uv_gossip_stream *s)
+{
+    const struct uv_gossip_events *events = &s->gossip->events;
+    struct sockaddr_storage from;
+    int len = sizeof(from);
+    if (events->stranger &&
+        uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len) == 0)
+        events->stranger(events->ctx, uv_gossip_endpoint((struct sockaddr *)&from));
 }
 
 static void stream_failed(struct uv_gossip_stream *s, int error)
 {
     struct metrics *metrics = s->gossip->metrics;
-    if (error == ERR_FORGED || error == ERR_EPOCH || error == ERR_DENIED)
+    if (error == ERR_FORGED || error == ERR_EPOCH || error == ERR_DENIED ||
+        error == ERR_UNSUPPORTED)
         metrics->drop_forged++;
     else if (error != -ENOMEM)
         metrics->drop_malformed++;
     if (s->phase == HELLO && s->is_accepted)
         metrics->streams_refused++;
+    if (s->phase == HELLO && s->is_accepted && error == ERR_EPOCH)
+        tell_stranger(s);
+    s->how = error == ERR_EPOCH         ? KNOCK_SECRET
+             : error == ERR_UNSUPPORTED ? KNOCK_VERSION
+                                        : KNOCK_FOREIGN;
     if (s->phase == HELLO)
         stream_finish(s); /* the refusal is queued: let it arrive */
     else
-        stream_drop(s);
+        uv_stream_drop(s);
 }
 
 static void frame_up(struct uv_gossip_stream *s, struct bytes frame)
@@ -278,7 +270,7 @@ static void stream_feed(struct uv_gossip_stream *s, struct bytes in)
         int result = sealed_stream_feed(s->seal, in, &used, &frame);
         in.at += used;
         in.len -= used;
-        write_pending(s);
+        uv_stream_write_pending(s);
         if (s->phase == CLOSING)
             return;
         if (result < 0) {
@@ -292,7 +284,7 @@ static void stream_feed(struct uv_gossip_stream *s, struct bytes in)
     }
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+void uv_stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     (void)suggested;
     struct uv_gossip_stream *s = handle->data;
@@ -305,16 +297,16 @@ static void on_end(struct uv_gossip_stream *s)
     if (s->phase == OPEN)
         stream_finish(s); /* what is queued for the other side still goes out */
     else if (s->phase != FINISHING || s->has_shut)
-        stream_drop(s);
+        uv_stream_drop(s);
 }
 
-static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
+void uv_stream_on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 {
     struct uv_gossip_stream *s = tcp->data;
     if (n == UV_EOF) {
         on_end(s);
     } else if (n < 0) {
-        stream_drop(s);
+        uv_stream_drop(s);
     } else if (n > 0) {
         s->gossip->metrics->bytes_in += (uint64_t)n;
         if (s->phase == OPEN)
@@ -325,152 +317,16 @@ static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 
 static void resume(struct uv_gossip_stream *s)
 {
-    int error = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+    int error =
+        uv_read_start((uv_stream_t *)&s->tcp, uv_stream_on_alloc, uv_stream_on_read);
     if (error < 0 && error != UV_EALREADY)
-        stream_drop(s);
-}
-
-/* ---- the beginning ---- */
-
-/* NULL when out of memory.  The handle is open and the stream is in the list. */
-static struct uv_gossip_stream *stream_new(struct uv_gossip *g, bool is_accepted,
-                                           enum stream_purpose purpose)
-{
-    struct uv_gossip_stream *s = calloc(1, sizeof(*s));
-    if (!s)
-        return NULL;
-    s->seal = sealed_stream_new(&g->keys, &g->self, !is_accepted, purpose);
-    if (!s->seal || uv_tcp_init(g->loop, &s->tcp) < 0) {
-        sealed_stream_free(s->seal);
-        free(s);
-        return NULL;
-    }
-    s->tcp.data = s;
-    s->gossip = g;
-    s->is_accepted = is_accepted;
-    s->purpose = purpose;
-    s->phase = is_accepted ? HELLO : CONNECTING;
-    s->moved_ms = uv_now(g->loop);
-    stream_link(s);
-    return s;
-}
-
-static int stream_begin_hello(struct uv_gossip_stream *s)
-{
-    s->phase = HELLO;
-    (void)uv_tcp_nodelay(&s->tcp, 1);
-    (void)uv_tcp_keepalive(&s->tcp, 1, KEEPALIVE_S);
-    int error = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
-    if (error == 0)
-        write_pending(s);
-    return error;
-}
-
-/* Close the half-open stream that has had the longest time for its hello. */
-static bool drop_oldest_half_open(struct uv_gossip *g)
-{
-    struct uv_gossip_stream *s = g->first;
-    while (s && (!s->is_accepted || s->was_open))
-        s = s->next;
-    if (!s)
-        return false;
-    g->metrics->streams_refused++;
-    stream_drop(s);
-    return true;
-}
-
-/* Top bit set, and of no stream that is there. */
-static uint32_t accepted_id(struct uv_gossip *g)
-{
-    uint32_t id;
-    do {
-        id = UINT32_C(1) << 31 | g->next_id++;
-    } while (stream_find(g, id));
-    return id;
-}
-
-void uv_stream_on_connection(uv_stream_t *listener, int status)
-{
-    struct uv_gossip *g = listener->data;
-    if (status < 0 || g->is_closing)
-        return;
-    bool has_room = g->n_half_open < HALF_OPEN_MAX && g->n_accepted < ACCEPTED_MAX;
-    if (!has_room)
-        has_room = drop_oldest_half_open(g);
-    struct uv_gossip_stream *s = stream_new(g, true, (enum stream_purpose)0);
-    if (!s) { /* until it is accepted, libuv holds this connection and takes no other */
-        g->accept_waits = true;
-        start_sweep(g);
-        return;
-    }
-    s->id = accepted_id(g);
-    if (!has_room)
-        g->metrics->streams_refused++;
-    if (uv_accept(listener, (uv_stream_t *)&s->tcp) < 0 || !has_room ||
-        stream_begin_hello(s) < 0)
-        stream_drop(s);
-}
-
-static void on_connected(uv_connect_t *req, int status)
-{
-    struct uv_gossip_stream *s = req->data;
-    if (s->phase == CLOSING)
-        return;
-    if (status < 0 || stream_begin_hello(s) < 0)
-        stream_drop(s);
-}
-
-/* Returns NULL only when out of memory; a connect that fails at once closes like a later
- * one. */
-static struct uv_gossip_stream *stream_connect(struct uv_gossip *g, struct endpoint to,
-                                               enum stream_purpose purpose)
-{
-    struct uv_gossip_stream *s = stream_new(g, false, purpose);
-    if (!s) {
-        g->metrics->drop_bound++;
-        return NULL;
-    }
-    struct sockaddr_storage address;
-    uv_gossip_address(&to, &address);
-    s->connect.data = s;
-    bool has_room = g->n_streams <= STREAMS_MAX;
-    g->metrics->drop_bound += !has_room;
-    if (!has_room || to.family == 0 ||
-        uv_tcp_connect(&s->connect, &s->tcp, (struct sockaddr *)&address, on_connected) <
-            0)
-        stream_drop(s);
-    return s;
-}
-
-static bool is_overdue(const struct uv_gossip_stream *s, uint64_t now_ms)
-{
-    uint64_t age_ms = now_ms - s->moved_ms;
-    if (s->phase == OPEN)
-        return s->purpose == STREAM_GOSSIP && age_ms >= IDLE_MS;
-    return age_ms >= HELLO_MS;
-}
-
-void uv_stream_on_sweep(uv_timer_t *timer)
-{
-    struct uv_gossip *g = timer->data;
-    uint64_t now_ms = uv_now(g->loop);
-    for (struct uv_gossip_stream *s = g->first, *next; s; s = next) {
-        next = s->next;
-        if (!is_overdue(s, now_ms))
-            continue;
-        g->metrics->streams_refused += s->is_accepted && !s->was_open;
-        stream_drop(s);
-    }
-    if (g->accept_waits) {
-        g->accept_waits = false;
-        uv_stream_on_connection((uv_stream_t *)&g->listener, 0);
-    }
+        uv_stream_drop(s);
 }
 
 void uv_stream_drop_all(struct uv_gossip *g)
 {
     while (g->first)
-        stream_drop(g->first);
+        uv_stream_drop(g->first);
 }
 
 /* ---- the faces ---- */
@@ -479,21 +335,21 @@ void uv_gossip_stream_connect(struct uv_gossip *g, uint32_t stream, struct endpo
 {
     if (g->is_closing)
         return;
-    struct uv_gossip_stream *s = stream_connect(g, to, STREAM_GOSSIP);
+    struct uv_gossip_stream *s = uv_stream_connect(g, to, STREAM_GOSSIP);
     if (s)
         s->id = stream;
 }
 
 void uv_gossip_stream_send(struct uv_gossip *g, uint32_t stream, struct bytes frame)
 {
-    struct uv_gossip_stream *s = stream_find(g, stream);
+    struct uv_gossip_stream *s = uv_stream_find(g, stream);
     if (s)
         write_frame(s, frame);
 }
 
 void uv_gossip_stream_finish(struct uv_gossip *g, uint32_t stream)
 {
-    struct uv_gossip_stream *s = stream_find(g, stream);
+    struct uv_gossip_stream *s = uv_stream_find(g, stream);
     if (s)
         stream_finish(s);
 }
@@ -504,7 +360,8 @@ struct uv_gossip_stream *uv_gossip_api_connect(struct uv_gossip *g, struct endpo
     assert(pipe->opened);
     assert(pipe->data);
     assert(pipe->closed);
-    struct uv_gossip_stream *s = g->is_closing ? NULL : stream_connect(g, to, STREAM_API);
+    struct uv_gossip_stream *s =
+        g->is_closing ? NULL : uv_stream_connect(g, to, STREAM_API);
     if (s)
         s->pipe = *pipe;
     return s;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "gossip/lives.h"
 #include "gossip/stored.h"
 
 static const char prefix[] = "water/";
@@ -79,7 +80,7 @@ bool water_covers(const struct gossip *g, const struct entry *e)
 static bool is_below(const struct seen_number *seen, const struct water *w)
 {
     return w->number > 0 &&
-           (!seen || seen_compare(seen->epoch, seen->number, w->epoch, w->number) < 0);
+           (!seen || !seen_line_covers(seen, w->epoch, w->number));
 }
 
 void water_restore(struct gossip *g, const struct entry *e)
@@ -122,8 +123,11 @@ void water_hear(struct gossip *g, const struct entry *e, struct gossip_effects *
 {
     struct water w = read_row(e);
     struct collect *c = &g->collect;
+    c->n_rows++;
     water_restore(g, e);
-    if (!is_below(seen_find(&g->seen, e->writer), &w))
+    bool is_own = machine_is_self(g, e->writer);
+    if (is_own ? w.number == 0 || lives_know(g, w.epoch, w.number)
+               : !is_below(seen_find(&g->seen, e->writer), &w))
         return;
     struct bytes value = stored_number_encode(0, 0, &fx->arena);
     if (seen_mark_stale(&g->seen, e->writer) > 0 && value.at)
@@ -182,16 +186,23 @@ bool water_can_clean(const struct gossip *g, const struct stream *s)
     return true;
 }
 
-bool water_is_clean_peer(const struct gossip *g, const struct stream *s)
+static bool has_missed_nothing(const struct gossip *g, const struct stream *s)
 {
     struct table_walk walk;
     struct entry e;
-    if (s->n_stale > 0)
-        return false;
     table_from_key(&g->table, bytes_of_text(prefix), &walk);
     while (table_next(&g->table, &walk, &e) && water_is_row(e.key)) {
         if (stream_speaks_of(s, e.writer) && has_missed(g, s, e.writer))
             return false;
     }
     return true;
+}
+
+bool water_is_clean_peer(const struct gossip *g, struct stream *s)
+{
+    if (s->n_stale == 0 && s->clean_at != g->collect.n_rows + 1) {
+        s->is_clean = has_missed_nothing(g, s);
+        s->clean_at = g->collect.n_rows + 1;
+    }
+    return s->n_stale == 0 && s->is_clean;
 }

@@ -18,8 +18,8 @@ struct water {
 
 struct water water_of(const struct gossip *g, struct node_id writer);
 /* The row itself, to be told; false when there is none.  `key` is where its key is kept. */
-bool water_row(const struct gossip *g, struct node_id writer, char key[static KEY_LEN_MAX],
-               struct entry *ret_entry);
+bool water_row(const struct gossip *g, struct node_id writer,
+               char key[static KEY_LEN_MAX], struct entry *ret_entry);
 bool water_is_row(struct bytes key);
 /* The row's value, in the arena; empty when that is full. */
 struct bytes water_encode(const struct water *w, struct arena *arena);
@@ -43,7 +43,8 @@ void water_persist(struct gossip *g, struct gossip_effects *fx);
 /* Whether the other side of a comparison missed nothing that we have missed, so that our buckets
  * become clean by it. */
 bool water_can_clean(const struct gossip *g, const struct stream *s);
-/* Whether it is not stale at all, by its own word and by all the rows we have. */
-bool water_is_clean_peer(const struct gossip *g, const struct stream *s);
+/* Whether it is not stale at all, by its own word and by all the rows we have.  They are looked through
+ * once, and again when another has come. */
+bool water_is_clean_peer(const struct gossip *g, struct stream *s);
 
 #endif

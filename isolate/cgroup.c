@@ -1,6 +1,6 @@
-/* See cgroup.h.  CPU: `cpu_milli` is both the share under contention (cpu.weight,
- * cpu.shares) and the most a task can use (quota per 100 ms), so that a task behaves the
- * same on an empty and on a full host. */
+/* See cgroup.h.  CPU: `cpu_milli` is the share under contention (cpu.weight, cpu.shares): alone, a
+ * task has the host's cores to itself.  Only a job that asks for it is capped (quota per 100 ms): a
+ * small quota stalls a task for most of each period, whoever else is there. */
 #include "isolate/cgroup.h"
 
 #include <assert.h>
@@ -20,6 +20,7 @@ enum {
     PERIOD_US = 100000,
     QUOTA_MIN_US = 1000, /* the kernel's least */
     MAKE_TRIES = 8,
+    MEMORY_HIGH_PERCENT = 95,
     KILL_ROUNDS = 16, /* a fork bomb needs more than one look at cgroup.procs */
 };
 
@@ -42,6 +43,17 @@ static bool has_word(struct bytes list, char separator, const char *word)
         if (bytes_equal(next_word(&list, separator), bytes_of_text(word)))
             return true;
     return false;
+}
+
+/* All three, in the kernel's list. */
+static bool has_controllers(struct bytes list)
+{
+    bool has_all = true;
+    if (list.len && list.at[list.len - 1] == '\n')
+        list.len--;
+    for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
+        has_all = has_all && has_word(list, ' ', names[i]);
+    return has_all;
 }
 
 /* The first mount wins; paths that mountinfo had to escape are not where cgroups live. */
@@ -79,13 +91,23 @@ void cgroup_mounts_read(struct bytes mountinfo, struct cgroup_mounts *ret_mounts
         read_mount_line(next_word(&mountinfo, '\n'), ret_mounts);
 }
 
+/* Of "a/b/stratos/x/k" the "/a/b": what is there already and is not ours to make or remove. */
+static size_t base_len(const char *group)
+{
+    const char *own = NULL;
+    for (const char *at = group; (at = strstr(at, "stratos/")); at++)
+        if (at == group || at[-1] == '/')
+            own = at;
+    return own && own > group ? (size_t)(own - group) : 0;
+}
+
 static int set_path(struct cgroup *g, size_t i, const char *mount, const char *group,
                     struct err *err)
 {
     int len = snprintf(g->dirs[i].path, sizeof(g->dirs[i].path), "%s/%s", mount, group);
     if (len < 0 || (size_t)len >= sizeof(g->dirs[i].path))
         return err_set(err, -ENAMETOOLONG, "control group path too long");
-    g->dirs[i].mount_len = strlen(mount);
+    g->dirs[i].mount_len = strlen(mount) + base_len(group);
     return 0;
 }
 
@@ -93,11 +115,7 @@ int cgroup_place(const struct cgroup_mounts *mounts, struct bytes controllers,
                  const char *group, struct cgroup *ret_group, struct err *err)
 {
     struct cgroup g = {0};
-    if (controllers.len && controllers.at[controllers.len - 1] == '\n')
-        controllers.len--;
-    g.is_v2 = mounts->v2[0];
-    for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
-        g.is_v2 = g.is_v2 && has_word(controllers, ' ', names[i]);
+    g.is_v2 = mounts->v2[0] && has_controllers(controllers);
     if (g.is_v2) {
         g.n = 1;
         int code = set_path(&g, 0, mounts->v2, group, err);
@@ -144,6 +162,31 @@ int cgroup_find(const char *group, struct cgroup *ret_group, struct err *err)
 
 /* ---- limits ---- */
 
+bool cgroup_swaps_read(struct bytes text)
+{
+    (void)next_word(&text, '\n'); /* the head of the table */
+    return text.len > 0;
+}
+
+bool cgroup_host_swaps(void)
+{
+    struct arena arena;
+    struct bytes text = {0};
+    arena_init(&arena, 128 * 1024);
+    int code = file_read("/proc/swaps", 64 * 1024, &arena, &text);
+    bool has_some = code == 0 ? cgroup_swaps_read(text) : code != -ENOENT;
+    arena_fini(&arena);
+    return has_some; /* a kernel that cannot swap has no such file */
+}
+
+bool cgroup_accounts_swap(const struct cgroup *g)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    (void)snprintf(path, sizeof(path), "%s/%s", g->dirs[0].path,
+                   g->is_v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+    return access(path, F_OK) == 0;
+}
+
 static int put(const struct cgroup *g, size_t i, const char *file, const char *text,
                struct err *err)
 {
@@ -176,28 +219,55 @@ static uint64_t shares_of(uint32_t cpu_milli)
     return shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
 }
 
+static uint64_t weight_of(uint32_t cpu_milli)
+{
+    return 1 + (shares_of(cpu_milli) - 2) * 9999 / 262142;
+}
+
+/* The file is not there where the kernel does not account for swap.  Then a limit of it holds only
+ * as long as the host has none; whoever asked for one is told, and so is the operator
+ * (isolate/cgroup_mode.h). */
+static int put_swap(const struct cgroup *g, size_t i, const char *file, uint64_t value,
+                    const struct cgroup_limits *l, struct err *err)
+{
+    struct err why = {0};
+    int code = put_number(g, i, file, value, &why);
+    if (code == -ENOENT && (!l->has_swap || !l->host_swaps))
+        return 0;
+    if (code == -ENOENT)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "limits.swap cannot hold on this node: its kernel does not account "
+            "for swap (it has no %s)",
+            file);
+    if (code && err)
+        *err = why;
+    return code;
+}
+
 static int limit_v2(const struct cgroup *g, const struct cgroup_limits *l,
                     struct err *err)
 {
     int code = 0;
     if (l->memory_bytes) {
         code = put_number(g, 0, "memory.max", l->memory_bytes, err);
-        if (code ==
-            0) /* no swap: a limit that swaps is no limit; absent on hosts without swap */
-            (void)put(g, 0, "memory.swap.max", "0", NULL);
+        if (code == 0) /* near its limit a task is slowed and its cache taken first */
+            code = put_number(g, 0, "memory.high",
+                              l->memory_bytes / 100 * MEMORY_HIGH_PERCENT, err);
+        if (code == 0) /* a limit that swaps is no limit */
+            code = put_swap(g, 0, "memory.swap.max", l->swap_bytes, l, err);
         (void)put(g, 0, "memory.oom.group", "1",
                   NULL); /* a task dies whole or not at all */
     }
     if (code == 0 && l->pids)
         code = put_number(g, 0, "pids.max", l->pids, err);
-    if (code == 0 && l->cpu_milli) {
+    if (code == 0 && l->cpu_milli)
+        code = put_number(g, 0, "cpu.weight", weight_of(l->cpu_milli), err);
+    if (code == 0 && l->cpu_cap_milli) {
         char text[64];
         (void)snprintf(text, sizeof(text), "%llu %d",
-                       (unsigned long long)quota_us(l->cpu_milli), PERIOD_US);
+                       (unsigned long long)quota_us(l->cpu_cap_milli), PERIOD_US);
         code = put(g, 0, "cpu.max", text, err);
-        if (code == 0)
-            code = put_number(g, 0, "cpu.weight",
-                              1 + (shares_of(l->cpu_milli) - 2) * 9999 / 262142, err);
     }
     return code;
 }
@@ -209,31 +279,48 @@ static int limit_v1(const struct cgroup *g, const struct cgroup_limits *l,
     if (l->memory_bytes) {
         code =
             put_number(g, CGROUP_MEMORY, "memory.limit_in_bytes", l->memory_bytes, err);
-        if (code == 0) /* memory and swap together; absent where swap is not accounted */
-            (void)put_number(g, CGROUP_MEMORY, "memory.memsw.limit_in_bytes",
-                             l->memory_bytes, NULL);
+        if (code == 0) /* memory and swap together */
+            code = put_swap(g, CGROUP_MEMORY, "memory.memsw.limit_in_bytes",
+                            l->memory_bytes + l->swap_bytes, l, err);
     }
     if (code == 0 && l->pids)
         code = put_number(g, CGROUP_PIDS, "pids.max", l->pids, err);
-    if (code == 0 && l->cpu_milli) {
+    if (code == 0 && l->cpu_milli)
         code = put_number(g, CGROUP_CPU, "cpu.shares", shares_of(l->cpu_milli), err);
+    if (code == 0 && l->cpu_cap_milli) {
+        code = put_number(g, CGROUP_CPU, "cpu.cfs_period_us", PERIOD_US, err);
         if (code == 0)
-            code = put_number(g, CGROUP_CPU, "cpu.cfs_period_us", PERIOD_US, err);
-        if (code == 0)
-            code = put_number(g, CGROUP_CPU, "cpu.cfs_quota_us", quota_us(l->cpu_milli),
-                              err);
+            code = put_number(g, CGROUP_CPU, "cpu.cfs_quota_us",
+                              quota_us(l->cpu_cap_milli), err);
     }
     return code;
 }
 
+int cgroup_limit(const struct cgroup *g, const struct cgroup_limits *limits,
+                 struct err *err)
+{
+    return g->is_v2 ? limit_v2(g, limits, err) : limit_v1(g, limits, err);
+}
+
 /* ---- life ---- */
 
-/* v2 hands controllers down one level at a time. */
+static bool hands_down(const char *path)
+{
+    struct arena arena;
+    struct bytes list = {0};
+    arena_init(&arena, 64 * 1024);
+    bool has_all = file_read(path, 4096, &arena, &list) == 0 && has_controllers(list);
+    arena_fini(&arena);
+    return has_all;
+}
+
+/* v2 hands controllers down one level at a time.  Where that is done already nothing is written:
+ * a manager of the host has its say there. */
 static int enable_v2(const char *dir, struct err *err)
 {
     char path[CGROUP_PATH_MAX + 64];
     (void)snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
-    int code = file_put(path, "+memory +pids +cpu");
+    int code = hands_down(path) ? 0 : file_put(path, "+memory +pids +cpu");
     if (code)
         return err_set(err, code,
                        "cannot hand memory, pids and cpu control down in %.300s: %s", dir,
@@ -281,19 +368,22 @@ int cgroup_create(const struct cgroup *g, const struct cgroup_limits *limits,
         if (code)
             return code;
     }
-    return g->is_v2 ? limit_v2(g, limits, err) : limit_v1(g, limits, err);
+    return cgroup_limit(g, limits, err);
 }
 
-void cgroup_group(const char *data_dir, char out[static CGROUP_GROUP_MAX])
+void cgroup_group(const char *identity, char out[static CGROUP_GROUP_MAX])
 {
     (void)snprintf(out, CGROUP_GROUP_MAX, "stratos/%016llx",
-                   (unsigned long long)hash64(bytes_of_text(data_dir), 0));
+                   (unsigned long long)hash64(bytes_of_text(identity), 0));
 }
 
-int cgroup_enter(const struct cgroup *g, pid_t pid, struct err *err)
+/* A whole process is moved only when no process of the host forks or ends, and to be sure of that the
+ * kernel waits for all processors, 10 to 30 ms.  A thread that moves itself need not wait: v1 has a file
+ * for that, and v2 a place for new processes (isolate/shim.c). */
+int cgroup_enter(const struct cgroup *g, struct err *err)
 {
     for (size_t i = 0; i < g->n; i++) {
-        int code = put_number(g, i, "cgroup.procs", (uint64_t)pid, err);
+        int code = put(g, i, g->is_v2 ? "cgroup.procs" : "tasks", "0", err);
         if (code)
             return code;
     }
@@ -346,6 +436,10 @@ void cgroup_prune(const struct cgroup *g)
         memcpy(path, g->dirs[i].path, sizeof(path));
         for (char *slash; (slash = strrchr(path, '/')) &&
                           (size_t)(slash - path) > g->dirs[i].mount_len;) {
+            if ((size_t)(slash - path) + sizeof(CGROUP_ASIDE) <= sizeof(path)) {
+                (void)strcpy(slash, CGROUP_ASIDE);
+                (void)rmdir(path);
+            }
             *slash = '\0';
             if (rmdir(path) < 0)
                 break; /* others' tasks live below it */

@@ -1,5 +1,5 @@
-/* See child.h.  The usual path: wait for the control groups, mount, fork; the fork gives
- * up all power and becomes the task.  What can fail is sent to the shim as text and ends
+/* See child.h.  The usual path: enter the control groups, mount, wait for the shim's word, fork; the
+ * fork gives up all power and becomes the task.  What can fail is sent to the shim as text and ends
  * in exit 125.
  *
  * Init exists because a PID 1 has no default signal dispositions: a task that is PID 1
@@ -16,16 +16,19 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/dump.h"
 #include "isolate/files.h"
+#include "isolate/landlock.h"
 #include "isolate/mounts.h"
 #include "isolate/privilege.h"
+#include "isolate/rlimits.h"
 
 enum {
     EXIT_SANDBOX = 125,
-    OPEN_FILES_MAX = 65536,
 };
 
 static _Noreturn void die(const struct child *c, const struct err *err)
@@ -46,20 +49,19 @@ static int failed(struct err *err, const char *what)
 
 /* ---- the task ---- */
 
-static int set_limits(struct err *err)
+/* Priority is inherited like limits are: whatever the agent runs with is the agent's. */
+static int set_limits(const struct child *c, struct err *err)
 {
-    struct rlimit files;
-    struct rlimit core = {0, 0};
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-        return failed(err, "read the limit of open files");
-    if (files.rlim_max > OPEN_FILES_MAX)
-        files.rlim_max = OPEN_FILES_MAX;
-    files.rlim_cur = files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-        return failed(err, "limit open files");
-    if (setrlimit(RLIMIT_CORE, &core) < 0)
-        return failed(err, "limit core files");
-    return 0;
+    struct rlimit_row rows[RLIMIT_ROWS];
+    const struct sched_param usual = {0};
+    if (sched_setscheduler(0, SCHED_OTHER, &usual) < 0)
+        return failed(err, "set the task's scheduling class");
+    (void)syscall(SYS_ioprio_set, 1 /* of a process */, 0, 0); /* as nice says */
+    (void)setpriority(PRIO_PROCESS, 0,
+                      0); /* fails where the agent was made less than others */
+    rlimits_plan(&c->sandbox->rlimits, c->sandbox->limits.pids, c->sandbox->user.uid,
+                 rows);
+    return rlimits_apply(rows, err);
 }
 
 static int set_streams(const struct child *c, struct err *err)
@@ -99,11 +101,14 @@ static int enter_dir(const struct child *c, struct err *err)
 
 static int give_up_power(const struct child *c, struct err *err)
 {
-    int code = set_limits(err);
+    int code = set_limits(c, err);
     if (code == 0)
         code = privilege_drop(&c->sandbox->user, 0, err);
+    dump_forbid(); /* another user's memory may be dumpable (fs.suid_dumpable) */
     if (code == 0)
         code = enter_dir(c, err); /* as the user, who must be allowed to */
+    if (code == 0)
+        code = landlock_confine(c->sandbox->ports, c->sandbox->n_ports, err);
     if (code == 0)
         code = privilege_filter(err);
     return code;
@@ -130,23 +135,38 @@ static _Noreturn void become_task(const struct child *c)
     die(c, &err);
 }
 
+/* In the memory of init, which waits until the program runs or has failed to: a copy of it would cost
+ * more than all the rest.  Nobody else can look into it meanwhile, whoever the task's user is: neither is
+ * dumpable (core/dump.h). */
+static pid_t start_task(const struct child *c)
+{
+    pid_t task = vfork();
+    if (task == 0)
+        become_task(c);
+    return task;
+}
+
 /* ---- init ---- */
 
-static void wait_for_groups(const struct child *c)
+/* Meanwhile the shim has made the record of the task's end, which takes its time on a disk. */
+static void wait_for_shim(const struct child *c)
 {
     char go;
     if (recv(c->channel, &go, 1, 0) != 1)
-        _exit(EXIT_SANDBOX); /* the shim gave up; it knows why */
+        _exit(EXIT_SANDBOX); /* it gave up, and knows why */
 }
 
 static int set_up(const struct child *c, struct err *err)
 {
     const struct user_ids root = {0};
+    int code = c->groups ? cgroup_enter(c->groups, err) : 0;
+    if (code)
+        return code;
     if (unshare(CLONE_NEWCGROUP) < 0)
         return failed(err, "enter a control group namespace");
     if (sethostname(c->sandbox->hostname, strlen(c->sandbox->hostname)) < 0)
         return failed(err, "set the host name");
-    int code = mounts_apply(c->sandbox, err);
+    code = mounts_apply(c->sandbox, err);
     if (code)
         return code;
     (void)file_put("/proc/self/oom_score_adj",
@@ -155,34 +175,61 @@ static int set_up(const struct child *c, struct err *err)
     if (code)
         return code;
     /* Until the fork it must still be able to become the task's user. */
-    uint64_t keep = 1u << CAP_KILL | 1u << CAP_SETUID | 1u << CAP_SETGID;
+    uint64_t keep = 1u << CAP_KILL | 1u << CAP_SETUID | 1u << CAP_SETGID |
+                    1u << CAP_SYS_RESOURCE | 1u << CAP_SYS_NICE;
     return privilege_drop(&root, keep, err);
 }
 
-static int status_of(int wait_status)
+/* What is left when the main process has ended are its orphans, which are ours by then: with
+ * no child there is nobody.  A packet finds room: it is the only one. */
+static void tell_end(int facts, int wait_status, bool has_others)
 {
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
-                                    : WEXITSTATUS(wait_status);
+    const struct child_end end = {.wait_status = wait_status, .has_others = has_others};
+    (void)send(facts, &end, sizeof(end), MSG_NOSIGNAL); /* the shim may be gone */
 }
 
-/* Orphans of the task are reaped too; when the task itself ends, so does the namespace.
- */
-static void reap(pid_t task)
+/* Orphans of the task are reaped too.  Returns false when nobody is left. */
+static bool reap(pid_t *task, int facts)
 {
-    int wait_status;
-    for (pid_t pid; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;)
-        if (pid == task)
-            _exit(status_of(wait_status));
+    int wait_status, end_status = 0;
+    bool has_ended = false;
+    pid_t pid;
+    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        if (pid != *task)
+            continue;
+        has_ended = true;
+        end_status = wait_status;
+        *task = 0;
+    }
+    bool has_others = pid == 0;
+    if (has_ended)
+        tell_end(facts, end_status, has_others);
+    return has_others;
 }
 
-static _Noreturn void supervise(pid_t task, const sigset_t *all)
+/* From PID 1 this is every process of the namespace at one instant: the kernel has a fork
+ * that is under way end first or begin anew after the signal.  What is stopped goes on, or
+ * it would not hear of it before its grace is over. */
+static void signal_all(int number)
 {
+    (void)kill(-1, number);
+    if (number != SIGSTOP && number != SIGTSTP)
+        (void)kill(-1, SIGCONT);
+}
+
+static _Noreturn void supervise(pid_t task, int facts, const sigset_t *all)
+{
+    siginfo_t info;
     for (;;) {
-        int number = sigwaitinfo(all, NULL);
-        if (number == SIGCHLD)
-            reap(task);
-        else if (number > 0)
+        int number = sigwaitinfo(all, &info);
+        if (number == SIGCHLD) {
+            if (!reap(&task, facts))
+                _exit(0);
+        } else if (number > 0 && info.si_pid == 0) { /* from outside the namespace */
+            signal_all(number);
+        } else if (number > 0 && task > 0) {
             (void)kill(task, number);
+        }
     }
 }
 
@@ -196,19 +243,22 @@ _Noreturn void child_run(const struct child *c)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         (void)failed(&err, "tie the sandbox to its shim");
     (void)setsid(); /* a terminal's Ctrl-C is for the agent */
-    wait_for_groups(c);
     if (err.code || set_up(c, &err))
         die(c, &err);
-    pid_t task = fork();
-    if (task == 0)
-        become_task(c);
+    wait_for_shim(c);
+    pid_t task = start_task(c);
     if (task < 0) {
         (void)failed(&err, "start the task");
         die(c, &err);
     }
+    if (c->sandbox->token)
+        explicit_bzero(c->sandbox->token, strlen(c->sandbox->token));
     const struct user_ids root = {0};
     if (privilege_drop(&root, 1u << CAP_KILL, &err))
         die(c, &err);
-    (void)close_range(0, ~0u, 0); /* the streams and the channel are the task's alone */
-    supervise(task, &all);
+    /* The streams and the channel are the task's alone. */
+    if (dup2(c->facts, STDIN_FILENO) < 0)
+        die(c, &(struct err){.text = "cannot keep a way to the shim"});
+    (void)close_range(1, ~0u, 0);
+    supervise(task, STDIN_FILENO, &all);
 }

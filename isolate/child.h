@@ -12,15 +12,22 @@ enum { CHILD_READY = 'S', CHILD_FAILED = 'F' };
 struct child {
     const struct sandbox *sandbox;
     const struct task_env *env;
-    int channel; /* SOCK_SEQPACKET; one byte arrives when the control groups are entered
-                  */
+    const struct cgroup *groups; /* to be entered; NULL: it was cloned into them */
+    int channel;        /* SOCK_SEQPACKET; one byte arrives when the task may start */
     int out_fd, err_fd; /* become the task's stdout and stderr */
+    int facts; /* SOCK_SEQPACKET: one struct child_end when the main process has ended */
 };
 
-/* Run in a process just cloned into new PID, mount, IPC and UTS namespaces.  Sets up the
- * sandbox, starts the task, passes signals on to it, reaps, and exits with the task's
- * status (128 + signal if it was killed).  The channel closes when the task's program
- * runs. */
+/* Shim and init are of one program, and of one host. */
+struct child_end {
+    int wait_status; /* of the main process, as wait(2) gives it */
+    bool has_others; /* more of the task is left */
+};
+
+/* Run in a process just cloned into new PID, mount, IPC and UTS namespaces.  Enters the groups, sets up
+ * the sandbox, starts the task, and reaps until nobody of it is left; then it ends.  A signal
+ * from outside goes to every process of the task, one from inside to the main process.  The
+ * channel closes when the task's program runs. */
 _Noreturn void child_run(const struct child *c);
 
 #endif

@@ -66,7 +66,7 @@ static int write_all(int fd, struct bytes in)
     return 0;
 }
 
-static int sync_parent(const char *path)
+int file_sync_parent(const char *path)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -82,7 +82,7 @@ static int sync_parent(const char *path)
     return code;
 }
 
-static int replace(const char *path, struct bytes content, bool is_synced)
+int file_swap(const char *path, struct bytes content)
 {
     char fresh[PATH_MAX];
     if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
@@ -91,22 +91,10 @@ static int replace(const char *path, struct bytes content, bool is_synced)
     if (fd < 0)
         return last_error();
     int code = write_all(fd, content);
-    if (code == 0 && is_synced && fsync(fd) < 0)
-        code = last_error();
     (void)close(fd);
     if (code == 0 && rename(fresh, path) < 0)
         code = last_error();
-    return code || !is_synced ? code : sync_parent(path);
-}
-
-int file_replace(const char *path, struct bytes content)
-{
-    return replace(path, content, true);
-}
-
-int file_swap(const char *path, struct bytes content)
-{
-    return replace(path, content, false);
+    return code;
 }
 
 int file_put(const char *path, const char *text)

@@ -1,5 +1,5 @@
-/* Small files, whole: read into an arena, written so that a crash leaves the old or the
- * new. */
+/* Small files, whole: read into an arena, written so that whoever is killed leaves the old or
+ * the new. */
 #ifndef ISOLATE_FILES_H
 #define ISOLATE_FILES_H
 
@@ -11,11 +11,11 @@
  */
 int file_read(const char *path, size_t max, struct arena *arena,
               struct bytes *ret_content);
-/* Write `path`.new, fsync, rename over, fsync the directory.  -errno. */
-int file_replace(const char *path, struct bytes content);
-/* The same without waiting for the disk: whole for every reader, whoever is killed, but after a loss
- * of power it may be the old one, empty or gone. */
+/* Write `path`.new and rename over, without waiting for the disk: whole for every reader, whoever is
+ * killed, but after a loss of power it may be the old one, empty or gone.  -errno. */
 int file_swap(const char *path, struct bytes content);
+/* That the file of this name is there outlasts a loss of power.  -errno. */
+int file_sync_parent(const char *path);
 /* Write to a file that exists, as the kernel's control files want it: one write.  -errno.
  */
 int file_put(const char *path, const char *text);

@@ -9,8 +9,6 @@
 #include <string.h>
 
 enum {
-    FIRST_PROBE_MS =
-        1000, /* until a check passed it is tried this often: ready means ready soon */
     KILL_AGAIN_MS = 5000, /* a task stuck in the kernel is killed again this often */
 };
 
@@ -23,24 +21,13 @@ say(struct lifecycle *l, const char *format, ...)
     va_end(args);
 }
 
-static size_t n_checks(const struct lifecycle *l)
+/* It is down, or new. */
+static void forget_health(struct lifecycle *l, bool is_restart)
 {
-    return l->spec->n_health < HEALTH_MAX ? l->spec->n_health : HEALTH_MAX;
-}
-
-static void forget_health(struct lifecycle *l)
-{
-    l->health = n_checks(l) ? HEALTH_UNKNOWN : HEALTH_NONE;
-    l->is_proven = false;
+    checks_stop(&l->checks, is_restart);
+    l->health = checks_health(&l->checks);
+    l->is_proven = l->was_proven = false;
     l->healthy_since_ms = UINT64_MAX;
-    for (size_t i = 0; i < HEALTH_MAX; i++)
-        l->checks[i] = (struct lifecycle_check){.next_ms = UINT64_MAX};
-}
-
-static void clear_due(struct lifecycle *l)
-{
-    for (size_t i = 0; i < HEALTH_MAX; i++)
-        l->checks[i].is_due = false;
 }
 
 unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec,
@@ -50,7 +37,8 @@ unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec,
     *l = (struct lifecycle){
         .spec = spec, .state = INSTANCE_STARTING, .deadline_ms = UINT64_MAX};
     (void)now_ms; /* a start has no deadline: the runner always answers */
-    forget_health(l);
+    checks_init(&l->checks, spec);
+    forget_health(l, false);
     return LIFECYCLE_LAUNCH | LIFECYCLE_CHANGED;
 }
 
@@ -76,23 +64,29 @@ unsigned lifecycle_adopt(struct lifecycle *l, const struct job_spec *spec,
         return LIFECYCLE_SIGNAL | LIFECYCLE_CHANGED;
     }
     l->state = INSTANCE_RUNNING;
-    bool was_passing = claim->health == HEALTH_PASSING;
-    if (n_checks(l) == 0 || was_passing) {
-        l->health = n_checks(l) ? HEALTH_PASSING : HEALTH_NONE;
+    checks_adopt(&l->checks, now_ms, claim->health);
+    l->health = checks_health(&l->checks);
+    if (claim_is_healthy(l->state, l->health)) {
         l->is_proven = claim->is_proven;
         l->healthy_since_ms = now_ms; /* unwatched time proves nothing */
     }
-    for (size_t i = 0; i < n_checks(l); i++) {
-        l->checks[i].has_passed = was_passing;
-        l->checks[i].next_ms = now_ms;
-    }
     return LIFECYCLE_CHANGED;
+}
+
+void lifecycle_spread(struct lifecycle *l, uint64_t now_ms, uint64_t chance)
+{
+    checks_spread(&l->checks, now_ms, chance);
 }
 
 unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_unix_ms,
                            uint32_t pid)
 {
-    clear_due(l);
+    checks_clear_due(&l->checks);
+    if (l->state == INSTANCE_RUNNING && l->pid != pid) { /* now it is known */
+        l->pid = pid;
+        say(l, "%s", "");
+        return LIFECYCLE_CHANGED;
+    }
     if (l->state != INSTANCE_STARTING && l->state != INSTANCE_STOPPING)
         return 0;
     l->pid = pid;
@@ -103,11 +97,10 @@ unsigned lifecycle_started(struct lifecycle *l, uint64_t now_ms, uint64_t at_uni
         return LIFECYCLE_SIGNAL | LIFECYCLE_CHANGED;
     l->state = INSTANCE_RUNNING;
     l->deadline_ms = UINT64_MAX;
-    forget_health(l);
-    if (n_checks(l) == 0)
+    checks_start(&l->checks, now_ms);
+    l->health = checks_health(&l->checks);
+    if (l->health == HEALTH_NONE)
         l->healthy_since_ms = now_ms;
-    for (size_t i = 0; i < n_checks(l); i++)
-        l->checks[i].next_ms = now_ms;
     return LIFECYCLE_CHANGED;
 }
 
@@ -139,13 +132,25 @@ static uint32_t next_delay_ms(const struct lifecycle *l, uint32_t in_window)
 
 static unsigned give_up(struct lifecycle *l, uint32_t in_window)
 {
-    char cause[REASON_LEN_MAX];
-    (void)snprintf(cause, sizeof(cause), "%.100s", l->reason);
-    say(l, "%s; gave up after %u exit%s within %u s", cause, in_window,
-        in_window == 1 ? "" : "s", l->spec->restart.window_ms / 1000);
+    char cause[REASON_LEN_MAX], attempts[64];
+    (void)snprintf(attempts, sizeof(attempts), "; gave up after %u exit%s within %u s",
+                   in_window, in_window == 1 ? "" : "s", l->spec->restart.window_ms / 1000);
+    /* The cause comes first: what has no room beside it is how often it was tried. */
+    (void)snprintf(cause, sizeof(cause), "%s", l->reason);
+    say(l, "%s%s", cause,
+        strlen(cause) + strlen(attempts) < sizeof(l->reason) ? attempts : "; gave up");
     l->state = INSTANCE_FAILED;
     l->deadline_ms = UINT64_MAX;
     return LIFECYCLE_GAVE_UP | LIFECYCLE_GONE | LIFECYCLE_CHANGED;
+}
+
+static void lie_down(struct lifecycle *l)
+{
+    bool was_restarting = l->is_restarting;
+    l->pid = 0;
+    l->is_restarting = false;
+    l->is_kill_sent = false;
+    forget_health(l, was_restarting);
 }
 
 /* It is down and was not meant to be: wait and start again, or give up. */
@@ -155,10 +160,7 @@ static unsigned fall(struct lifecycle *l, uint64_t now_ms)
     if (attempts > LIFECYCLE_EXITS_MAX - 1)
         attempts = LIFECYCLE_EXITS_MAX - 1;
     uint32_t in_window = count_exits(l, now_ms);
-    l->pid = 0;
-    l->is_restarting = false;
-    l->is_kill_sent = false;
-    forget_health(l);
+    lie_down(l);
     if (in_window > attempts)
         return give_up(l, in_window);
     l->delay_ms = next_delay_ms(l, in_window);
@@ -172,13 +174,13 @@ static unsigned finish(struct lifecycle *l)
     l->state = INSTANCE_FINISHED;
     l->pid = 0;
     l->deadline_ms = UINT64_MAX;
-    forget_health(l);
+    forget_health(l, false);
     return LIFECYCLE_GONE | LIFECYCLE_CHANGED;
 }
 
 unsigned lifecycle_start_failed(struct lifecycle *l, uint64_t now_ms, const char *why)
 {
-    clear_due(l);
+    checks_clear_due(&l->checks);
     if (l->state == INSTANCE_STOPPING)
         return finish(l);
     if (l->state != INSTANCE_STARTING)
@@ -187,92 +189,171 @@ unsigned lifecycle_start_failed(struct lifecycle *l, uint64_t now_ms, const char
     return fall(l, now_ms);
 }
 
-static void say_exit(struct lifecycle *l, int32_t status, bool is_oom)
+unsigned lifecycle_refuse(struct lifecycle *l, const char *why)
 {
-    if (is_oom)
-        say(l, "out of memory: the limit is %llu MiB",
-            (unsigned long long)(l->spec->task.memory_bytes >> 20));
-    else if (status > 128 && status < 128 + 65)
-        say(l, "killed by signal %d", status - 128);
-    else
-        say(l, "exited with status %d", status);
+    checks_clear_due(&l->checks);
+    if (l->state == INSTANCE_STOPPING)
+        return finish(l);
+    if (l->state != INSTANCE_STARTING)
+        return 0;
+    lie_down(l);
+    say(l, "%s", why);
+    l->state = INSTANCE_FAILED;
+    l->deadline_ms = UINT64_MAX;
+    return LIFECYCLE_GAVE_UP | LIFECYCLE_GONE | LIFECYCLE_CHANGED;
 }
 
-unsigned lifecycle_exited(struct lifecycle *l, uint64_t now_ms, int32_t status,
-                          bool is_oom)
+void lifecycle_retry(struct lifecycle *l, uint64_t now_ms)
 {
-    clear_due(l);
+    l->n_exits = 0;
+    l->delay_ms = 0;
+    if (l->state == INSTANCE_PENDING && l->deadline_ms > now_ms)
+        l->deadline_ms = now_ms;
+}
+
+/* Nobody saw it fail, so no attempt is used up.  What was found never to have started is
+ * started at once; who lost it, or killed its shim, may do so again. */
+static unsigned start_anew(struct lifecycle *l, uint64_t now_ms, bool is_unstarted)
+{
+    bool is_found = l->state == INSTANCE_RUNNING && is_unstarted;
+    lie_down(l);
+    l->is_unstarted = is_unstarted;
+    l->state = INSTANCE_PENDING;
+    l->deadline_ms = now_ms + (is_found ? 0 : l->spec->restart.delay_ms);
+    return LIFECYCLE_CHANGED;
+}
+
+static void say_exit(struct lifecycle *l, const struct exit_fact *fact)
+{
+    char words[REASON_LEN_MAX / 2];
+    unsigned long long mib = l->spec->task.memory_bytes >> 20;
+    (void)exit_words(fact, words, sizeof(words));
+    if (fact->is_late && fact->kind == EXIT_BY_CODE)
+        say(l, "%s; what it left behind did not end within %gs: killed", words,
+            (double)l->spec->task.stop_timeout_ms / 1000);
+    else if (fact->is_late)
+        say(l, "did not end within %gs: killed",
+            (double)l->spec->task.stop_timeout_ms / 1000);
+    else if (fact->is_oom)
+        say(l, "out of memory: the limit is %llu MiB", mib);
+    else if (fact->had_oom)
+        say(l, "%s; a process of it was killed at the limit of %llu MiB", words, mib);
+    else
+        say(l, "%s", words);
+}
+
+/* What was ordered, and how it went. */
+static void say_late(struct lifecycle *l)
+{
+    char why[REASON_LEN_MAX];
+    (void)snprintf(why, sizeof(why), "%.120s", l->reason);
+    say(l, "%s%sdid not end within %gs: killed", why, *why ? "; " : "",
+        (double)l->spec->task.stop_timeout_ms / 1000);
+}
+
+unsigned lifecycle_exited(struct lifecycle *l, uint64_t now_ms,
+                          const struct exit_fact *fact)
+{
+    checks_clear_due(&l->checks);
     if (l->state != INSTANCE_STARTING && l->state != INSTANCE_RUNNING &&
         l->state != INSTANCE_STOPPING)
         return 0;
-    l->has_exit = true;
-    l->last_exit = status;
-    if (l->state == INSTANCE_STOPPING && !l->is_restarting)
+    bool was_asked = l->state == INSTANCE_STOPPING;
+    if (fact->kind != EXIT_NEVER) {
+        l->has_exit = true;
+        l->last_exit = *fact;
+    }
+    if (was_asked && fact->is_late)
+        say_late(l);
+    if (was_asked && !l->is_restarting)
         return finish(l);
     if (!l->is_restarting) /* otherwise the reason says which check failed */
-        say_exit(l, status, is_oom);
+        say_exit(l, fact);
+    if (fact->kind == EXIT_NEVER || fact->kind == EXIT_LOST)
+        return start_anew(l, now_ms, fact->kind == EXIT_NEVER);
     bool runs_to_end = l->spec->type == JOB_BATCH || l->spec->type == JOB_CRON;
-    if (runs_to_end && status == 0 && !l->is_restarting)
+    if (runs_to_end && exit_is_success(fact) && !l->is_restarting)
         return finish(l);
     return fall(l, now_ms);
 }
 
 /* ---- health ---- */
 
-static unsigned fail_check(struct lifecycle *l, uint64_t now_ms, unsigned check,
-                           const char *detail)
+/* A live check has failed too often. */
+static unsigned restart(struct lifecycle *l, uint64_t now_ms)
 {
-    const struct health_spec *spec = &l->spec->health[check];
-    say(l, "health check '%s' failed %u times: %s", spec->name, l->checks[check].failures,
-        detail);
-    l->health = HEALTH_FAILING;
-    l->is_proven = false;
-    l->healthy_since_ms = UINT64_MAX;
     l->state = INSTANCE_STOPPING;
     l->is_restarting = true;
     l->deadline_ms = now_ms + l->spec->task.stop_timeout_ms;
     return LIFECYCLE_SIGNAL | LIFECYCLE_CHANGED;
 }
 
-static unsigned pass_check(struct lifecycle *l, uint64_t now_ms, unsigned check)
+/* A result, or another spec, may have changed the health.  What was proven before new checks came is so
+ * again when all of those have passed: it was healthy all the while. */
+static void prove(struct lifecycle *l, bool was_healthy, uint64_t now_ms)
 {
-    l->checks[check].failures = 0;
-    l->checks[check].has_passed = true;
-    for (size_t i = 0; i < n_checks(l); i++)
-        if (!l->checks[i].has_passed)
-            return 0;
-    if (l->health == HEALTH_PASSING)
-        return 0;
-    l->health = HEALTH_PASSING;
-    l->healthy_since_ms = now_ms;
-    return LIFECYCLE_CHANGED;
+    if (!claim_is_healthy(l->state, l->health)) {
+        l->is_proven = l->was_proven = false;
+        l->healthy_since_ms = UINT64_MAX;
+        return;
+    }
+    if (!was_healthy)
+        l->healthy_since_ms = now_ms;
+    l->was_proven = l->was_proven || l->is_proven;
+    l->is_proven = l->was_proven && !checks_have_new(&l->checks);
 }
 
-unsigned lifecycle_probed(struct lifecycle *l, uint64_t now_ms, unsigned check,
-                          bool is_ok, const char *detail)
+unsigned lifecycle_probed(struct lifecycle *l, struct moment at, unsigned check,
+                          bool is_ok, const char *said)
 {
-    clear_due(l);
-    if (l->state != INSTANCE_RUNNING || check >= n_checks(l))
+    checks_clear_due(&l->checks);
+    if (l->state != INSTANCE_RUNNING || check >= checks_count(&l->checks))
         return 0;
-    const struct health_spec *spec = &l->spec->health[check];
-    struct lifecycle_check *c = &l->checks[check];
-    bool is_eager = !c->has_passed && !is_ok && spec->interval_ms > FIRST_PROBE_MS;
-    c->next_ms = now_ms + (is_eager ? FIRST_PROBE_MS : spec->interval_ms);
-    if (is_ok)
-        return pass_check(l, now_ms, check);
-    if (!c->has_passed && now_ms - l->started_ms < spec->grace_ms)
+    bool was_told = l->checks.is_told, had_new = checks_have_new(&l->checks);
+    bool was_healthy = claim_is_healthy(l->state, l->health);
+    uint64_t age_ms = at.now_ms - l->started_ms;
+    enum checks_news news = checks_probed(&l->checks, at, age_ms, check, is_ok, said);
+    if (news == CHECKS_SAME && had_new == checks_have_new(&l->checks))
         return 0;
-    c->failures++;
-    if (c->failures < spec->max_failures)
+    l->health = checks_health(&l->checks);
+    if (was_told || l->checks.is_told)
+        checks_sentence(&l->checks, l->reason, sizeof(l->reason));
+    prove(l, was_healthy, at.now_ms);
+    return news == CHECKS_RESTART ? restart(l, at.now_ms) : LIFECYCLE_CHANGED;
+}
+
+/* ---- another spec ---- */
+
+bool lifecycle_may_amend(const struct lifecycle *l)
+{
+    return l->state == INSTANCE_PENDING || l->state == INSTANCE_STARTING ||
+           l->state == INSTANCE_RUNNING;
+}
+
+unsigned lifecycle_amend(struct lifecycle *l, const struct job_spec *spec,
+                         uint64_t now_ms)
+{
+    bool was_told = l->checks.is_told;
+    bool was_healthy = claim_is_healthy(l->state, l->health);
+    if (!lifecycle_may_amend(l))
         return 0;
-    return fail_check(l, now_ms, check, detail);
+    l->spec = spec;
+    checks_amend(&l->checks, spec, now_ms, was_healthy);
+    l->health = checks_health(&l->checks);
+    if (was_told || l->checks.is_told)
+        checks_sentence(&l->checks, l->reason, sizeof(l->reason));
+    prove(l, was_healthy, now_ms);
+    if (l->state == INSTANCE_PENDING && l->deadline_ms > now_ms)
+        l->deadline_ms =
+            now_ms; /* somebody has looked at it: not worth waiting any longer */
+    return LIFECYCLE_CHANGED;
 }
 
 /* ---- stop and time ---- */
 
 unsigned lifecycle_stop(struct lifecycle *l, uint64_t now_ms, const char *why)
 {
-    clear_due(l);
+    checks_clear_due(&l->checks);
     if (l->state == INSTANCE_PENDING) {
         say(l, "%s", why);
         return finish(l);
@@ -291,9 +372,11 @@ unsigned lifecycle_stop(struct lifecycle *l, uint64_t now_ms, const char *why)
     return LIFECYCLE_SIGNAL | LIFECYCLE_CHANGED;
 }
 
+/* While a check is new, or its last answer was no, time proves nothing. */
 static uint64_t proven_at_ms(const struct lifecycle *l)
 {
-    if (l->state != INSTANCE_RUNNING || l->is_proven || l->healthy_since_ms == UINT64_MAX)
+    if (l->state != INSTANCE_RUNNING || l->is_proven ||
+        l->healthy_since_ms == UINT64_MAX || checks_are_in_doubt(&l->checks))
         return UINT64_MAX;
     return l->healthy_since_ms + l->spec->update.min_healthy_time_ms;
 }
@@ -305,26 +388,22 @@ static unsigned tick_running(struct lifecycle *l, uint64_t now_ms)
         l->is_proven = true;
         want |= LIFECYCLE_CHANGED;
     }
-    for (size_t i = 0; i < n_checks(l); i++) {
-        if (now_ms < l->checks[i].next_ms)
-            continue;
-        l->checks[i].is_due = true;
-        l->checks[i].next_ms = UINT64_MAX;
+    if (checks_tick(&l->checks, now_ms))
         want |= LIFECYCLE_PROBE;
-    }
     return want;
 }
 
 unsigned lifecycle_tick(struct lifecycle *l, uint64_t now_ms)
 {
-    clear_due(l);
+    checks_clear_due(&l->checks);
     if (l->state == INSTANCE_RUNNING)
         return tick_running(l, now_ms);
     if (now_ms < l->deadline_ms)
         return 0;
     if (l->state == INSTANCE_PENDING) {
         l->state = INSTANCE_STARTING;
-        l->restarts++;
+        l->restarts += !l->is_unstarted;
+        l->is_unstarted = false;
         l->deadline_ms = UINT64_MAX;
         return LIFECYCLE_LAUNCH | LIFECYCLE_CHANGED;
     }
@@ -340,9 +419,6 @@ uint64_t lifecycle_deadline_ms(const struct lifecycle *l)
 {
     if (l->state != INSTANCE_RUNNING)
         return l->deadline_ms;
-    uint64_t deadline_ms = proven_at_ms(l);
-    for (size_t i = 0; i < n_checks(l); i++)
-        if (l->checks[i].next_ms < deadline_ms)
-            deadline_ms = l->checks[i].next_ms;
-    return deadline_ms;
+    uint64_t proven_ms = proven_at_ms(l), due_ms = checks_deadline_ms(&l->checks);
+    return proven_ms < due_ms ? proven_ms : due_ms;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "isolate/files.h"
+#include "isolate/token_file.h"
 
 static int result(int returned)
 {
@@ -69,28 +70,30 @@ static int mask(const struct sandbox_op *op)
     return errno == ENOENT ? -ENXIO : -errno; /* that it cannot be hidden is never fine */
 }
 
-/* mount_setattr (Linux 5.12) makes a whole tree read-only at once. */
-static int read_only(const struct sandbox_op *op)
+/* For a whole tree at once: Linux 5.12. */
+static int set_attributes(const char *path, uint64_t attributes)
 {
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-    if (mount(op->to, op->to, NULL, MS_BIND | MS_REC, NULL) < 0)
-        return -errno;
-    if (mount_setattr(AT_FDCWD, op->to, AT_RECURSIVE, &attributes, sizeof(attributes)) ==
-        0)
-        return 0;
-    if (errno != ENOSYS)
-        return -errno;
-    return result(mount(NULL, op->to, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+    struct mount_attr set = {.attr_set = attributes};
+    return result(mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &set, sizeof(set)));
 }
 
-static int apply(int slots[], const struct sandbox_op *op)
+static int read_only(const struct sandbox_op *op)
+{
+    if (mount(op->to, op->to, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -errno;
+    return set_attributes(op->to, MOUNT_ATTR_RDONLY);
+}
+
+static int apply(int slots[], const struct sandbox *s, const struct sandbox_op *op)
 {
     switch (op->kind) {
     case SANDBOX_DETACH:
         return detach();
+    case SANDBOX_TAME:
+        return set_attributes(op->to, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
     case SANDBOX_KEEP:
         return keep(slots, op);
-    case SANDBOX_TMPFS: /* /dev needs device nodes; everything else does not */
+    case SANDBOX_TMPFS: /* the task's own device nodes are in /dev, and nowhere else */
         return result(mount("tmpfs", op->to, "tmpfs",
                             MS_NOSUID | (strcmp(op->to, "/dev") ? MS_NODEV : 0),
                             op->options));
@@ -109,6 +112,8 @@ static int apply(int slots[], const struct sandbox_op *op)
             mknod(op->to, S_IFCHR | 0666, makedev(op->device >> 8, op->device & 255)));
     case SANDBOX_BIND:
         return bind(slots, op);
+    case SANDBOX_TOKEN:
+        return token_file_make(s->token, s->user.uid, s->user.gid);
     case SANDBOX_MASK:
         return mask(op);
     case SANDBOX_READ_ONLY:
@@ -126,10 +131,14 @@ int mounts_apply(const struct sandbox *s, struct err *err)
     mode_t before = umask(0); /* device nodes get the mode that is asked for */
     for (size_t i = 0; i < s->n_ops && code == 0; i++) {
         const struct sandbox_op *op = &s->ops[i];
-        code = apply(slots, op);
+        code = apply(slots, s, op);
         if (op->is_optional && (code == -ENOENT || code == -ENOTDIR))
             code = 0;
-        if (code)
+        if (code == -ENOSYS)
+            (void)err_set(
+                err, code,
+                "this kernel cannot confine tasks: it is older than Linux 5.12");
+        else if (code)
             (void)err_set(err, code, "cannot set up %s in the sandbox: %s",
                           op->to     ? op->to
                           : op->from ? op->from

@@ -1,12 +1,15 @@
 /* See sandbox.h; docs/ISOLATION.md says the same to people.
  *
- * Order matters: what is to be shown again later is held open first, then things are
- * hidden, outermost first, then the task's own directory is put back, then hidden places
- * are sealed. */
+ * Order matters: all that is the host's is tamed first, then what is to be shown again later is
+ * held open, then things are hidden, outermost first, then the task's own directory is put back,
+ * then hidden places are sealed. */
 #include "isolate/sandbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#include "isolate/shim.h"
 
 enum {
     SLOT_HOME,
@@ -167,6 +170,16 @@ static void plan_dev(struct planner *p)
                                .options = scratch_options(p, "1777")});
 }
 
+/* Root's, so that a user's task cannot change what is there; in memory, so that it is on no disk. */
+static void plan_token(struct planner *p)
+{
+    add(p, (struct sandbox_op){.kind = SANDBOX_DIR, .to = SHIM_TOKEN_DIR});
+    add(p, (struct sandbox_op){.kind = SANDBOX_TMPFS,
+                               .to = SHIM_TOKEN_DIR,
+                               .options = "mode=755,size=32k"});
+    add(p, (struct sandbox_op){.kind = SANDBOX_TOKEN, .to = SHIM_TOKEN_PATH});
+}
+
 /* The task may look at its own limits (language runtimes size themselves by them) and at
  * no other group; root owns these files, so read-only is what keeps it from raising them.
  */
@@ -191,16 +204,21 @@ static void plan_mounts(struct planner *p, const struct shim_launch *l,
                         const struct cgroup *groups)
 {
     add(p, (struct sandbox_op){.kind = SANDBOX_DETACH});
+    add(p, (struct sandbox_op){.kind = SANDBOX_TAME,
+                               .to = "/"}); /* what follows inherits it */
     add(p,
         (struct sandbox_op){.kind = SANDBOX_KEEP, .slot = SLOT_HOME, .from = p->s->home});
     for (size_t i = 0; i < groups->n; i++)
         add(p, (struct sandbox_op){.kind = SANDBOX_KEEP,
                                    .slot = SLOT_GROUPS + (unsigned)i,
                                    .from = groups->dirs[i].path});
+    plan_dev(
+        p); /* before anything is masked: of the host's devices none can be opened now */
+    if (l->has_token)
+        plan_token(p);
     plan_hiding(p, l);
     plan_groups(p, groups);
     add(p, (struct sandbox_op){.kind = SANDBOX_PROC, .to = "/proc"});
-    plan_dev(p);
     for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
         mask(p, masked[i]);
     for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
@@ -225,8 +243,15 @@ int sandbox_plan(const struct shim_launch *l, const struct user_ids *user,
         .user = *user,
         .limits = {.memory_bytes = l->memory_bytes,
                    .pids = l->pids,
-                   .cpu_milli = l->cpu_milli},
+                   .cpu_milli = l->cpu_milli,
+                   .cpu_cap_milli = l->cpu_cap_milli,
+                   .has_swap = l->has_swap,
+                   .swap_bytes = l->swap_bytes},
+        .rlimits = l->rlimits,
     };
+    assert(l->n_ports <= PORTS_MAX);
+    for (size_t i = 0; i < l->n_ports; i++)
+        ret_sandbox->ports[ret_sandbox->n_ports++] = l->ports[i];
     ret_sandbox->home = made(&p, arena_printf(arena, "%s/work", l->dir));
     set_hostname(ret_sandbox, l->key);
     plan_mounts(&p, l, groups);
@@ -238,9 +263,9 @@ int sandbox_plan(const struct shim_launch *l, const struct user_ids *user,
 
 char *sandbox_text(const struct sandbox *s, struct arena *arena)
 {
-    static const char *const kinds[] = {"detach", "keep", "tmpfs",    "proc",
-                                        "pts",    "dir",  "link",     "device",
-                                        "bind",   "mask", "read-only"};
+    static const char *const kinds[] = {"detach", "tame", "keep",     "tmpfs",  "proc",
+                                        "pts",    "dir",  "link",     "device", "bind",
+                                        "token",  "mask", "read-only"};
     char *text = arena_text(arena, "");
     for (size_t i = 0; text && i < s->n_ops; i++) {
         const struct sandbox_op *op = &s->ops[i];
@@ -249,5 +274,7 @@ char *sandbox_text(const struct sandbox *s, struct arena *arena)
                             op->from ? " from " : "", op->from ? op->from : "",
                             op->options ? " " : "", op->options ? op->options : "");
     }
+    for (size_t i = 0; text && i < s->n_ports; i++)
+        text = arena_printf(arena, "%stcp %u\n", text, s->ports[i]);
     return text;
 }

@@ -14,6 +14,7 @@
 
 enum sandbox_op_kind {
     SANDBOX_DETACH, /* mounts made from here on are the task's alone */
+    SANDBOX_TAME,   /* device nodes and set-uid bits mean nothing at `to` and below */
     SANDBOX_KEEP,   /* hold `from` open as `slot`, for later BINDs; the task may not see
                        `from` */
     SANDBOX_TMPFS,  /* an empty one on `to`, with `options` */
@@ -23,6 +24,7 @@ enum sandbox_op_kind {
     SANDBOX_LINK,   /* symbolic link `to` -> `from` */
     SANDBOX_DEVICE, /* character device `device` at `to` */
     SANDBOX_BIND,   /* slot `slot` onto `to` */
+    SANDBOX_TOKEN,  /* the task's token as the file `to`, for its user alone */
     SANDBOX_MASK,   /* nothing to see at `to`: an empty directory, or an empty file */
     SANDBOX_READ_ONLY, /* `to` and what is mounted below it cannot be written to */
 };
@@ -40,11 +42,15 @@ enum { SANDBOX_OPS_MAX = 192, SANDBOX_SLOTS = 8, HOSTNAME_LEN_MAX = 63 };
 struct sandbox {
     struct sandbox_op ops[SANDBOX_OPS_MAX];
     size_t n_ops;
-    const char
-        *home; /* the task's own directory, writable, at the same place as on the host */
+    /* the task's own directory, writable, at the same place as on the host */
+    const char *home;
     char hostname[HOSTNAME_LEN_MAX + 1];
     struct user_ids user;
     struct cgroup_limits limits;
+    struct rlimits rlimits;    /* those that its job asks for */
+    char *token;               /* what TOKEN writes; set by who has it, not by the plan */
+    uint16_t ports[PORTS_MAX]; /* the TCP ports it may bind, besides any free one */
+    size_t n_ports;
 };
 
 /* `user` is what the launch's user resolved to, `groups` where its control groups are.

@@ -1,18 +1,20 @@
-/* `stratos shim DIR`: one small process per task that outlives the agent.  It owns the
- * task's processes, logs and exit status.
+/* `shim DIR`: one small process per task that outlives the agent.  It owns the task's
+ * processes, logs and exit status.
  *
- * The usual path: read DIR/launch, lock DIR/lock, make the control groups, clone init
- * into its namespaces, report "started", copy output to the logs until init exits, write
- * DIR/state. What can fail before the task runs is reported as "failed WHY"; a shim that
- * is killed takes the task along (init's parent-death signal) and leaves DIR/state at
- * "running". */
+ * The usual path: read DIR/launch, lock DIR/lock, make the control groups, clone init into
+ * its namespaces, make DIR/state while init sets them up, let it start the task, report
+ * "started", copy output to the logs until init exits, write its end into DIR/state.  What
+ * can fail before the task runs is reported as "failed WHY"; a shim that is killed takes the
+ * task along (init's parent-death signal) and leaves DIR/state at "running".
+ *
+ * An end: a stop signal goes to all of the task, by order of the agent or because the main
+ * process ended and left others; at the deadline that was set then, all is killed. */
 #include "isolate/shim.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,29 +22,23 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/arena.h"
-#include "isolate/child.h"
+#include "isolate/control.h"
 #include "isolate/files.h"
-#include "isolate/logs.h"
-#include "isolate/uv_runner.h"
+#include "isolate/record.h"
+#include "isolate/shim_child.h"
+#include "isolate/shim_end.h"
+#include "isolate/shim_output.h"
 
 enum {
-    COPY_MAX = 16 * 1024,
-    DRAIN_MAX =
-        4096, /* reads per stream after the end: 64 MiB, more than a pipe can hold */
-    REMOVE_TRIES = 50, /* 20 ms apart: a killed group empties in its own time */
+    REMOVE_TRIES = 60, /* a killed group empties in its own time: 1 ms apart, later 20 */
+    REMOVE_QUICK_TRIES = 20,
     SHIM_EXIT_FAILED = 125,
-};
-
-struct stream {
-    int fd; /* the reading end; -1 when it ended */
-    struct log_file log;
 };
 
 struct shim {
@@ -51,12 +47,14 @@ struct shim {
     struct shim_launch launch;
     struct sandbox sandbox;
     struct task_env env;
+    char *token; /* NULL = none */
     struct cgroup groups;
-    struct stream streams[2];
-    int channel, init_fd; /* the child's packets; a pidfd */
-    pid_t init_pid, pid;
+    struct shim_output output;
+    struct shim_child child;
+    int lock; /* of DIR/lock */
     uint64_t started_unix_ms;
-    bool is_started;
+    struct record record; /* DIR/state */
+    struct shim_end end;
     struct err err;
 };
 
@@ -95,21 +93,24 @@ static void report(const char *format, ...)
         return; /* the agent is gone; its successor reads DIR/state */
 }
 
-static int write_state(struct shim *s, enum shim_phase phase, int status, bool is_oom)
+static struct shim_state state_of(const struct shim *s, enum shim_phase phase)
 {
-    uint8_t buf[SHIM_STATE_LEN];
-    struct writer w = writer_of(buf, sizeof(buf));
     struct shim_state state = {
         .phase = phase,
         .shim_pid = (uint32_t)getpid(),
-        .init_pid = (uint32_t)s->init_pid,
-        .pid = (uint32_t)s->pid,
+        .init_pid = (uint32_t)s->child.init_pid,
+        .pid = (uint32_t)s->child.pid,
         .started_unix_ms = s->started_unix_ms,
-        .status = status,
-        .is_oom = is_oom,
     };
-    shim_state_write(&state, &w);
-    int code = file_replace(path_in(s, SHIM_STATE_FILE), writer_done(&w));
+    record_boot(state.boot);
+    return state;
+}
+
+/* Its room on the disk is taken before there is a task: later there may be none. */
+static int make_record(struct shim *s)
+{
+    const struct shim_state state = state_of(s, SHIM_PREPARED);
+    int code = record_make(&s->record, path_in(s, SHIM_STATE_FILE), &state);
     if (code)
         return err_set(&s->err, code, "cannot write the task's state: %s",
                        err_text(code));
@@ -118,16 +119,31 @@ static int write_state(struct shim *s, enum shim_phase phase, int status, bool i
 
 /* ---- preparation ---- */
 
+/* The agent has locked it and handed it on, so that there is no moment between the two in
+ * which the task belongs to nobody. */
+static int inherited_lock(struct shim *s)
+{
+    struct stat there, here;
+    bool is_ours = fstat(SHIM_LOCK_FD, &here) == 0 &&
+                   stat(path_in(s, SHIM_LOCK_FILE), &there) == 0 &&
+                   here.st_ino == there.st_ino && here.st_dev == there.st_dev &&
+                   fcntl(SHIM_LOCK_FD, F_SETFD, FD_CLOEXEC) == 0;
+    return is_ours ? SHIM_LOCK_FD : -1;
+}
+
 static int take_lock(struct shim *s)
 {
-    int fd = open(path_in(s, SHIM_LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = inherited_lock(s);
+    if (fd < 0)
+        fd = open(path_in(s, SHIM_LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(s, "open the task's lock");
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         (void)close(fd);
         return err_set(&s->err, ERR_CONFLICT, "it is running already");
     }
-    return 0; /* held until this process ends */
+    s->lock = fd; /* held until the task's end is in the record */
+    return 0;
 }
 
 static int read_launch(struct shim *s)
@@ -136,10 +152,36 @@ static int read_launch(struct shim *s)
     int code =
         file_read(path_in(s, SHIM_LAUNCH_FILE), SHIM_LAUNCH_MAX, &s->arena, &content);
     if (code == 0)
-        code = shim_launch_read(content, &s->arena, &s->launch);
+        code = shim_launch_read(content, &s->arena, SHIM_READ_SHIM, &s->launch);
     if (code)
         return err_set(&s->err, code, "cannot read the launch file: %s", err_text(code));
     return 0;
+}
+
+/* It is on no disk and in no environment: standard input is a pipe that the agent has filled. */
+static int read_token(struct shim *s)
+{
+    if (!s->launch.has_token)
+        return 0;
+    char *token = arena_alloc(&s->arena, SHIM_TOKEN_MAX + 1);
+    size_t len = 0;
+    ssize_t got = token ? 1 : -1;
+    while (got > 0 && len < SHIM_TOKEN_MAX) {
+        got = read(STDIN_FILENO, token + len, SHIM_TOKEN_MAX - len);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    if (got < 0 || len == 0)
+        return err_set(&s->err, ERR_TRUNCATED,
+                       "the agent did not hand over the task's token");
+    token[len] = '\0';
+    s->token = token;
+    return 0;
+}
+
+static void forget_token(struct shim *s)
+{
+    if (s->token)
+        explicit_bzero(s->token, strlen(s->token));
 }
 
 /* The agent may have died between starting us and here: then its tasks must not start. */
@@ -190,6 +232,7 @@ static int plan(struct shim *s)
     if (code == 0)
         code =
             sandbox_plan(&s->launch, &user, &s->groups, &s->arena, &s->sandbox, &s->err);
+    s->sandbox.token = s->token;
     if (code == 0)
         code = task_env_make(&s->launch, s->sandbox.home, &s->arena, &s->env, &s->err);
     if (code == 0)
@@ -197,177 +240,113 @@ static int plan(struct shim *s)
     return code;
 }
 
-static int open_logs(struct shim *s)
+static int clone_init(struct shim *s)
 {
-    static const char *const names[] = {"stdout", "stderr"};
-    for (size_t i = 0; i < 2; i++) {
-        int code =
-            log_file_open(&s->streams[i].log, s->dir, names[i], s->launch.log_max_bytes,
-                          s->launch.log_max_files, &s->err);
-        if (code)
-            return code;
-    }
-    return 0;
+    const struct child plan = {
+        .sandbox = &s->sandbox, .env = &s->env, .groups = &s->groups};
+    int code = shim_child_clone(&s->child, &plan, &s->err);
+    for (size_t i = 0; i < LOG_STREAMS; i++)
+        s->output.streams[i].fd = s->child.output[i];
+    return code;
 }
 
-/* ---- the child ---- */
-
-/* A fork into new namespaces; as fork(2), it returns twice. */
-static pid_t clone_init(void)
+static int start_task(struct shim *s)
 {
-    long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
-    return (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
-}
-
-static int start_child(struct shim *s)
-{
-    int pipes[2][2], channel[2];
-    int on = 1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0 ||
-        setsockopt(channel[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
-        return failed(s, "make the shim's channel");
-    for (size_t i = 0; i < 2; i++) {
-        if (pipe2(pipes[i], O_CLOEXEC) < 0 || fcntl(pipes[i][0], F_SETFL, O_NONBLOCK) < 0)
-            return failed(s, "make a pipe");
-        s->streams[i].fd = pipes[i][0];
-    }
-    s->init_pid = clone_init();
-    if (s->init_pid == 0) {
-        (void)close(channel[0]);
-        child_run(&(struct child){.sandbox = &s->sandbox,
-                                  .env = &s->env,
-                                  .channel = channel[1],
-                                  .out_fd = pipes[0][1],
-                                  .err_fd = pipes[1][1]});
-    }
-    if (s->init_pid < 0)
-        return failed(s, "make namespaces for the task");
-    (void)close(channel[1]);
-    (void)close(pipes[0][1]);
-    (void)close(pipes[1][1]);
-    s->channel = channel[0];
-    s->init_fd = (int)syscall(SYS_pidfd_open, s->init_pid, 0);
-    if (s->init_fd < 0)
-        return failed(s, "watch the task");
-    int code = cgroup_enter(&s->groups, s->init_pid, &s->err);
-    if (code)
-        return code;
-    if (send(s->channel, "g", 1, MSG_NOSIGNAL) != 1)
-        return failed(s, "reach the task's init");
-    return 0;
-}
-
-static int take_packet(struct shim *s)
-{
-    char text[sizeof(s->err.text)];
-    union {
-        struct cmsghdr align;
-        char at[CMSG_SPACE(sizeof(struct ucred))];
-    } control;
-    struct iovec iov = {text, sizeof(text) - 1};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.at,
-                         .msg_controllen = sizeof(control.at)};
-    ssize_t len = recvmsg(s->channel, &msg, MSG_CMSG_CLOEXEC);
-    if (len < 0)
-        return errno == EINTR ? 1 : failed(s, "hear from the task's init");
-    if (len == 0) /* closed by exec, or by an early death */
-        return s->pid ? 0
-                      : err_set(&s->err, ERR_DENIED,
-                                "the task's init died before it started the task");
-    text[len] = '\0';
-    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-    if (text[0] == CHILD_FAILED)
-        return err_set(&s->err, ERR_DENIED, "%s", text + 1);
-    if (text[0] == CHILD_READY && head && head->cmsg_type == SCM_CREDENTIALS) {
-        struct ucred from;
-        memcpy(&from, CMSG_DATA(head), sizeof(from));
-        s->pid = from.pid;
-    }
-    return 1;
-}
-
-static int await_start(struct shim *s)
-{
-    int code;
-    do {
-        code = take_packet(s);
-    } while (code > 0);
-    (void)close(s->channel);
-    s->channel = -1;
+    int code = shim_child_start(&s->child, &s->err);
     if (code)
         return code;
     s->started_unix_ms = wall_ms();
-    s->is_started = true;
-    return write_state(s, SHIM_RUNNING, 0, false);
+    shim_output_started(&s->output, s->started_unix_ms);
+    struct shim_state state = state_of(s, SHIM_RUNNING);
+    code = record_put(&s->record, &state, false); /* a loss of power ends it anyway */
+    if (code)
+        return err_set(&s->err, code, "cannot write the task's state: %s",
+                       err_text(code));
+    return 0;
 }
 
 /* ---- running ---- */
 
-/* Returns true when there may be more. */
-static bool copy_output(struct stream *stream)
-{
-    static uint8_t buf[COPY_MAX];
-    ssize_t len = read(stream->fd, buf, sizeof(buf));
-    if (len > 0) { /* a full disk loses lines, not the task */
-        (void)log_file_write(&stream->log, wall_ms(), (struct bytes){buf, (size_t)len});
-        return true;
-    }
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return errno == EINTR;
-    (void)close(stream->fd);
-    stream->fd = -1;
-    return false;
-}
-
 static void watch(struct shim *s)
 {
     for (;;) {
-        struct pollfd polls[3] = {{.fd = s->streams[0].fd, .events = POLLIN},
-                                  {.fd = s->streams[1].fd, .events = POLLIN},
-                                  {.fd = s->init_fd, .events = POLLIN}};
-        if (poll(polls, 3, -1) < 0) {
-            if (errno == EINTR)
-                continue;
+        struct pollfd polls[1 + SHIM_OUTPUT_POLLS + SHIM_END_POLLS] = {
+            {.fd = s->child.init_fd, .events = POLLIN}};
+        struct pollfd *output = polls + 1, *end = output + SHIM_OUTPUT_POLLS;
+        int wait_ms = shim_end_poll(&s->end, end);
+        int pause_ms = shim_output_poll(&s->output, output);
+        if (pause_ms >= 0 && (wait_ms < 0 || pause_ms < wait_ms))
+            wait_ms = pause_ms;
+        if (poll(polls, 1 + SHIM_OUTPUT_POLLS + SHIM_END_POLLS, wait_ms) < 0 &&
+            errno != EINTR)
             return;
-        }
-        for (size_t i = 0; i < 2; i++)
-            if (polls[i].revents)
-                (void)copy_output(&s->streams[i]);
-        if (polls[2].revents)
+        shim_output_copy(&s->output, output);
+        shim_end_amend(&s->end, shim_output_lost(&s->output));
+        if (polls[0].revents)
+            return;
+        shim_end_serve(&s->end, end);
+        if (shim_end_is_over(&s->end))
             return;
     }
 }
 
-/* Init is gone and with it every process of the task: what is in the pipes is all there
- * is. */
-static void drain(struct shim *s)
-{
-    for (size_t i = 0; i < 2; i++) {
-        for (int n = 0; n < DRAIN_MAX && s->streams[i].fd >= 0; n++)
-            if (!copy_output(&s->streams[i]))
-                break;
-        log_file_close(&s->streams[i].log);
-    }
-}
-
-static int reap_init(struct shim *s)
+/* True when it was killed. */
+static bool reap_init(struct shim *s)
 {
     int wait_status = 0;
-    while (waitpid(s->init_pid, &wait_status, 0) < 0 && errno == EINTR)
+    while (waitpid(s->child.init_pid, &wait_status, 0) < 0 && errno == EINTR)
         continue;
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
-                                    : WEXITSTATUS(wait_status);
+    return WIFSIGNALED(wait_status);
+}
+
+/* The end is on the disk and the last line in the logs: from now on the directory may be another
+ * run's.  An agent that does not listen sees this process end. */
+static void let_go(struct shim *s)
+{
+    record_close(&s->record);
+    (void)close(s->end.control);
+    (void)close(s->lock);
+    report(SHIM_SAYS_ENDED);
+    (void)close(SHIM_STATUS_FD);
+}
+
+/* Those above them stay: the next ones may come soon. */
+static void empty_groups(struct shim *s)
+{
+    for (int i = 0; i < REMOVE_TRIES && cgroup_remove(&s->groups) == -EBUSY; i++) {
+        long pause_ms = i < REMOVE_QUICK_TRIES ? 1 : 20;
+        cgroup_kill(&s->groups);
+        (void)nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000 * 1000}, NULL);
+    }
 }
 
 static void remove_groups(struct shim *s)
 {
+    empty_groups(s);
+    cgroup_prune(&s->groups);
+}
+
+/* Since the word of the end these names may be the next run's: what lives there is not killed.  Of ours
+ * nothing is left but what the kernel is taking down. */
+static void drop_groups(struct shim *s)
+{
     for (int i = 0; i < REMOVE_TRIES && cgroup_remove(&s->groups) == -EBUSY; i++) {
-        cgroup_kill(&s->groups);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+        long pause_ms = i < REMOVE_QUICK_TRIES ? 1 : 20;
+        (void)nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000 * 1000}, NULL);
     }
     cgroup_prune(&s->groups);
+}
+
+static void begin_end(struct shim *s)
+{
+    s->end.groups = &s->groups;
+    s->end.record = &s->record;
+    s->end.running = state_of(s, SHIM_RUNNING);
+    s->end.init_fd = s->child.init_fd;
+    s->end.facts = s->child.facts;
+    s->end.stop_signal = (int)s->launch.stop_signal;
+    s->end.stop_timeout_ms = s->launch.stop_timeout_ms;
+    s->end.live_until_ms = UINT64_MAX;
 }
 
 static int start(struct shim *s)
@@ -377,27 +356,41 @@ static int start(struct shim *s)
         code = read_launch(s);
     if (code == 0)
         code = tie_to_agent(s);
+    if (code == 0)
+        code = read_token(s);
     if (code)
         return code;
-    (void)unlink(path_in(s, SHIM_STATE_FILE)); /* of an earlier run */
     code = plan(s);
     if (code == 0)
-        code = open_logs(s);
+        code = shim_output_open(&s->output, &s->launch, &s->groups, &s->err);
     if (code == 0) {
-        remove_groups(s); /* of a run whose shim was killed */
+        empty_groups(s); /* of a run whose shim was killed */
+        s->sandbox.limits.host_swaps = cgroup_host_swaps();
         code = cgroup_create(&s->groups, &s->sandbox.limits, &s->err);
     }
+    if (code == 0) {
+        s->end.control = control_listen(s->dir);
+        code = s->end.control < 0 ? s->end.control : 0;
+        if (code)
+            (void)err_set(&s->err, code, "cannot make the task's control socket: %s",
+                          err_text(code));
+    }
     if (code == 0)
-        code = start_child(s);
+        code = clone_init(s);
     if (code == 0)
-        code = await_start(s);
+        code = make_record(s); /* meanwhile init sets up the sandbox */
+    if (code == 0)
+        code = start_task(s);
     return code;
 }
 
 int shim_main(int argc, char **argv)
 {
     static struct shim s = {
-        .channel = -1, .init_fd = -1, .streams = {{.fd = -1}, {.fd = -1}}};
+        .child = {.init_fd = -1, .facts = -1, .output = {-1, -1}, .channel = -1},
+        .record = {.fd = -1},
+        .end = {.facts = -1, .control = -1},
+        .output.streams = {{.fd = -1}, {.fd = -1}}};
     if (argc != 2 || argv[1][0] != '/') {
         (void)fprintf(stderr, "stratos shim is started by the agent\n");
         return 2;
@@ -407,24 +400,31 @@ int shim_main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     if (chdir("/") < 0) /* anywhere else we would hold a mount */
         return 1;
-    if (start(&s)) {
-        if (s.init_pid > 0) {
-            (void)kill(s.init_pid, SIGKILL);
+    int failure = start(&s);
+    forget_token(&s); /* the task has it; init forgot its own copy */
+    if (failure) {
+        if (s.child.init_pid > 0) {
+            (void)kill(s.child.init_pid, SIGKILL);
             (void)reap_init(&s);
         }
         remove_groups(&s);
+        (void)unlink(path_in(&s, SHIM_STATE_FILE)); /* nothing ran: it is told here */
         report("failed %.900s\n", s.err.text);
         return SHIM_EXIT_FAILED;
     }
-    report("started %ld %ld %llu\n", (long)s.pid, (long)s.init_pid,
+    report("started %ld %ld %llu\n", (long)s.child.pid, (long)s.child.init_pid,
            (unsigned long long)s.started_unix_ms);
-    (void)close(SHIM_STATUS_FD);
+    begin_end(&s);
     watch(&s);
-    int status = reap_init(&s);
-    drain(&s);
-    bool is_oom = status != 0 && cgroup_has_oom(&s.groups);
-    remove_groups(&s);
-    int code = write_state(&s, SHIM_EXITED, status, is_oom);
+    bool is_over = shim_end_is_over(&s.end);
+    bool is_init_killed = !is_over && reap_init(&s);
+    shim_end_write(&s.end, is_init_killed); /* first: whoever kills us now finds it */
+    shim_output_drain(&s.output);
+    shim_end_amend(&s.end, shim_output_lost(&s.output));
+    let_go(&s);
+    if (is_over)
+        (void)reap_init(&s);
+    drop_groups(&s);
     arena_fini(&s.arena);
-    return code ? SHIM_EXIT_FAILED : 0;
+    return 0;
 }

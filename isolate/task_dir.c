@@ -1,21 +1,26 @@
 /* See task_dir.h. */
 #include "isolate/task_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "isolate/control.h"
 #include "isolate/files.h"
+#include "isolate/log_runs.h"
+#include "isolate/record.h"
 #include "isolate/shim.h"
 #include "isolate/uv_trash.h"
+
+enum { MADE_FOR_MAX = 256 };
 
 static void path_of(const char *dir, const char *name, char path[static PATH_MAX])
 {
@@ -26,15 +31,8 @@ static void path_of(const char *dir, const char *name, char path[static PATH_MAX
 int task_dir_state(const char *dir, struct shim_state *ret_state)
 {
     char path[PATH_MAX];
-    struct arena arena;
-    struct bytes content;
     path_of(dir, SHIM_STATE_FILE, path);
-    arena_init(&arena, 64 * 1024);
-    int code = file_read(path, SHIM_STATE_LEN, &arena, &content);
-    if (code == 0)
-        code = shim_state_read(content, ret_state);
-    arena_fini(&arena);
-    return code;
+    return record_read(path, ret_state);
 }
 
 /* Launch and note are of use while the kernel lives that runs the task: they need not be on the
@@ -75,8 +73,95 @@ static int discard_work(const char *dir, struct uv_trash *trash)
     return code;
 }
 
-int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes note,
-                     struct uv_trash *trash)
+static const char *told_version(const struct shim_launch *l)
+{
+    for (size_t i = 0; i < l->n_env; i++)
+        if (strcmp(l->env[i].key, "STRATOS_VERSION") == 0)
+            return l->env[i].value;
+    return "";
+}
+
+/* Was the last run here told the same version number?  All there is to go by where an older agent
+ * started it. */
+static bool was_told_alike(const char *dir, const struct shim_launch *l,
+                           struct arena *arena)
+{
+    char path[PATH_MAX];
+    struct bytes content;
+    struct shim_launch last;
+    path_of(dir, SHIM_LAUNCH_FILE, path);
+    return file_read(path, SHIM_LAUNCH_MAX, arena, &content) == 0 &&
+           shim_launch_read(content, arena, SHIM_READ_AGENT, &last) == 0 &&
+           strcmp(told_version(&last), told_version(l)) == 0;
+}
+
+enum made {
+    MADE_FOR_THIS,
+    MADE_ALIKE,
+    MADE_FOR_ANOTHER
+}; /* alike: nothing says so yet */
+
+static enum made look_at_work(const char *dir, const struct shim_launch *l,
+                              const char *version)
+{
+    char path[PATH_MAX];
+    struct arena arena;
+    struct bytes content;
+    enum made made = MADE_FOR_ANOTHER;
+    path_of(dir, SHIM_MADE_FOR_FILE, path);
+    arena_init(&arena, 4 << 20);
+    int code = file_read(path, MADE_FOR_MAX, &arena, &content);
+    if (code == 0 && bytes_equal(content, bytes_of_text(version)))
+        made = MADE_FOR_THIS;
+    else if (code == -ENOENT && was_told_alike(dir, l, &arena))
+        made = MADE_ALIKE;
+    arena_fini(&arena);
+    return made;
+}
+
+/* First the old one goes, then it is said what the next is for: whoever is killed between the two
+ * leaves one that is made anew again, and no files of another version. */
+static int renew_work(const char *dir, const struct shim_launch *l, const char *version,
+                      struct uv_trash *trash)
+{
+    char path[PATH_MAX];
+    enum made made = look_at_work(dir, l, version);
+    int code = made == MADE_FOR_ANOTHER ? discard_work(dir, trash) : 0;
+    path_of(dir, SHIM_MADE_FOR_FILE, path);
+    return code || made == MADE_FOR_THIS ? code : file_swap(path, bytes_of_text(version));
+}
+
+static bool is_log(const char *name)
+{
+    return strcmp(name, LOG_RUNS_FILE) == 0 || strncmp(name, "stdout.log", 10) == 0 ||
+           strncmp(name, "stderr.log", 10) == 0;
+}
+
+/* All else that lies there goes. */
+static int leave_logs(const char *dir)
+{
+    char path[PATH_MAX];
+    int code = 0;
+    DIR *stream = opendir(dir);
+    for (struct dirent *e; stream && (e = readdir(stream));) {
+        if (is_log(e->d_name) || strcmp(e->d_name, ".") == 0 ||
+            strcmp(e->d_name, "..") == 0)
+            continue;
+        path_of(dir, e->d_name, path);
+        if (unlink(path) == 0 || errno == ENOENT)
+            continue;
+        int result = errno == EISDIR ? dir_empty(path) : -errno;
+        if (result == 0 && rmdir(path) < 0)
+            result = -errno;
+        code = code ? code : result;
+    }
+    if (stream)
+        (void)closedir(stream);
+    return code;
+}
+
+int task_dir_prepare(const char *dir, const struct shim_launch *l, const char *version,
+                     struct bytes note, struct uv_trash *trash)
 {
     char path[PATH_MAX];
     path_of(dir, SHIM_LAUNCH_FILE, path);
@@ -84,12 +169,13 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes 
     if (code == 0 && access(path, F_OK) < 0) {
         code = discard_work(dir, trash);
         if (code == 0)
-            code = dir_empty(dir);
+            code = leave_logs(dir);
     }
+    if (code == 0 && version)
+        code = renew_work(dir, l, version, trash);
     if (code == 0) {
         path_of(dir, SHIM_STATE_FILE, path);
-        (void)unlink(
-            path); /* of the run before: what it says must not be taken for this one's */
+        record_clear(path); /* of the run before */
         code = task_dir_put_note(dir, note);
     }
     return code ? code : write_launch(dir, l);
@@ -97,65 +183,15 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, struct bytes 
 
 int task_dir_clear(const char *dir, struct uv_trash *trash)
 {
-    static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE, SHIM_STATE_FILE,
-                                        SHIM_LOCK_FILE};
+    static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE,
+                                        SHIM_STATE_FILE,  SHIM_LOCK_FILE,
+                                        CONTROL_NAME,     SHIM_MADE_FOR_FILE};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         path_of(dir, names[i], path);
         (void)unlink(path); /* gone is what we want */
     }
     return discard_work(dir, trash);
-}
-
-static int spawn(const char *program, char *const argv[], int report_fd,
-                 posix_spawn_file_actions_t *files, posix_spawnattr_t *attr,
-                 pid_t *ret_pid)
-{
-    static char path[] =
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    char *const envp[] = {path, NULL};
-    sigset_t none, all;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    int code = posix_spawn_file_actions_adddup2(files, report_fd, SHIM_STATUS_FD);
-    for (int fd = 0; fd < 3 && code == 0; fd++)
-        code = posix_spawn_file_actions_addopen(files, fd, "/dev/null", O_RDWR, 0);
-    if (code == 0)
-        code = posix_spawn_file_actions_addclosefrom_np(files, SHIM_STATUS_FD + 1);
-    (void)posix_spawnattr_setsigmask(attr, &none);
-    (void)posix_spawnattr_setsigdefault(attr, &all);
-    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETSIGDEF);
-    if (code == 0)
-        code = posix_spawn(ret_pid, program, files, attr, argv, envp);
-    return -code;
-}
-
-int task_dir_spawn_shim(const char *dir, const char *program, int report_fd,
-                        pid_t *ret_pid)
-{
-    static char name[] = "stratos", verb[] = "shim";
-    char where[PATH_MAX];
-    path_of(dir, "", where);
-    char *const argv[] = {name, verb, where, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    /* A report_fd of 3 would lose its close-on-exec only by chance: move it out of the
-     * way. */
-    int fd = fcntl(report_fd, F_DUPFD_CLOEXEC, SHIM_STATUS_FD + 1);
-    if (fd < 0)
-        return -errno;
-    int code = -posix_spawn_file_actions_init(&files);
-    if (code == 0) {
-        code = -posix_spawnattr_init(&attr);
-        if (code == 0) {
-            code = spawn(program, argv, fd, &files, &attr, ret_pid);
-            (void)posix_spawnattr_destroy(&attr);
-        }
-        (void)posix_spawn_file_actions_destroy(&files);
-    }
-    (void)close(fd);
-    return code;
 }
 
 bool task_dir_is_locked(const char *dir)
@@ -179,22 +215,11 @@ int task_dir_recall(const char *dir, struct arena *arena, struct cgroup *ret_gro
     path_of(dir, SHIM_LAUNCH_FILE, path);
     int code = file_read(path, SHIM_LAUNCH_MAX, arena, &content);
     if (code == 0)
-        code = shim_launch_read(content, arena, &launch);
+        code = shim_launch_read(content, arena, SHIM_READ_AGENT, &launch);
     if (code == 0)
         (void)cgroup_find(launch.group, ret_groups, NULL);
     path_of(dir, SHIM_NOTE_FILE, path);
     if (code != -ENOENT)
         (void)file_read(path, SHIM_LAUNCH_MAX, arena, ret_note);
     return code;
-}
-
-void task_dir_expire(const char *dir, long age_s)
-{
-    struct stat info;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (stat(dir, &info) < 0 || now.tv_sec - info.st_mtim.tv_sec < age_s)
-        return;
-    if (dir_empty(dir) == 0)
-        (void)rmdir(dir); /* or the next agent does */
 }

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
 struct expander {
     const struct shim_launch *l;
     struct pair base[BASE_N];
+    struct bytes self; /* the variable whose own value is expanded; empty in words */
     struct writer out;
     int error;
 };
@@ -47,11 +49,16 @@ static void expand_name(struct expander *x, struct bytes name, unsigned depth)
         writer_bytes(&x->out, bytes_of_text(value));
         return;
     }
-    value = find(x->l->task_env, x->l->n_task_env, name);
+    /* In its own value a name means the layer below. */
+    bool is_self = bytes_equal(x->self, name);
+    value = is_self ? NULL : find(x->l->task_env, x->l->n_task_env, name);
     if (value && depth == DEPTH_MAX) {
         x->error = ERR_BOUND;
     } else if (value) {
+        struct bytes outer = x->self;
+        x->self = name;
         expand(x, value, depth + 1);
+        x->self = outer;
     } else if ((value = find(x->base, BASE_N, name))) {
         writer_bytes(&x->out, bytes_of_text(value));
     }
@@ -65,6 +72,12 @@ static void expand(struct expander *x, const char *text, unsigned depth)
         if (!close) {
             writer_bytes(&x->out, bytes_of_text(text));
             return;
+        }
+        if (open > text && open[-1] == '$') { /* $${NAME} is the text ${NAME} */
+            writer_put(&x->out, text, (size_t)(open - text) - 1);
+            writer_put(&x->out, open, 2);
+            text = open + 2;
+            continue;
         }
         struct bytes name = {(const uint8_t *)open + 2, (size_t)(close - open) - 2};
         if (!is_name(name)) {
@@ -99,9 +112,11 @@ static char *expanded(struct expander *x, struct arena *arena, const char *prefi
 static char *final_pair(struct expander *x, struct arena *arena, const struct pair *p,
                         bool is_final, struct err *err)
 {
+    x->self = bytes_of_text(p->key);
     char *text =
         is_final ? arena_printf(arena, "%s=%s", p->key, p->value)
                  : expanded(x, arena, arena_printf(arena, "%s=", p->key), p->value, err);
+    x->self = (struct bytes){0};
     if (!text && is_final)
         (void)err_set(err, -ENOMEM, "not enough memory for the environment");
     return text;
@@ -157,10 +172,30 @@ static char **make_argv(struct expander *x, struct arena *arena, struct err *err
     return argv;
 }
 
+static int make_env(struct expander *x, const char *home, struct arena *arena,
+                    struct task_env *ret_env, struct err *err)
+{
+    const struct shim_launch *l = x->l;
+    struct task_env made = {.envp = make_envp(x, arena, err)};
+    if (made.envp)
+        made.argv = make_argv(x, arena, err);
+    if (!made.envp || !made.argv)
+        return err ? err->code : ERR_BOUND;
+    if (l->cwd[0]) {
+        const char *cwd = expanded(x, arena, "", l->cwd, err);
+        if (!cwd)
+            return err ? err->code : ERR_BOUND;
+        made.cwd = cwd[0] == '/' ? cwd : arena_printf(arena, "%s/%s", home, cwd);
+    }
+    *ret_env = made;
+    return 0;
+}
+
+/* Of the room for the longest text little is touched, and what is not costs nothing. */
 int task_env_make(const struct shim_launch *l, const char *home, struct arena *arena,
                   struct task_env *ret_env, struct err *err)
 {
-    void *buf = arena_alloc(arena, TEXT_MAX);
+    void *buf = malloc(TEXT_MAX);
     if (!buf)
         return err_set(err, -ENOMEM, "not enough memory for the environment");
     struct expander x = {
@@ -171,17 +206,7 @@ int task_env_make(const struct shim_launch *l, const char *home, struct arena *a
                  {"TMPDIR", "/tmp"}},
         .out = writer_of(buf, TEXT_MAX),
     };
-    struct task_env made = {.envp = make_envp(&x, arena, err)};
-    if (made.envp)
-        made.argv = make_argv(&x, arena, err);
-    if (!made.envp || !made.argv)
-        return err ? err->code : ERR_BOUND;
-    if (l->cwd[0]) {
-        const char *cwd = expanded(&x, arena, "", l->cwd, err);
-        if (!cwd)
-            return err ? err->code : ERR_BOUND;
-        made.cwd = cwd[0] == '/' ? cwd : arena_printf(arena, "%s/%s", home, cwd);
-    }
-    *ret_env = made;
-    return 0;
+    int code = make_env(&x, home, arena, ret_env, err);
+    free(buf);
+    return code;
 }

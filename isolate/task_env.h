@@ -12,8 +12,9 @@ struct task_env {
 };
 
 /* `home` is the task's own directory.  ${NAME} takes the value NAME has in the finished
- * environment; unknown names are empty; anything that is not a plain name in braces is
- * left as it is.  The text of `/bin/sh -c TEXT` is left to the shell, which sees the same
+ * environment; in its own value it is what lies below, so that PATH can be lengthened;
+ * $${NAME} is the text ${NAME}; unknown names are empty; anything that is not a plain name
+ * in braces is left as it is.  The text of `/bin/sh -c TEXT` is left to the shell, which sees the same
  * environment and has variables of its own.  ERR_BOUND when a value refers to itself or
  * grows past 128 KiB (the kernel's limit for one string), -ENOMEM. */
 int task_env_make(const struct shim_launch *l, const char *home, struct arena *arena,

@@ -125,3 +125,31 @@ int users_find(struct bytes passwd, struct bytes group, const char *user,
     *ret_ids = ids;
     return 0;
 }
+
+static bool is_plain(struct bytes name)
+{
+    static const char odd[] = "._-";
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.at[i];
+        bool is_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+        if (!is_letter && !(c >= '0' && c <= '9') && (c == '\0' || !strchr(odd, c)))
+            return false;
+    }
+    return name.len > 0 && name.len <= USER_NAME_MAX;
+}
+
+int users_name(struct bytes passwd, uint32_t uid, char out[static USER_NAME_MAX + 1])
+{
+    struct bytes line;
+    while (next_line(&passwd, &line)) {
+        struct bytes name = cut(&line, ':');
+        uint32_t number = 0;
+        (void)cut(&line, ':'); /* the password's place */
+        if (!number_of(cut(&line, ':'), &number) || number != uid || !is_plain(name))
+            continue;
+        memcpy(out, name.at, name.len);
+        out[name.len] = '\0';
+        return 0;
+    }
+    return ERR_NOT_FOUND;
+}

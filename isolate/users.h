@@ -6,7 +6,7 @@
 #include "core/bytes.h"
 #include "core/err.h"
 
-enum { USER_GROUPS_MAX = 64 };
+enum { USER_GROUPS_MAX = 64, USER_NAME_MAX = 32 };
 
 struct user_ids {
     uint32_t uid, gid;
@@ -18,5 +18,9 @@ struct user_ids {
  * gets itself as its group.  Groups past USER_GROUPS_MAX are left out.  ERR_NOT_FOUND. */
 int users_find(struct bytes passwd, struct bytes group, const char *user,
                struct user_ids *ret_ids, struct err *err);
+
+/* The name of a number, for people.  ERR_NOT_FOUND when it has none, or one that is longer than
+ * USER_NAME_MAX or has other characters than names have. */
+int users_name(struct bytes passwd, uint32_t uid, char out[static USER_NAME_MAX + 1]);
 
 #endif

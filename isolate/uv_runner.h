@@ -10,38 +10,48 @@
 #include <uv.h>
 
 #include "core/err.h"
+#include "core/exit.h"
 #include "core/job.h"
 
 enum { TASK_KEY_MAX = 144 };
 
+struct log_lost;
 struct uv_runner;
 
 struct uv_runner_options {
     const char *data_dir; /* tasks/ is made below it */
-    const char *name;     /* of the node, for people; control groups are named by the data
-                             directory */
+    const char *name;     /* of the node, for people */
+    const char *identity; /* of the node, its alone: control groups are named by it */
+    const char *groups; /* where they go: "" or NULL, or "a/b/" (isolate/cgroup_mode.h) */
     const char *const
         *hidden; /* NULL-terminated, or NULL: paths no task may see (secret, socket ...)
                     besides data_dir, /etc/stratos and /run/stratos */
-    const char *shim_path; /* the program with the verb `shim`; NULL = this very binary */
+    const char
+        *shim_path; /* a program with the verb `shim`; NULL = the one that we carry */
     bool tasks_die;        /* with the agent, as on a lost host (dev) */
 };
 
 struct uv_runner_events {
     void (*started)(void *ctx, const char *key, uint32_t pid);
     void (*failed)(void *ctx, const char *key, const char *why); /* never started */
-    void (*exited)(void *ctx, const char *key, int32_t status, bool is_oom);
+    void (*exited)(void *ctx, const char *key, const struct exit_fact *fact);
     void *ctx;
 };
 
 struct launch {
     const char *key;
     const struct task_spec *task;
-    const struct pair
-        *env; /* STRATOS_*, PORT_* ...: over the task's own; values already final */
+    /* STRATOS_*, PORT_* ...: over the task's own; values already final */
+    const struct pair *env;
     size_t n_env;
-    struct bytes
-        note; /* the agent's own bytes (its claim), given back by uv_runner_found */
+    const uint16_t *ports; /* that it may bind; PORTS_MAX at most */
+    size_t n_ports;
+    const char *token; /* for SHIM_TOKEN_PATH; NULL = none; never written to a disk */
+    /* of its job, exactly; its own directory is kept from start to start of one and
+     * empty at the first of the next. NULL: kept always */
+    const char *version;
+    /* the agent's own bytes (its claim), given back by uv_runner_found */
+    struct bytes note;
 };
 
 int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
@@ -50,25 +60,37 @@ int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
 /* Stop watching; tasks stay (unless tasks_die). */
 void uv_runner_close(struct uv_runner *r);
 
-/* What earlier agents left: call once, before launching.  `pid` 0: it ended meanwhile, an
- * `exited` event follows from the loop; otherwise it runs and is watched from now on. */
+/* What an earlier agent left. */
+struct task_found {
+    const char *key;
+    /* 0: it ended meanwhile, or it is not known yet: `started` or `exited` follows */
+    uint32_t pid;
+    uint64_t started_unix_ms;
+    struct bytes note;
+    /* what could not be read, or is not known yet, for people; NULL: all is */
+    const char *doubt;
+};
+
+/* Call once, before launching.  Nothing is waited for here: what a shim has not said yet is
+ * asked for again from the loop. */
 void uv_runner_found(struct uv_runner *r,
-                     void (*found)(void *ctx, const char *key, uint32_t pid,
-                                   uint64_t started_unix_ms, struct bytes note),
-                     void *ctx);
+                     void (*found)(void *ctx, const struct task_found *task), void *ctx);
 
 /* Always answered by `started` or `failed`, from the loop, where tasks are started one by one
  * between other things.  `launch` is copied. */
 void uv_runner_launch(struct uv_runner *r, const struct launch *launch);
 void uv_runner_note(struct uv_runner *r, const char *key,
                     struct bytes note); /* replace it on disk */
-void uv_runner_signal(struct uv_runner *r, const char *key, int signal);
+/* Another token in place of the one that a running or starting task was given.  -ESRCH when nothing
+ * runs, -ENOENT when it has none; -errno. */
+int uv_runner_token(struct uv_runner *r, const char *key, const char *token);
+/* `signal` to every process of it; what is left after `grace_ms` is killed by its shim, whatever
+ * becomes of this agent. */
+void uv_runner_stop(struct uv_runner *r, const char *key, int signal, uint32_t grace_ms);
+/* What was lost of tasks' output; valid until the loop goes on. */
+const struct log_lost *uv_runner_lost(const struct uv_runner *r);
 void uv_runner_kill(struct uv_runner *r, const char *key); /* the whole cgroup */
-void uv_runner_remove(
-    struct uv_runner *r,
-    const char *key); /* forget and delete cgroup; logs stay until the next launch */
-
-/* Hidden verb `stratos shim DIR`: the shim's own main. */
-int shim_main(int argc, char **argv);
+/* Forget it, and delete its control group and directory; its logs stay as long as its job says. */
+void uv_runner_remove(struct uv_runner *r, const char *key);
 
 #endif

@@ -1,6 +1,6 @@
-/* See uv_watch.h.  The usual path: the report says "started PID INIT ...", later the
- * pidfd becomes readable.  What can fail: the report says "failed WHY" or nothing; then
- * the end tells why. Freed when the last handle has closed. */
+/* See uv_watch.h.  The usual path: the report says "started PID INIT ...", later "ended"; of a shim that an
+ * earlier agent started only the pidfd becomes readable.  What can fail: the report says "failed WHY" or
+ * nothing; then the end tells why.  Freed when the last handle has closed. */
 #include "isolate/uv_watch.h"
 
 #include <errno.h>
@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "isolate/hidden.h"
 #include "isolate/shim.h"
+#include "isolate/token_file.h"
 
 struct uv_watch {
     uv_poll_t shim_poll, report_poll;
@@ -20,7 +22,8 @@ struct uv_watch {
     void *ctx;
     int shim_fd, init_fd, report_fd; /* pidfds; the report's reading end; -1 = none */
     pid_t shim_pid;                  /* 0: not our child */
-    bool is_started, is_closed;
+    pid_t init_pid;                  /* of init_fd */
+    bool is_started, is_closed, is_report_over;
     char report[SHIM_REPORT_MAX + 1];
     size_t report_len;
     unsigned n_handles;
@@ -71,6 +74,7 @@ static bool read_report(struct uv_watch *w)
         w->report_len += (size_t)len;
     }
     w->report[w->report_len] = '\0';
+    w->is_report_over = len == 0;
     return len == 0 || strchr(w->report, '\n');
 }
 
@@ -95,7 +99,7 @@ static pid_t parent_of(pid_t pid)
  * written down: a stranger who has that PID now must not get its signals. */
 static int open_init(pid_t init_pid, pid_t shim_pid)
 {
-    int fd = (int)syscall(SYS_pidfd_open, init_pid, 0);
+    int fd = init_pid > 0 ? (int)syscall(SYS_pidfd_open, init_pid, 0) : -1;
     if (fd >= 0 && parent_of(init_pid) != shim_pid)
         close_fd(&fd);
     return fd;
@@ -110,9 +114,25 @@ static bool take_started(struct uv_watch *w)
         return false;
     w->is_started = true;
     w->init_fd = open_init((pid_t)init_pid, w->shim_pid);
-    close_report(w);
+    w->init_pid = (pid_t)init_pid;
     w->events.started(w->ctx, (uint32_t)pid);
     return true;
+}
+
+/* The task is over, and its shim has let its directory go.  One of an earlier release says nothing: it is
+ * seen to end. */
+static void take_ended(struct uv_watch *w)
+{
+    struct uv_watch_events tell = w->events;
+    void *ctx = w->ctx;
+    pid_t shim_pid = w->shim_pid;
+    if (strstr(w->report, "\n" SHIM_SAYS_ENDED)) {
+        uv_watch_close(w);
+        tell.left(ctx, shim_pid);
+        tell.ended(ctx, WATCH_RAN, "");
+    } else if (w->is_report_over) {
+        close_report(w);
+    }
 }
 
 static void on_report(uv_poll_t *poll, int status, int events)
@@ -121,31 +141,39 @@ static void on_report(uv_poll_t *poll, int status, int events)
     (void)events;
     if (!read_report(w) && status == 0)
         return;
-    if (!take_started(w))
+    if (!w->is_started && !take_started(w)) {
         (void)uv_poll_stop(
             poll); /* "failed ...", or not a word: told when the shim has ended */
+        return;
+    }
+    if (!w->is_closed) /* by who was told that it started */
+        take_ended(w);
 }
 
 static void on_shim_end(uv_poll_t *poll, int status, int events)
 {
     struct uv_watch *w = poll->data;
     char why[SHIM_REPORT_MAX + 1] = "the task's shim died before it started the task";
+    int wait_status = 0;
     (void)status;
     (void)events;
     if (w->shim_pid)
-        (void)waitpid(w->shim_pid, NULL, WNOHANG);
+        (void)waitpid(w->shim_pid, &wait_status, WNOHANG);
     if (!w->is_started) {
         (void)read_report(w);
         (void)take_started(w);
         if (w->is_closed) /* by who was told */
             return;
     }
-    (void)sscanf(w->report, "failed %1000[^\n]", why);
+    bool has_failed = sscanf(w->report, "failed %1000[^\n]", why) == 1;
+    bool is_killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+    enum watch_end end = w->is_started              ? WATCH_RAN
+                         : has_failed || !is_killed ? WATCH_FAILED
+                                                    : WATCH_KILLED;
     struct uv_watch_events tell = w->events;
     void *ctx = w->ctx;
-    bool was_started = w->is_started;
     uv_watch_close(w);
-    tell.ended(ctx, was_started, why);
+    tell.ended(ctx, end, why);
 }
 
 static int poll_open(struct uv_watch *w, uv_loop_t *loop, uv_poll_t *poll, int fd,
@@ -198,6 +226,7 @@ int uv_watch_adopt(uv_loop_t *loop, int shim_fd, pid_t shim_pid, pid_t init_pid,
         return code;
     (*ret_watch)->is_started = true;
     (*ret_watch)->init_fd = open_init(init_pid, shim_pid);
+    (*ret_watch)->init_pid = init_pid;
     return 0;
 }
 
@@ -211,6 +240,16 @@ void uv_watch_signal(const struct uv_watch *w, int number)
     if (w->init_fd >= 0)
         (void)syscall(SYS_pidfd_send_signal, w->init_fd, number, NULL,
                       0); /* gone is fine */
+}
+
+int uv_watch_put_token(const struct uv_watch *w, const char *token)
+{
+    return w->init_fd < 0 ? -ESRCH : token_file_replace(w->init_pid, w->init_fd, token);
+}
+
+int uv_watch_hide(const struct uv_watch *w, const struct hidden *hidden)
+{
+    return w->init_fd < 0 ? -ESRCH : hidden_again(hidden, w->init_pid, w->init_fd);
 }
 
 void uv_watch_kill_shim(const struct uv_watch *w)

@@ -51,3 +51,16 @@ const struct catalog_node *catalog_find_node(const struct catalog *c, const char
     }
     return NULL;
 }
+
+static int host_order(const void *a, const void *b)
+{
+    return endpoint_compare(a, b);
+}
+
+bool catalog_has_host(const struct catalog *c, const struct endpoint *at)
+{
+    struct endpoint host = *at;
+    host.port = 0;
+    return c->n_hosts &&
+           bsearch(&host, c->hosts, c->n_hosts, sizeof(*c->hosts), host_order);
+}

@@ -19,6 +19,7 @@ struct build {
     struct catalog *catalog;
     struct arena *arena;
     const struct members *members;
+    const char *const *called; /* of each member; NULL: its name */
     const struct catalog_rule **rules; /* sorted by (ns, job) */
     size_t n_rules;
     struct catalog_service *services;
@@ -117,6 +118,11 @@ static struct endpoint node_address(const struct table *table, const struct memb
     return at;
 }
 
+static const char *called(const struct build *b, size_t member_at)
+{
+    return b->called ? b->called[member_at] : members_at(b->members, member_at)->name;
+}
+
 /* By name; of two nodes with one name the live one comes first and is kept. */
 static int node_order(const void *a, const void *b)
 {
@@ -134,7 +140,7 @@ static int build_nodes(struct build *b, const struct table *table)
         return -1;
     for (size_t i = 0; i < n; i++) {
         const struct member *m = members_at(b->members, i);
-        char *name = arena_text(b->arena, m->name);
+        char *name = arena_text(b->arena, called(b, i));
         if (!name)
             return -1;
         for (char *c = name; *c;
@@ -149,6 +155,29 @@ static int build_nodes(struct build *b, const struct table *table)
             b->nodes[kept++] = b->nodes[i];
     b->catalog->nodes = b->nodes;
     b->catalog->n_nodes = kept;
+    return 0;
+}
+
+static int host_order(const void *a, const void *b)
+{
+    return endpoint_compare(a, b);
+}
+
+static int build_hosts(struct build *b)
+{
+    size_t n = members_count(b->members), n_live = 0, kept = 0;
+    struct endpoint *hosts = arena_array(b->arena, n + 1, sizeof(*hosts));
+    if (!hosts)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (is_live(members_at(b->members, i)))
+            hosts[n_live++] = b->member_at[i];
+    qsort(hosts, n_live, sizeof(*hosts), host_order);
+    for (size_t i = 0; i < n_live; i++)
+        if (kept == 0 || !endpoint_equal(&hosts[kept - 1], &hosts[i]))
+            hosts[kept++] = hosts[i];
+    b->catalog->hosts = hosts;
+    b->catalog->n_hosts = kept;
     return 0;
 }
 
@@ -175,13 +204,13 @@ static const struct member *find_member(const struct build *b, struct node_id id
 
 /* ---- endpoints, from the claims ---- */
 
-static const char *why_not(struct build *b, const struct member *m,
+static const char *why_not(struct build *b, const struct member *m, size_t member_at,
                            const struct claim_doc *claim)
 {
     if (m->state == MEMBER_DEAD)
-        return arena_printf(b->arena, "node %s is dead", m->name);
+        return arena_printf(b->arena, "node %s is dead", called(b, member_at));
     if (m->state == MEMBER_LEFT)
-        return arena_printf(b->arena, "node %s has left", m->name);
+        return arena_printf(b->arena, "node %s has left", called(b, member_at));
     switch (claim->state) {
     case INSTANCE_PENDING:
     case INSTANCE_STARTING:
@@ -197,6 +226,11 @@ static const char *why_not(struct build *b, const struct member *m,
     case INSTANCE_RUNNING:
         break;
     }
+    if (claim->check.name && *claim->check.name)
+        return arena_printf(b->arena, "health check '%s' %s: %s", claim->check.name,
+                            claim->health == HEALTH_FAILING ? "fails"
+                                                            : "has not passed yet",
+                            *claim->check.said ? claim->check.said : "it says no more");
     return claim->health == HEALTH_FAILING ? "health check failing" : "starting";
 }
 
@@ -206,6 +240,20 @@ static uint16_t claim_port(const struct claim_doc *claim, const char *name)
         if (strcmp(claim->ports[i].name, name) == 0)
             return claim->ports[i].port;
     return 0;
+}
+
+/* The claim's ports in the catalog's memory; NULL when that is out. */
+static const struct catalog_port *copy_ports(struct arena *arena,
+                                             const struct claim_doc *claim)
+{
+    struct catalog_port *ports = arena_array(arena, claim->n_ports + 1, sizeof(*ports));
+    for (size_t i = 0; ports && i < claim->n_ports; i++) {
+        ports[i] = (struct catalog_port){arena_text(arena, claim->ports[i].name),
+                                         claim->ports[i].port};
+        if (!ports[i].name)
+            return NULL;
+    }
+    return ports;
 }
 
 static int add_endpoint(struct build *b, const struct catalog_rule *rule, uint32_t index,
@@ -223,13 +271,16 @@ static int add_endpoint(struct build *b, const struct catalog_rule *rule, uint32
     struct catalog_endpoint endpoint = {
         .instance = arena_printf(b->arena, "%s.%u", rule->job, index),
         .index = index,
-        .node = arena_text(b->arena, m->name),
+        .node = arena_text(b->arena, called(b, member_at)),
         .at = at,
+        .ports = copy_ports(b->arena, claim),
+        .n_ports = claim->n_ports,
         .health = claim->health,
         .is_served = is_served,
-        .reason = is_served ? NULL : why_not(b, m, claim),
+        .reason = is_served ? NULL : why_not(b, m, member_at, claim),
     };
-    if (!endpoint.instance || !endpoint.node || (!is_served && !endpoint.reason))
+    if (!endpoint.instance || !endpoint.node || !endpoint.ports ||
+        (!is_served && !endpoint.reason))
         return -1;
     b->found[b->n_found++] =
         (struct found){.service = (size_t)(service - b->services), .endpoint = endpoint};
@@ -295,6 +346,7 @@ static int build_endpoints(struct build *b, const struct table *table)
 /* ---- the snapshot ---- */
 
 struct catalog *catalog_build(const struct members *members, const struct table *table,
+                              const char *const *called,
                               const struct catalog_rule *rules, size_t n_rules,
                               bool is_ready, uint32_t serial)
 {
@@ -302,14 +354,14 @@ struct catalog *catalog_build(const struct members *members, const struct table 
     if (!arena)
         return NULL;
     arena_init(arena, 0);
-    struct build b = {.arena = arena, .members = members};
+    struct build b = {.arena = arena, .members = members, .called = called};
     b.catalog = arena_alloc(arena, sizeof(*b.catalog));
     if (!b.catalog)
         goto fail;
     *b.catalog = (struct catalog){
         .arena = arena, .refs = 1, .is_ready = is_ready, .serial = serial};
     if (build_services(&b, rules, n_rules) < 0 || build_nodes(&b, table) < 0 ||
-        build_endpoints(&b, table) < 0)
+        build_hosts(&b) < 0 || build_endpoints(&b, table) < 0)
         goto fail;
     return b.catalog;
 fail:

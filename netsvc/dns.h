@@ -10,7 +10,8 @@ enum {
     DNS_MESSAGE_MAX = 65535,
     DNS_UDP_PLAIN_MAX = 512,
     DNS_UDP_MAX = 1232,
-    DNS_TTL_S = 2
+    DNS_TTL_S = 2,
+    DNS_SRV_WEIGHT = 1 /* haproxy takes no server from a record of weight 0 */
 };
 
 /* Answer `query` into `out`.  Over UDP the answer fits the client's EDNS0 size (at most
@@ -21,7 +22,7 @@ size_t dns_answer(const struct catalog *catalog, struct rng *rng, struct bytes q
 
 /* For `resolve`: what the name gives, and what was left out. */
 struct dns_record {
-    const char *type, *value; /* "A", "127.77.0.1"; "SRV", "0 0 20011 n1.node.stratos." */
+    const char *type, *value; /* "A", "127.77.0.1"; "SRV", "0 1 20011 7f4d0001.addr.stratos." */
     uint32_t ttl;
 };
 struct dns_omission {

@@ -53,6 +53,16 @@ static bool has_address(const struct dns_match *m, size_t before,
     return false;
 }
 
+static int add_srv(struct resolution *r, const struct catalog_endpoint *e)
+{
+    char host[DNS_HEX_MAX];
+    if (dns_address_label(&e->at, host) == 0)
+        return 0;
+    return add_record(r, "SRV",
+                      arena_printf(r->arena, "0 %d %u %s.addr.stratos.", DNS_SRV_WEIGHT,
+                                   e->at.port, host));
+}
+
 static int resolve_service(struct resolution *r, const struct dns_match *m)
 {
     const struct catalog_service *s = m->service;
@@ -70,9 +80,7 @@ static int resolve_service(struct resolution *r, const struct dns_match *m)
         if (!e->is_served)
             status = add_omission(r, e->instance, e->reason ? e->reason : "not healthy");
         else if (e->at.port != 0)
-            status = add_record(
-                r, "SRV",
-                arena_printf(r->arena, "0 0 %u %s.node.stratos.", e->at.port, e->node));
+            status = add_srv(r, e);
     }
     return status;
 }
@@ -102,6 +110,8 @@ static int resolve_match(struct resolution *r, const struct catalog *c,
     case DNS_KIND_NODE:
         return m->node->is_live ? add_address(r, &m->node->at)
                                 : add_omission(r, m->node->name, "the node is not alive");
+    case DNS_KIND_ADDRESS:
+        return add_address(r, &m->address);
     case DNS_KIND_SERVICE:
     case DNS_KIND_INSTANCE:
     case DNS_KIND_PORT:

@@ -48,24 +48,10 @@ static bool has_namespace(const struct catalog *c, const char *ns)
     return low < c->n_services && strcmp(c->services[low].ns, ns) == 0;
 }
 
-/* Digits without a leading zero, at most nine of them. */
-static bool read_index(const char *label, uint32_t *ret_index)
-{
-    size_t len = strlen(label);
-    if (len == 0 || len > 9 || strspn(label, "0123456789") != len ||
-        (label[0] == '0' && len > 1))
-        return false;
-    uint32_t index = 0;
-    for (size_t i = 0; i < len; i++)
-        index = index * 10 + (uint32_t)(label[i] - '0');
-    *ret_index = index;
-    return true;
-}
-
 static struct dns_match match_instance(const struct catalog_service *s, const char *label)
 {
     uint32_t index;
-    if (!s || !read_index(label, &index))
+    if (!s || index_parse(bytes_of_text(label), &index) < 0)
         return of_kind(DNS_KIND_NONE);
     size_t low = 0, high = s->n_endpoints;
     while (low < high) {
@@ -156,6 +142,33 @@ static struct dns_match match_service(const struct catalog *c,
     }
 }
 
+size_t dns_address_label(const struct endpoint *at, char out[static DNS_HEX_MAX])
+{
+    size_t len = at->family == 4 ? 4 : at->family == 6 ? 16 : 0;
+    hex_encode(at->address, len, out);
+    return 2 * len;
+}
+
+/* <hex>.addr, of an address that a live node has. */
+static struct dns_match match_address(const struct catalog *c, const char *label)
+{
+    struct dns_match m = of_kind(DNS_KIND_NONE);
+    size_t len = strlen(label);
+    m.address.family = len == 8 ? 4 : len == 32 ? 6 : 0;
+    if (m.address.family != 0 &&
+        hex_decode(label, len, m.address.address, len / 2) == 0 &&
+        catalog_has_host(c, &m.address))
+        m.kind = DNS_KIND_ADDRESS;
+    return m;
+}
+
+/* <node>.node */
+static struct dns_match match_node(const struct catalog *c, const char *label)
+{
+    const struct catalog_node *node = catalog_find_node(c, label);
+    return (struct dns_match){.kind = node ? DNS_KIND_NODE : DNS_KIND_NONE, .node = node};
+}
+
 bool dns_zone_holds(const struct dns_name *name)
 {
     return strcmp(dns_name_label(name, 0), "stratos") == 0;
@@ -173,12 +186,13 @@ struct dns_match dns_zone_match(const struct catalog *catalog,
         return match_service(catalog, name);
     if (strcmp(branch, "ns") == 0)
         return of_kind(name->n_labels == 2 ? DNS_KIND_SERVERS : DNS_KIND_NONE);
-    if (strcmp(branch, "node") != 0 || name->n_labels > 3)
+    bool is_node = strcmp(branch, "node") == 0, is_address = strcmp(branch, "addr") == 0;
+    if ((!is_node && !is_address) || name->n_labels > 3)
         return of_kind(DNS_KIND_NONE);
     if (name->n_labels == 2)
         return of_kind(DNS_KIND_EMPTY);
-    const struct catalog_node *node = catalog_find_node(catalog, dns_name_label(name, 2));
-    return (struct dns_match){.kind = node ? DNS_KIND_NODE : DNS_KIND_NONE, .node = node};
+    const char *label = dns_name_label(name, 2);
+    return is_node ? match_node(catalog, label) : match_address(catalog, label);
 }
 
 bool dns_match_has(const struct dns_match *m, const struct catalog_endpoint *e)

@@ -3,6 +3,7 @@
  *     stratos                          the apex: SOA, NS
  *     ns.stratos                       the name servers: every live node is one
  *     <node>.node.stratos              a node's address
+ *     <hex>.addr.stratos               the address itself, of a live node: the targets of SRV records
  *     <svc>.service.stratos            a service of namespace default
  *     <svc>.<ns>.service.stratos       a service
  *     <index>.<svc>[.<ns>].service.stratos                one instance of it
@@ -22,6 +23,7 @@ enum dns_kind {
     DNS_KIND_APEX,
     DNS_KIND_SERVERS,
     DNS_KIND_NODE,
+    DNS_KIND_ADDRESS,
     DNS_KIND_SERVICE,
     DNS_KIND_INSTANCE, /* endpoints of `index` alone */
     DNS_KIND_PORT,     /* SRV alone */
@@ -32,7 +34,13 @@ struct dns_match {
     const struct catalog_service *service;
     const struct catalog_node *node;
     uint32_t index;
+    struct endpoint address; /* DNS_KIND_ADDRESS */
 };
+
+enum { DNS_HEX_MAX = 33 }; /* 16 bytes in hex, and a NUL */
+/* "7f4d0001": the label that stands for an address, whoever has it.  Returns its length, 0 when there is
+ * no address. */
+size_t dns_address_label(const struct endpoint *at, char out[static DNS_HEX_MAX]);
 
 bool dns_zone_holds(const struct dns_name *name);
 /* `catalog` must be ready. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "core/utf8.h"
 #include "netsvc/http.h"
 
 static int hex_digit(uint8_t c)
@@ -12,6 +13,18 @@ static int hex_digit(uint8_t c)
         return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_utf8(struct bytes in)
+{
+    while (in.len > 0) {
+        size_t len = utf8_sequence(in);
+        if (len == 0)
+            return false;
+        in.at += len;
+        in.len -= len;
+    }
+    return true;
 }
 
 int http_decode(struct bytes in, bool is_query, struct arena *arena, char **ret_text)
@@ -38,6 +51,8 @@ int http_decode(struct bytes in, bool is_query, struct arena *arena, char **ret_
         out[n++] = (char)c;
     }
     out[n] = '\0';
+    if (!is_utf8((struct bytes){(const uint8_t *)out, n}))
+        return ERR_MALFORMED; /* no name here is anything else, and no answer could say it */
     *ret_text = out;
     return 0;
 }
@@ -69,6 +84,7 @@ const char *http_status_text(int status)
         {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
         {421, "Misdirected Request"},
         {422, "Unprocessable Content"},
         {429, "Too Many Requests"},
@@ -90,6 +106,21 @@ const char *http_status_text(int status)
 static void put_text(struct writer *out, const char *text)
 {
     writer_bytes(out, bytes_of_text(text));
+}
+
+void http_error_write(int status, const char *why, struct writer *out)
+{
+    const char *code = status == 400                                     ? "malformed"
+                       : status == 408                                   ? "timeout"
+                       : status == 413 || status == 431                  ? "too_large"
+                       : status == 421                                   ? "denied"
+                       : status == 417 || status == 501 || status == 505 ? "unsupported"
+                                                                         : "failed";
+    put_text(out, "{\"error\":{\"code\":\"");
+    put_text(out, code);
+    put_text(out, "\",\"message\":\"");
+    put_text(out, why);
+    put_text(out, "\"}}");
 }
 
 /* A value may hold what a user typed; a line break in it would begin a header of theirs. */

@@ -55,10 +55,12 @@ static void put_counter(struct writer *w, const char *name, const char *help,
 static void put_gauge(struct writer *w, const struct metrics_gauge *g, bool is_first)
 {
     char text[40];
+    const char *suffix = g->is_counter ? "_total" : "";
     if (is_first)
-        put_help(w, g->name, "", g->help, "gauge");
+        put_help(w, g->name, suffix, g->help, g->is_counter ? "counter" : "gauge");
     put(w, "stratos_");
     put(w, g->name);
+    put(w, suffix);
     if (g->label) {
         writer_u8(w, '{');
         put(w, g->label);

@@ -5,12 +5,14 @@
 #include "core/arena.h"
 #include "core/metrics.h"
 
-/* A value of this moment.  Gauges of one name with different labels stand next to each
- * other. */
+/* A value of this moment, or with labels a counter.  Those of one name with different labels stand
+ * next to each other. */
 struct metrics_gauge {
-    const char *name, *help;         /* the name gets the prefix stratos_ */
+    const char *name,
+        *help; /* the name gets the prefix stratos_, a counter the suffix _total */
     const char *label, *label_value; /* NULL: none */
     double value;
+    bool is_counter;
 };
 
 #define METRICS_TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"

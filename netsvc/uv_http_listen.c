@@ -1,9 +1,11 @@
-/* The HTTP server: its listeners, the list of connections, the second hand that finds the
- * slow ones, and pipes.  Connections themselves are in uv_http.c.
+/* The HTTP server: its listeners, the second hand that finds the slow ones, and pipes.
+ * Connections themselves are in uv_http_conn.c, their list in uv_http_server.c.
  *
  * The server is freed when it was closed and the last handle and connection are gone. */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +14,13 @@
 #include <unistd.h>
 
 #include "core/err.h"
+#include "core/hash.h"
 #include "netsvc/uv_http_inside.h"
+
+enum {
+    SHRUNK_LEAST = 64,     /* connections: fewer leave nothing behind that matters */
+    SWEEPS_A_SECOND = 256, /* of sources that are gone, a few each */
+};
 
 struct uv_http_pipe {
     struct http_conn conn; /* the first member: one allocation, freed as a connection */
@@ -20,195 +28,135 @@ struct uv_http_pipe {
 
 /* ---- the list ---- */
 
+/* Sources that hold no place are forgotten as soon as they owe no time. */
+static bool sweep(struct uv_http *h)
+{
+    bool is_clean = true;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < SWEEPS_A_SECOND && h->crowds[i].empty_oldest; n++)
+            crowd_sweep(&h->crowds[i], uv_hrtime());
+        is_clean = is_clean && !h->crowds[i].empty_oldest;
+    }
+    return is_clean;
+}
+
+/* Many are gone: what they needed is free, and the owner may want to give it back. */
+static void tell_shrunk(struct uv_http *h)
+{
+    if (h->n_connections > h->most_connections)
+        h->most_connections = h->n_connections;
+    if (h->most_connections < SHRUNK_LEAST || h->n_connections > h->most_connections / 2)
+        return;
+    h->most_connections = h->n_connections;
+    if (h->handlers.shrunk)
+        h->handlers.shrunk(h->ctx);
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct uv_http *h = timer->data;
     struct http_conn *next;
     for (struct http_conn *c = h->connections; c; c = next) {
         next = c->next;
-        uv_http_inside_check(c, uv_now(h->loop));
+        uv_http_conn_check(c, uv_now(h->loop));
     }
+    h->metrics->http_held_back = h->turns.queue.n_waits;
+    bool is_clean = sweep(h);
+    tell_shrunk(h);
+    if (is_clean && !h->connections)
+        (void)uv_timer_stop(timer);
 }
 
 static void list_add(struct http_conn *c)
 {
     struct uv_http *h = c->http;
-    if (!h->connections && !h->is_closing)
+    if (!h->is_closing && !uv_is_active((uv_handle_t *)&h->second))
         (void)uv_timer_start(&h->second, on_second, 1000, 1000);
     c->next = h->connections;
     if (c->next)
         c->next->previous = c;
     h->connections = c;
-    c->is_listed = true;
-    if (c->listener)
-        c->listener->n_connections++;
-    else
-        h->n_pipes++;
-}
-
-void uv_http_inside_unlist(struct http_conn *c)
-{
-    struct uv_http *h = c->http;
-    if (c->previous)
-        c->previous->next = c->next;
-    else
-        h->connections = c->next;
-    if (c->next)
-        c->next->previous = c->previous;
-    if (c->listener)
-        c->listener->n_connections--;
-    else
-        h->n_pipes--;
-    if (!h->connections && !h->is_closing)
-        (void)uv_timer_stop(&h->second);
-}
-
-void uv_http_inside_maybe_free(struct uv_http *h)
-{
-    if (h->is_closing && h->n_open == 0 && !h->connections)
-        free(h);
-}
-
-static struct http_conn *conn_new(struct uv_http *h, struct http_listener *listener,
-                                  enum http_conn_kind kind)
-{
-    struct http_conn *c = calloc(1, sizeof(*c));
-    if (!c)
-        return NULL;
-    c->http = h;
-    c->listener = listener;
-    c->kind = kind;
-    c->deadline_ms = uv_now(h->loop) + HTTP_IDLE_MS;
-    c->parser = http_parser_new();
-    if (!c->parser) {
-        free(c);
-        return NULL;
-    }
-    return c;
-}
-
-/* ---- sockets ---- */
-
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
-{
-    struct http_conn *c = handle->data;
-    (void)hint;
-    *buf = uv_buf_init(c->http->read_buf, sizeof(c->http->read_buf));
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-    struct http_conn *c = stream->data;
-    if (n > 0) {
-        uv_http_inside_data(c, (struct bytes){(const uint8_t *)buf->base, (size_t)n});
-        return;
-    }
-    if (n == 0)
-        return;
-    if (n == UV_EOF)
-        uv_http_inside_ended(c);
-    else
-        uv_http_inside_kill(c);
-}
-
-void uv_http_inside_read(struct http_conn *c)
-{
-    c->is_paused = false;
-    if (c->kind != HTTP_CONN_PIPE &&
-        uv_read_start(&c->handle.stream, on_alloc, on_read) < 0)
-        uv_http_inside_kill(c);
-}
-
-void uv_http_inside_pause(struct http_conn *c)
-{
-    c->is_paused = true;
-    if (c->kind != HTTP_CONN_PIPE)
-        (void)uv_read_stop(&c->handle.stream);
-}
-
-static void on_refused_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-/* Over the limit: take the connection only to close it, or the backlog would hold it. */
-static void refuse_one(struct http_listener *l)
-{
-    uv_tcp_t *tcp = NULL;
-    uv_pipe_t *pipe = NULL;
-    int status = -ENOMEM;
-    if (l->kind == HTTP_CONN_UNIX && (pipe = malloc(sizeof(*pipe))))
-        status = uv_pipe_init(l->http->loop, pipe, 0);
-    else if (l->kind == HTTP_CONN_TCP && (tcp = malloc(sizeof(*tcp))))
-        status = uv_tcp_init(l->http->loop, tcp);
-    uv_stream_t *stream = pipe ? (uv_stream_t *)pipe : (uv_stream_t *)tcp;
-    l->http->metrics->http_refused++;
-    if (status < 0) {
-        free(stream);
-        return;
-    }
-    (void)uv_accept(&l->handle.stream, stream); /* closed either way */
-    uv_close((uv_handle_t *)stream, on_refused_closed);
-}
-
-static void on_connection(uv_stream_t *server, int status)
-{
-    struct http_listener *l = server->data;
-    if (status < 0)
-        return; /* out of descriptors, say: libuv tries again by itself */
-    struct http_conn *c =
-        l->n_connections < HTTP_CONNECTIONS_MAX ? conn_new(l->http, l, l->kind) : NULL;
-    if (!c) {
-        refuse_one(l);
-        return;
-    }
-    if (l->kind == HTTP_CONN_UNIX)
-        (void)uv_pipe_init(l->http->loop, &c->handle.pipe, 0); /* cannot fail on unix */
-    else
-        (void)uv_tcp_init(l->http->loop, &c->handle.tcp);
-    c->handle.any.data = c;
-    list_add(c);
-    if (uv_accept(server, &c->handle.stream) < 0) {
-        uv_http_inside_kill(c);
-        return;
-    }
-    if (l->kind == HTTP_CONN_TCP)
-        (void)uv_tcp_nodelay(&c->handle.tcp, 1);
-    uv_http_inside_read(c);
+    h->n_connections++;
+    h->n_pipes += c->kind == UV_HTTP_SEALED;
 }
 
 /* ---- listeners ---- */
 
-static void on_own_closed(uv_handle_t *handle)
+static void on_accepted(void *ctx, int fd, struct crowd_source *source)
 {
-    struct uv_http *h = handle->type == UV_TIMER
-                            ? (struct uv_http *)handle->data
-                            : ((struct http_listener *)handle->data)->http;
-    h->n_open--;
-    uv_http_inside_maybe_free(h);
+    struct http_listener *l = ctx;
+    struct uv_http *h = l->http;
+    struct http_conn *c = uv_http_conn_new(h, l->kind);
+    if (!c) {
+        (void)close(fd); /* out of memory */
+        return;
+    }
+    if (l->kind == UV_HTTP_UNIX)
+        (void)uv_pipe_init(h->loop, &c->handle.pipe, 0); /* cannot fail on unix */
+    else
+        (void)uv_tcp_init(h->loop, &c->handle.tcp);
+    c->handle.any.data = c;
+    list_add(c);
+    int status = l->kind == UV_HTTP_UNIX ? uv_pipe_open(&c->handle.pipe, fd)
+                                         : uv_tcp_open(&c->handle.tcp, fd);
+    if (status < 0) {
+        (void)close(fd);
+        uv_http_conn_kill(c);
+        return;
+    }
+    if (l->kind == UV_HTTP_UNIX)
+        source->turns.budget = NULL; /* whoever may use the socket is no stranger */
+    else
+        (void)uv_tcp_nodelay(&c->handle.tcp, 1);
+    crowd_enter(uv_http_conn_crowd(c), source, &c->place);
+    uv_http_read_start(c);
 }
 
-static struct http_listener *listener_new(struct uv_http *h, enum http_conn_kind kind)
+static void on_evict(void *ctx, struct crowd_member *m)
 {
-    if (h->n_listeners == HTTP_LISTENERS_MAX)
+    struct http_listener *l = ctx;
+    l->http->metrics->connections_evicted++;
+    uv_http_conn_kill(
+        (struct http_conn *)((char *)m - offsetof(struct http_conn, place)));
+}
+
+static void on_listener_closed(void *ctx)
+{
+    struct http_listener *l = ctx;
+    struct uv_http *h = l->http;
+    free(l);
+    h->n_open--;
+    uv_http_server_maybe_free(h);
+}
+
+/* One with everything but its socket. */
+static struct http_listener *listener_new(struct uv_http *h, enum uv_http_kind kind,
+                                          struct uv_listener_events *ret)
+{
+    struct http_listener *l = calloc(1, sizeof(*l));
+    if (!l)
         return NULL;
-    struct http_listener *l = &h->listeners[h->n_listeners++];
     *l = (struct http_listener){.http = h, .kind = kind};
-    if (kind == HTTP_CONN_UNIX)
-        (void)uv_pipe_init(h->loop, &l->handle.pipe, 0);
-    else
-        (void)uv_tcp_init(h->loop, &l->handle.tcp);
-    l->handle.any.data = l;
-    h->n_open++;
+    *ret = (struct uv_listener_events){.accepted = on_accepted,
+                                       .evict = on_evict,
+                                       .closed = on_listener_closed,
+                                       .crowd = &h->crowds[kind == UV_HTTP_TCP],
+                                       .peer = &h->peer,
+                                       .ctx = l};
     return l;
 }
 
-/* The slot stays taken until the server goes; listening is tried a few times at most. */
-static int listen_failed(struct http_listener *l, int status, const char *what,
+static int listener_keep(struct http_listener *l, int status, const char *what,
                          struct err *err)
 {
-    uv_close(&l->handle.any, on_own_closed);
-    return err_set(err, status, "%s: %s", what, err_text(status));
+    if (status < 0) {
+        free(l);
+        return err_set(err, status, "%s: %s", what, err_text(status));
+    }
+    l->next = l->http->listeners;
+    l->http->listeners = l;
+    l->http->n_open++;
+    return 0;
 }
 
 /* 0 when nobody holds `path`; a socket that nobody listens on is removed. */
@@ -241,69 +189,67 @@ int uv_http_listen_unix(struct uv_http *h, const char *path, struct err *err)
     int status = clear_stale(path, err);
     if (status < 0)
         return status;
-    struct http_listener *l = listener_new(h, HTTP_CONN_UNIX);
+    struct uv_listener_events events;
+    struct http_listener *l = listener_new(h, UV_HTTP_UNIX, &events);
     if (!l)
-        return err_set(err, ERR_BOUND, "too many listeners");
-    mode_t mask = umask(0117); /* 0660 from its first moment */
-    status = uv_pipe_bind(&l->handle.pipe, path);
-    (void)umask(mask);
-    if (status == 0)
-        status = uv_listen(&l->handle.stream, 128, on_connection);
-    return status < 0 ? listen_failed(l, status, path, err) : 0;
+        return err_set(err, -ENOMEM, "%s: %s", path, err_text(-ENOMEM));
+    status = uv_listener_unix(h->loop, path, &events, &l->listener);
+    return listener_keep(l, status, path, err);
 }
 
 int uv_http_listen_tcp(struct uv_http *h, struct endpoint *bind, struct err *err)
 {
     char text[ADDRESS_TEXT_MAX];
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-    if (bind->family == 6) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(bind->port);
-        memcpy(&v6->sin6_addr, bind->address, 16);
-    } else {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(bind->port);
-        memcpy(&v4->sin_addr, bind->address, 4);
-    }
-    struct http_listener *l = listener_new(h, HTTP_CONN_TCP);
+    struct uv_listener_events events;
+    struct http_listener *l = listener_new(h, UV_HTTP_TCP, &events);
     if (!l)
-        return err_set(err, ERR_BOUND, "too many listeners");
-    int len = sizeof(address);
-    int status = uv_tcp_bind(&l->handle.tcp, (const struct sockaddr *)&address, 0);
-    if (status == 0)
-        status = uv_listen(&l->handle.stream, 128, on_connection);
-    if (status == 0)
-        status = uv_tcp_getsockname(&l->handle.tcp, (struct sockaddr *)&address, &len);
-    if (status < 0)
-        return listen_failed(l, status, endpoint_text(bind, text), err);
-    bind->port = ntohs(bind->family == 6 ? v6->sin6_port : v4->sin_port);
-    return 0;
+        return err_set(err, -ENOMEM, "http: %s", err_text(-ENOMEM));
+    int status = uv_listener_tcp(h->loop, bind, &events, &l->listener);
+    return listener_keep(l, status, endpoint_text(bind, text), err);
 }
 
 /* ---- the server ---- */
 
-int uv_http_open(uv_loop_t *loop, uv_http_handler handler, void *ctx,
+void uv_http_limit(struct uv_http *h, size_t n_connections)
+{
+    assert(!h->listeners);
+    for (size_t i = 0; i < 2; i++)
+        crowd_init(&h->crowds[i], n_connections, hash_mix(uv_hrtime(), i));
+}
+
+int uv_http_open(uv_loop_t *loop, const struct uv_http_handlers *handlers, void *ctx,
                  struct metrics *metrics, struct uv_http **ret_http, struct err *err)
 {
     struct uv_http *h = calloc(1, sizeof(*h));
     if (!h)
         return err_set(err, -ENOMEM, "http: %s", err_text(-ENOMEM));
+    uv_http_limit(h, HTTP_CONNECTIONS_MAX);
     h->loop = loop;
-    h->handler = handler;
+    h->handlers = *handlers;
     h->ctx = ctx;
     h->metrics = metrics;
-    int status = uv_timer_init(loop, &h->second);
-    if (status < 0) {
-        free(h);
-        return err_set(err, status, "http: %s", err_text(status));
-    }
+    h->read_start = uv_http_read_start;
+    h->read_wake = uv_http_read_wake;
+    uv_peer_open(&h->peer);
+    uv_turns_init(loop, &h->turns, uv_http_read_serve, h);
+    (void)uv_timer_init(loop, &h->second); /* cannot fail */
     h->second.data = h;
-    h->n_open = 1;
+    h->n_open = 2;
     (void)signal(SIGPIPE, SIG_IGN); /* a client that hangs up must not end the agent */
     *ret_http = h;
     return 0;
+}
+
+static void on_turns_closed(void *ctx)
+{
+    struct uv_http *h = ctx;
+    h->n_open--;
+    uv_http_server_maybe_free(h);
+}
+
+static void on_second_closed(uv_handle_t *handle)
+{
+    on_turns_closed(handle->data);
 }
 
 void uv_http_close(struct uv_http *h)
@@ -311,15 +257,18 @@ void uv_http_close(struct uv_http *h)
     if (!h || h->is_closing)
         return;
     h->is_closing = true;
-    uv_close((uv_handle_t *)&h->second, on_own_closed);
-    for (size_t i = 0; i < h->n_listeners; i++)
-        if (!uv_is_closing(&h->listeners[i].handle.any))
-            uv_close(&h->listeners[i].handle.any, on_own_closed);
+    while (h->listeners) {
+        struct http_listener *l = h->listeners;
+        h->listeners = l->next;
+        uv_listener_close(l->listener);
+    }
     struct http_conn *next;
     for (struct http_conn *c = h->connections; c; c = next) {
         next = c->next;
-        uv_http_inside_kill(c);
+        uv_http_conn_kill(c);
     }
+    uv_close((uv_handle_t *)&h->second, on_second_closed);
+    uv_turns_close(&h->turns, on_turns_closed);
 }
 
 /* ---- pipes ---- */
@@ -328,31 +277,31 @@ struct uv_http_pipe *uv_http_pipe_new(struct uv_http *h,
                                       void (*write)(void *ctx, struct bytes out),
                                       void (*finish)(void *ctx), void *ctx)
 {
-    if (h->is_closing || h->n_pipes >= HTTP_CONNECTIONS_MAX) {
+    if (h->is_closing || h->n_pipes >= HTTP_PIPES_MAX) {
         h->metrics->http_refused++;
         return NULL;
     }
-    struct http_conn *c = conn_new(h, NULL, HTTP_CONN_PIPE);
+    struct http_conn *c = uv_http_conn_new(h, UV_HTTP_SEALED);
     if (!c)
         return NULL;
-    c->pipe.write = write;
-    c->pipe.finish = finish;
-    c->pipe.ctx = ctx;
+    c->handle.sealed.write = write;
+    c->handle.sealed.finish = finish;
+    c->handle.sealed.ctx = ctx;
     list_add(c);
     return (struct uv_http_pipe *)c;
 }
 
 void uv_http_pipe_watch(struct uv_http_pipe *p, size_t (*queued)(void *ctx))
 {
-    p->conn.pipe.queued = queued;
+    p->conn.handle.sealed.queued = queued;
 }
 
 void uv_http_pipe_data(struct uv_http_pipe *p, struct bytes in)
 {
-    uv_http_inside_data(&p->conn, in);
+    uv_http_read_data(&p->conn, in);
 }
 
 void uv_http_pipe_closed(struct uv_http_pipe *p)
 {
-    uv_http_inside_gone(&p->conn);
+    uv_http_conn_gone(&p->conn);
 }

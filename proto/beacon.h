@@ -2,12 +2,14 @@
  * datagram is (seal.h) and always equally long, so that it tells nothing to who lacks the
  * secret.
  *
- *     0      1      2       3        4         20     22        38        42          64
- *     +------+------+-------+--------+---------+------+---------+---------+-----------+
- *     | kind | ver  | flags | family | address | port | node id | members | zero: room|
- *     | = 7  | = 1  | 1 =   | 4 or 6 | (16)    | (2)  | (16)    | (4)     | for later |
- *     |      |      | ready |        |         |      |         |         |           |
- *     +------+------+-------+--------+---------+------+---------+---------+-----------+
+ *     0      1      2       3        4         20     22        38        42      50          64
+ *     +------+------+-------+--------+---------+------+---------+---------+-------+-----------+
+ *     | kind | ver  | flags | family | address | port | node id | members | epoch | zero: room|
+ *     | = 7  | = 2  | 1 =   | 4 or 6 | (16)    | (2)  | (16)    | (4)     | (8)   | for later |
+ *     |      |      | ready |        |         |      |         |         |       |           |
+ *     +------+------+-------+--------+---------+------+---------+---------+-------+-----------+
+ *
+ * Version 1, of 0.1, had no epoch but more room: it is read with epoch 0.
  *
  * It shares the datagrams' key.  The first byte keeps the two apart: no protobuf message
  * begins with 7 (a tag of wire type 7, which does not exist). */
@@ -23,6 +25,7 @@ struct beacon {
     struct node_id id;
     struct endpoint endpoint; /* where its gossip is reached */
     uint32_t n_members;       /* alive as it believes, itself included; never 0 */
+    uint64_t epoch;           /* of its present life; 0: not told */
     bool is_ready;
 };
 

@@ -54,7 +54,8 @@ static Stratos__Member *member_wire(const struct message_member *m, struct arena
     out->state = (uint32_t)m->state;
     out->incarnation = m->incarnation;
     out->accuser = data_of_id(&m->accuser);
-    if (!out->name || endpoint_data(&m->endpoint, a, &out->endpoint) < 0)
+    if (!out->name || endpoint_data(&m->endpoint, a, &out->endpoint) < 0 ||
+        endpoint_data(&m->second, a, &out->second) < 0)
         return NULL;
     return out;
 }
@@ -84,6 +85,8 @@ static Stratos__Range *range_wire(const struct message_range *r, struct arena *a
     out->epoch = r->epoch;
     out->after = r->after;
     out->through = r->through;
+    out->before_epoch = r->before_epoch;
+    out->before_number = r->before_number;
     out->entries = arena_array(a, r->n_entries, sizeof(void *));
     if (!out->entries)
         return NULL;
@@ -122,6 +125,8 @@ static int lists_wire(const struct message *m, struct arena *a, Stratos__Message
         to->epoch = from->epoch;
         to->number = from->number;
         to->is_stale = from->is_stale;
+        to->before_epoch = from->before_epoch;
+        to->before_number = from->before_number;
         out->seen[out->n_seen] = to;
     }
     return 0;
@@ -147,8 +152,18 @@ int message_encode(const struct message *m, struct arena *arena, struct bytes *r
     out.n_listed = m->n_listed;
     out.listed = m->listed;
     out.coordinate = data_of(m->coordinate);
+    out.epoch = m->epoch;
+    if (endpoint_data(&m->observed, arena, &out.observed) < 0)
+        return -ENOMEM;
     out.n_items = m->n_items;
     out.items = m->items;
+    out.n_parts = m->n_parts;
+    out.parts = m->parts;
+    out.listed_parts = data_of(m->listed_parts);
+    out.n_differing = m->n_differing;
+    out.differing = m->differing;
+    out.n_unsaid = m->n_unsaid;
+    out.unsaid = m->unsaid;
     if (lists_wire(m, arena, &out) < 0)
         return -ENOMEM;
     size_t len = stratos__message__get_packed_size(&out);
@@ -216,6 +231,10 @@ static int member_of(const Stratos__Member *in, struct message_member *ret_membe
     if (err == 0)
         err = endpoint_of(in->endpoint, &m.endpoint);
     if (err == 0)
+        err = endpoint_of(in->second, &m.second);
+    if (err == 0 && m.second.family == m.endpoint.family && m.second.family != 0)
+        err = ERR_MALFORMED; /* one of each family */
+    if (err == 0)
         *ret_member = m;
     return err;
 }
@@ -227,6 +246,8 @@ static int range_of(const Stratos__Range *in, struct arena *a,
         .epoch = in->epoch,
         .after = in->after,
         .through = in->through,
+        .before_epoch = in->before_epoch,
+        .before_number = in->before_number,
         .entries = arena_array(a, in->n_entries, sizeof(*r.entries)),
         .n_entries = in->n_entries,
     };
@@ -253,6 +274,39 @@ static int range_of(const Stratos__Range *in, struct arena *a,
     return err;
 }
 
+static bool are_below(const uint32_t *list, size_t n, uint32_t bound)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i] >= bound)
+            return false;
+    }
+    return true;
+}
+
+/* How what was seen is compared. */
+static int parts_of(const Stratos__Message *in, struct message *m)
+{
+    bool is_of_buckets = in->kind == MESSAGE_BUCKET_PARTS;
+    size_t n_parts = (is_of_buckets ? in->n_listed : 1) * MESSAGE_PARTS;
+    if ((in->n_parts != 0 && in->n_parts != n_parts) ||
+        (is_of_buckets && in->n_listed > MESSAGE_PARTED_MAX) ||
+        (in->listed_parts.len != 0 &&
+         in->listed_parts.len != in->n_listed * (MESSAGE_PARTS / 8)) ||
+        in->n_differing > MESSAGE_PARTS || in->n_unsaid > MESSAGE_PARTS ||
+        !are_below(in->differing, in->n_differing, MESSAGE_PARTS) ||
+        !are_below(in->unsaid, in->n_unsaid, MESSAGE_PARTS))
+        return ERR_MALFORMED;
+    m->parts = in->parts;
+    m->n_parts = in->n_parts;
+    if (in->listed_parts.len != 0)
+        m->listed_parts = (struct bytes){in->listed_parts.data, in->listed_parts.len};
+    m->differing = in->differing;
+    m->n_differing = in->n_differing;
+    m->unsaid = in->unsaid;
+    m->n_unsaid = in->n_unsaid;
+    return 0;
+}
+
 static int lists_of(const Stratos__Message *in, struct arena *a, struct message *m)
 {
     m->members = arena_array(a, in->n_members, sizeof(*m->members));
@@ -272,11 +326,11 @@ static int lists_of(const Stratos__Message *in, struct arena *a, struct message 
         to->epoch = from->epoch;
         to->number = from->number;
         to->is_stale = from->is_stale;
+        to->before_epoch = from->before_epoch;
+        to->before_number = from->before_number;
     }
-    for (size_t i = 0; i < in->n_listed && err == 0; i++) {
-        if (in->listed[i] >= MESSAGE_BUCKETS)
-            err = ERR_MALFORMED;
-    }
+    if (!are_below(in->listed, in->n_listed, MESSAGE_BUCKETS) || parts_of(in, m) < 0)
+        err = ERR_MALFORMED;
     if (in->coordinate.len != 0 && in->coordinate.len != MESSAGE_COORDINATE)
         err = ERR_MALFORMED;
     if (in->coordinate.len != 0)
@@ -308,12 +362,15 @@ int message_decode(struct bytes in, struct arena *arena, struct message *ret_mes
         .known_epoch = wire->known_epoch,
         .known_number = wire->known_number,
         .at_unix_ms = wire->at_unix_ms,
+        .epoch = wire->epoch,
     };
     int err = member_of(wire->sender, &m.sender);
     if (err == 0)
         err = id_of(wire->to, true, &m.to);
     if (err == 0 && m.has_target)
         err = member_of(wire->target, &m.target);
+    if (err == 0)
+        err = endpoint_of(wire->observed, &m.observed);
     if (err == 0)
         err = lists_of(wire, arena, &m);
     if (err == 0)
@@ -330,6 +387,7 @@ size_t message_member_size(const struct message_member *member)
     size_t size = 2 + 18 + (member->endpoint.family == 4 ? 8 : 20) + 2 + 2;
     size += member->incarnation < 128 ? 2 : 6;
     size += node_id_is_zero(member->accuser) ? 0 : 18;
+    size += member->second.family == 0 ? 0 : member->second.family == 4 ? 8 : 20;
     return size + (member->name ? strlen(member->name) : 0);
 }
 

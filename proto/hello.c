@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-enum { HELLO_VERSION = 2, EPOCH_AT = 3, PURPOSE_AT = 4 };
+enum { HELLO_VERSION = 3, VERSION_AT = 2, EPOCH_AT = 3, PURPOSE_AT = 4 };
 
 enum card_kind { CARD_NODE = 1, CARD_GUEST = 2 };
 
@@ -79,10 +79,13 @@ static int read_card(struct hello *h, const uint8_t card[static HELLO_CARD_LEN],
     return 0;
 }
 
-bool hello_is_possible(struct bytes start)
+int hello_check_start(struct bytes start)
 {
     size_t n = start.len < sizeof(magic) ? start.len : sizeof(magic);
-    return n == 0 || memcmp(start.at, magic, n) == 0;
+    if (n == 0 || memcmp(start.at, magic, n) == 0)
+        return 0;
+    bool is_hello = n == sizeof(magic) && memcmp(start.at, magic, VERSION_AT) == 0;
+    return is_hello ? ERR_UNSUPPORTED : ERR_FORGED;
 }
 
 void hello_begin(struct hello *h, const struct secret *secret,
@@ -104,8 +107,9 @@ void hello_begin(struct hello *h, const struct secret *secret,
 int hello_check(struct hello *h, const struct keyring *keys,
                 const uint8_t in[static HELLO_1_LEN])
 {
-    if (!hello_is_possible((struct bytes){in, HELLO_1_LEN}))
-        return ERR_FORGED;
+    int error = hello_check_start((struct bytes){in, HELLO_1_LEN});
+    if (error < 0)
+        return error;
     const struct secret *secret = keyring_find(keys, in[EPOCH_AT]);
     if (!secret)
         return ERR_EPOCH;
@@ -154,9 +158,14 @@ int hello_finish(struct hello *h, const uint8_t in[static HELLO_2_LEN],
     uint8_t card[HELLO_CARD_LEN];
     size_t mac_at = HELLO_2_LEN - HELLO_MAC_LEN;
     struct bytes second = {in + HELLO_START_LEN, mac_at - HELLO_START_LEN};
+    int error = hello_check_start((struct bytes){in, HELLO_2_LEN});
+    if (error < 0)
+        return error;
+    if (sodium_is_zero(in + EPOCH_AT, HELLO_2_LEN - EPOCH_AT))
+        return ERR_EPOCH; /* refused */
     if (!mac_is_right(h, LABEL_MAC_2, (struct bytes){in, mac_at}, in + mac_at))
         return ERR_FORGED;
-    int error = noise_read(&h->noise, second, card, sizeof(card));
+    error = noise_read(&h->noise, second, card, sizeof(card));
     if (error >= 0)
         error = read_card(h, card, false); /* who answers is a node */
     if (error >= 0)

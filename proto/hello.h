@@ -19,8 +19,7 @@
  *
  * Message 1 can be recorded and sent again, but then message 3 cannot be made: the
  * responder opens only after it.  A responder answers a wrong mac with a message 2 of
- * zeros behind the first three bytes, so that the initiator learns why it is hung up on.
- */
+ * zeros behind the first three bytes, so that the initiator learns why it is hung up on. */
 #ifndef PROTO_HELLO_H
 #define PROTO_HELLO_H
 
@@ -52,8 +51,9 @@ void hello_begin(struct hello *h, const struct secret *secret,
                  const struct identity *self, enum stream_purpose purpose,
                  const uint8_t chance[static HELLO_CHANCE_LEN],
                  uint8_t out[static HELLO_1_LEN]);
-/* Can these first bytes still become a hello? */
-bool hello_is_possible(struct bytes start);
+/* Can these first bytes still become a hello?  ERR_UNSUPPORTED when they begin one of another
+ * version, else ERR_FORGED. */
+int hello_check_start(struct bytes start);
 
 /* The responder: check message 1.  ERR_EPOCH for a secret we do not have, ERR_FORGED,
  * ERR_UNSUPPORTED for an unknown purpose.  Cheap: one hash, no public-key work before
@@ -66,7 +66,8 @@ int hello_answer(struct hello *h, const struct keyring *keys, const struct ident
                  uint8_t out[static HELLO_2_LEN]);
 void hello_refuse(uint8_t out[static HELLO_2_LEN]);
 
-/* The initiator: check message 2, know the peer and write message 3.  ERR_FORGED. */
+/* The initiator: check message 2, know the peer and write message 3.  ERR_FORGED; ERR_EPOCH
+ * when it says that the responder has another secret. */
 int hello_finish(struct hello *h, const uint8_t in[static HELLO_2_LEN],
                  uint8_t out[static HELLO_3_LEN]);
 /* The responder: check message 3 and know the peer.  ERR_FORGED; ERR_DENIED for a guest

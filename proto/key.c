@@ -192,7 +192,7 @@ struct key key_refuse(struct node_id node, const char *ns, const char *job,
     return instance_key(KEY_REFUSE, node, ns, job, index);
 }
 
-static bool var_name_is_valid(struct bytes name)
+bool var_name_is_valid(struct bytes name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = (char)name.at[i];
@@ -201,14 +201,16 @@ static bool var_name_is_valid(struct bytes name)
         if (!is_word && c != '.' && c != '_' && c != '/' && c != '-')
             return false;
     }
-    return name.len > 0;
+    return name.len > 0 && name.len <= VAR_NAME_LEN_MAX;
 }
 
-struct key key_var(const char *name)
+struct key key_var(const char *ns, const char *name)
 {
     struct key key;
     struct writer w = key_begin(&key, KEY_VAR);
     struct bytes in = bytes_of_text(name);
+    put_name(&w, ns);
+    writer_u8(&w, '/');
     if (!var_name_is_valid(in))
         w.error = ERR_INVALID;
     writer_bytes(&w, in);
@@ -272,6 +274,7 @@ static void parse_rest(struct reader *r, struct key_parts *parts)
 {
     enum key_kind kind = parts->kind;
     if (kind == KEY_VAR) {
+        parts->ns = take_name(r);
         parts->name = reader_rest(r);
         if (!var_name_is_valid(parts->name))
             reader_fail(r, ERR_MALFORMED);

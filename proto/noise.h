@@ -5,8 +5,7 @@
  *     <- e, ee, s, es             2
  *     -> s, se, psk               3
  *
- * Pure: ephemeral keys are handed in.  It knows no envelope and no payload: see hello.h.
- */
+ * Pure: ephemeral keys are handed in.  It knows no envelope and no payload: see hello.h. */
 #ifndef PROTO_NOISE_H
 #define PROTO_NOISE_H
 

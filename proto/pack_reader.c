@@ -2,6 +2,7 @@
 #include "proto/pack_reader.h"
 
 #include "core/err.h"
+#include "core/utf8.h"
 
 /* The bytes that say which type follows. */
 enum {
@@ -103,29 +104,6 @@ bool pack_read_bool(struct reader *r)
     return type == TRUE;
 }
 
-size_t utf8_sequence(struct bytes in)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (in.len == 0)
-        return 0;
-    uint8_t first = in.at[0];
-    size_t len = first < 0x80             ? 1
-                 : (first & 0xe0) == 0xc0 ? 2
-                 : (first & 0xf0) == 0xe0 ? 3
-                 : (first & 0xf8) == 0xf0 ? 4
-                                          : 0;
-    if (len < 2 || len > in.len)
-        return len > in.len ? 0 : len;
-    uint32_t point = first & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((in.at[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (in.at[i] & 0x3fu);
-    }
-    bool is_surrogate = point >= 0xd800 && point <= 0xdfff;
-    return point < smallest[len] || point > 0x10ffff || is_surrogate ? 0 : len;
-}
-
 static bool is_text(struct bytes in)
 {
     while (in.len > 0) {
@@ -185,8 +163,7 @@ size_t pack_read_map(struct reader *r, size_t n_max)
     return r->error ? 0 : (size_t)n;
 }
 
-/* Step over the head of a value and its own bytes; returns how many values it contains.
- */
+/* Step over the head of a value and its own bytes; returns how many values it contains. */
 static uint64_t skip_head(struct reader *r)
 {
     uint8_t type = reader_u8(r);

@@ -22,7 +22,4 @@ size_t pack_read_map(struct reader *r, size_t n_max);
 /* Step over one value of any type. */
 void pack_skip(struct reader *r);
 
-/* The length of the UTF-8 sequence `in` starts with, or 0 when it is none (RFC 3629). */
-size_t utf8_sequence(struct bytes in);
-
 #endif

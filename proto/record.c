@@ -7,10 +7,12 @@
 #include <msgpack.h>
 
 #include "core/err.h"
-#include "proto/pack_reader.h"
+#include "core/utf8.h"
 
-/* Fields are packed behind a one-byte map head that is filled in at the end: a document
- * of ours has at most 15 fields, so the head is a fixmap. */
+/* Fields are packed behind a map head that is filled in at the end: one byte (a fixmap) up
+ * to 15 fields, three (a map 16) for more. */
+enum { FIXMAP_MAX = 15 };
+
 struct encoder {
     msgpack_packer packer;
     struct writer *out;
@@ -33,9 +35,20 @@ static void encoder_begin(struct encoder *e, struct writer *out)
 
 static int encoder_end(struct encoder *e)
 {
+    static const uint8_t room[2];
+    uint8_t *head = e->out->at + e->head;
+    if (e->n_fields > FIXMAP_MAX)
+        writer_put(e->out, room, sizeof(room));
     if (writer_error(e->out))
         return ERR_BOUND;
-    e->out->at[e->head] = (uint8_t)(0x80 | e->n_fields);
+    if (e->n_fields <= FIXMAP_MAX) {
+        head[0] = (uint8_t)(0x80 | e->n_fields);
+        return 0;
+    }
+    memmove(head + 3, head + 1, e->out->len - e->head - 3);
+    head[0] = 0xde;
+    head[1] = (uint8_t)(e->n_fields >> 8);
+    head[2] = (uint8_t)e->n_fields;
     return 0;
 }
 
@@ -98,7 +111,7 @@ static void put_text(struct encoder *e, unsigned field, const char *text, size_t
 
 /* Free text, perhaps from a program's output: what cannot be sent is changed, not
  * refused, for a claim must not fail to be published because of its reason. */
-static void put_free_text(struct encoder *e, unsigned field, const char *text)
+static void pack_free_text(struct encoder *e, const char *text)
 {
     char clean[REASON_LEN_MAX + 1];
     size_t len = 0;
@@ -117,7 +130,15 @@ static void put_free_text(struct encoder *e, unsigned field, const char *text)
         in.len -= taken;
     }
     clean[len] = '\0';
-    put_text(e, field, clean, REASON_LEN_MAX);
+    pack_text(e, clean, REASON_LEN_MAX);
+}
+
+static void put_free_text(struct encoder *e, unsigned field, const char *text)
+{
+    if (!text || !*text)
+        return;
+    put_field(e, field);
+    pack_free_text(e, text);
 }
 
 /* Does a list of `n` fit?  Otherwise the whole document does not. */
@@ -153,6 +174,10 @@ int record_encode_node(const struct node_doc *doc, struct writer *out)
     put_uint(&e, 10, doc->other_key_epoch);
     put_int(&e, 11, doc->clock_skew_ms);
     put_uint(&e, 12, doc->away_ms);
+    put_uint(&e, 13, (uint64_t)doc->disk);
+    put_uint(&e, 14, doc->disk_since_unix_ms);
+    put_uint(&e, 15, doc->named);
+    put_text(&e, 17, doc->nat, ADDRESS_TEXT_MAX);
     return encoder_end(&e);
 }
 
@@ -180,7 +205,26 @@ int record_encode_control(const struct control_doc *doc, struct writer *out)
         msgpack_pack_uint32(&e.packer, doc->count);
     }
     put_uint(&e, 3, doc->restart_at);
+    put_text(&e, 10, doc->scaled_by, SCALED_BY_MAX);
+    put_uint(&e, 11, doc->scaled_unix_ms);
+    put_uint(&e, 12, doc->retry_at);
     return encoder_end(&e);
+}
+
+static void put_check(struct encoder *e, unsigned field, const struct check_doc *check)
+{
+    if (!check->name || !*check->name)
+        return;
+    put_field(e, field);
+    msgpack_pack_map(&e->packer, 4);
+    msgpack_pack_unsigned_int(&e->packer, 1);
+    pack_text(e, check->name, NAME_LEN_MAX);
+    msgpack_pack_unsigned_int(&e->packer, 2);
+    pack_free_text(e, check->said);
+    msgpack_pack_unsigned_int(&e->packer, 3);
+    msgpack_pack_uint32(&e->packer, check->failures);
+    msgpack_pack_unsigned_int(&e->packer, 4);
+    msgpack_pack_uint64(&e->packer, check->since_unix_ms);
 }
 
 int record_encode_claim(const struct claim_doc *doc, struct writer *out)
@@ -200,7 +244,7 @@ int record_encode_claim(const struct claim_doc *doc, struct writer *out)
     put_uint(&e, 11, doc->restarts);
     if (doc->has_exit) {
         put_field(&e, 12);
-        msgpack_pack_int32(&e.packer, doc->last_exit);
+        msgpack_pack_int32(&e.packer, exit_status(&doc->last_exit)); /* for 0.1.0 */
     }
     put_free_text(&e, 13, doc->reason);
     if (put_map(&e, 14, doc->n_ports, PORTS_MAX)) {
@@ -209,6 +253,10 @@ int record_encode_claim(const struct claim_doc *doc, struct writer *out)
             msgpack_pack_uint16(&e.packer, doc->ports[i].port);
         }
     }
+    if (doc->has_exit)
+        put_uint(&e, 16, exit_pack(&doc->last_exit));
+    put_check(&e, 20, &doc->check);
+    put_uint(&e, 21, doc->again_unix_ms);
     return encoder_end(&e);
 }
 

@@ -7,14 +7,18 @@
  *     node      1 name  2 version  3 address  4 cpu milli  5 memory bytes
  *               6 agent state  7 away until, unix ms  8 attributes (map text -> text)
  *               9 key epoch  10 other key epoch  11 clock skew, ms (signed)
- *               12 away for, ms
+ *               12 away for, ms  13 disk state  14 disk state since, unix ms
+ *               15 stamp at which it took its name
  *     job       1 spec hash (bin 32)  2 version  3 first stamp  4 at, unix ms
  *               5 by  6 note  7 previous spec hash (bin 32)
  *     control   1 is stopped  2 count (absent: no override)  3 restart at
+ *               10 scaled by  11 scaled, unix ms  12 retry at
  *     claim     1 generation  2 spec hash (bin 32)  3 version  4 restart at  5 state
  *               6 health  7 is proven  8 claimed, unix ms  9 started, unix ms  10 pid
  *               11 restarts  12 last exit (absent: none)  13 reason
  *               14 ports (map text -> number)
+ *               20 the check in trouble (map: 1 name  2 said  3 failures  4 since, unix ms)
+ *               21 started again, unix ms
  *     refuse    1 until, unix ms  2 spec hash (bin 32)  3 reason
  *
  * Zero, false, "" and empty maps are not written, and are what a missing field reads as
@@ -23,8 +27,7 @@
  * instead, at REASON_LEN_MAX bytes, and what is no UTF-8 in them becomes '?').  Decoding
  * is strict about types, ranges, UTF-8 and repeated fields (ERR_MALFORMED), lenient about
  * unknown fields: they are skipped here, and kept by the table, which never re-encodes
- * what others wrote.  Decoded texts and arrays live in `arena`; -ENOMEM when it is full.
- */
+ * what others wrote.  Decoded texts and arrays live in `arena`; -ENOMEM when it is full. */
 #ifndef PROTO_RECORD_H
 #define PROTO_RECORD_H
 

@@ -83,8 +83,7 @@ static uint64_t take_u64(struct decoder *d)
     return pack_read_uint(&d->r, UINT64_MAX);
 }
 
-/* The array for `*n` elements that were announced; none when there is no memory for them.
- */
+/* The array for `*n` elements that were announced; none when there is no memory for them. */
 static void *take_array(struct decoder *d, size_t *n, size_t size)
 {
     void *array = *n ? arena_array(d->arena, *n, size) : NULL;
@@ -109,7 +108,7 @@ static void take_attributes(struct decoder *d, struct node_doc *doc)
 
 int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *ret_doc)
 {
-    struct node_doc doc = {.name = "", .version = "", .address = ""};
+    struct node_doc doc = {.name = "", .version = "", .address = "", .nat = ""};
     struct decoder d = decoder_of(in, arena);
     for (unsigned field; (field = next_field(&d)) != 0;) {
         switch (field) {
@@ -149,6 +148,18 @@ int record_decode_node(struct bytes in, struct arena *arena, struct node_doc *re
             break;
         case 12:
             doc.away_ms = take_u64(&d);
+            break;
+        case 13:
+            doc.disk = (enum disk_state)pack_read_uint(&d.r, DISK_BROKEN);
+            break;
+        case 14:
+            doc.disk_since_unix_ms = take_u64(&d);
+            break;
+        case 15:
+            doc.named = take_u64(&d);
+            break;
+        case 17:
+            doc.nat = take_text(&d, ADDRESS_TEXT_MAX);
             break;
         default:
             pack_skip(&d.r);
@@ -197,6 +208,15 @@ int record_decode_job(struct bytes in, struct arena *arena, struct job_doc *ret_
     return error;
 }
 
+/* Into the document itself: it has no arena. */
+static void take_scaled_by(struct decoder *d, struct control_doc *doc)
+{
+    struct bytes text = pack_read_text(&d->r, SCALED_BY_MAX);
+    if (text.len > 0)
+        memcpy(doc->scaled_by, text.at, text.len);
+    doc->scaled_by[text.len] = '\0';
+}
+
 int record_decode_control(struct bytes in, struct control_doc *ret_doc)
 {
     struct control_doc doc = {0};
@@ -212,6 +232,15 @@ int record_decode_control(struct bytes in, struct control_doc *ret_doc)
             break;
         case 3:
             doc.restart_at = take_u64(&d);
+            break;
+        case 10:
+            take_scaled_by(&d, &doc);
+            break;
+        case 11:
+            doc.scaled_unix_ms = take_u64(&d);
+            break;
+        case 12:
+            doc.retry_at = take_u64(&d);
             break;
         default:
             pack_skip(&d.r);
@@ -233,6 +262,28 @@ static void take_ports(struct decoder *d, struct claim_doc *doc)
     }
     doc->ports = list;
     doc->n_ports = n;
+}
+
+static void take_check(struct decoder *d, struct check_doc *check)
+{
+    size_t n = pack_read_map(&d->r, FIELDS_MAX);
+    uint64_t taken = 0;
+    for (size_t i = 0; i < n && !reader_error(&d->r); i++) {
+        uint64_t key = pack_read_uint(&d->r, 63);
+        if (taken & UINT64_C(1) << key)
+            reader_fail(&d->r, ERR_MALFORMED);
+        taken |= UINT64_C(1) << key;
+        if (key == 1)
+            check->name = take_text(d, NAME_LEN_MAX);
+        else if (key == 2)
+            check->said = take_text(d, REASON_LEN_MAX);
+        else if (key == 3)
+            check->failures = take_u32(d);
+        else if (key == 4)
+            check->since_unix_ms = take_u64(d);
+        else
+            pack_skip(&d->r);
+    }
 }
 
 static void take_claim_field(struct decoder *d, unsigned field, struct claim_doc *doc)
@@ -273,13 +324,23 @@ static void take_claim_field(struct decoder *d, unsigned field, struct claim_doc
         break;
     case 12:
         doc->has_exit = true;
-        doc->last_exit = (int32_t)pack_read_int(&d->r, INT32_MIN, INT32_MAX);
+        doc->last_exit =
+            exit_of_status((int32_t)pack_read_int(&d->r, INT32_MIN, INT32_MAX), false);
         break;
     case 13:
         doc->reason = take_text(d, REASON_LEN_MAX);
         break;
     case 14:
         take_ports(d, doc);
+        break;
+    case 16: /* after 12, which says less */
+        doc->last_exit = exit_unpack(take_u64(d));
+        break;
+    case 20:
+        take_check(d, &doc->check);
+        break;
+    case 21:
+        doc->again_unix_ms = take_u64(d);
         break;
     default:
         pack_skip(&d->r);
@@ -288,7 +349,7 @@ static void take_claim_field(struct decoder *d, unsigned field, struct claim_doc
 
 int record_decode_claim(struct bytes in, struct arena *arena, struct claim_doc *ret_doc)
 {
-    struct claim_doc doc = {.reason = ""};
+    struct claim_doc doc = {.reason = "", .check = {.name = "", .said = ""}};
     struct decoder d = decoder_of(in, arena);
     for (unsigned field; (field = next_field(&d)) != 0;)
         take_claim_field(&d, field, &doc);

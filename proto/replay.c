@@ -14,13 +14,13 @@ static const uint32_t none = UINT32_MAX;
 
 struct replay_sender {
     uint8_t session[SESSION_LEN];
-    uint64_t counter; /* the newest seen */
-    uint64_t seen;    /* bit i: counter - i was seen; SEAL_WINDOW bits */
-    uint32_t chain;   /* the next in its bucket */
+    uint64_t counter;                /* the newest seen */
+    uint64_t seen[SEAL_WINDOW / 64]; /* bit c mod SEAL_WINDOW: counter c was; a ring */
+    uint32_t chain;                  /* the next in its bucket */
     uint32_t newer, older;
 };
 
-_Static_assert(SEAL_WINDOW == 64, "the window is one word");
+_Static_assert((SEAL_WINDOW & (SEAL_WINDOW - 1)) == 0, "counters wrap around the ring");
 
 void replay_init(struct replay_table *t, uint64_t hash_seed)
 {
@@ -127,31 +127,52 @@ static uint32_t take_sender(struct replay_table *t)
     return at;
 }
 
+/* ---- one window ---- */
+
+static void mark(struct replay_sender *s, uint64_t counter)
+{
+    s->seen[counter % SEAL_WINDOW / 64] |= UINT64_C(1) << counter % 64;
+}
+
+static bool is_marked(const struct replay_sender *s, uint64_t counter)
+{
+    return s->seen[counter % SEAL_WINDOW / 64] >> counter % 64 & 1;
+}
+
+/* The window moves on: what it takes in was not seen yet. */
+static void move_to(struct replay_sender *s, uint64_t counter)
+{
+    if (counter - s->counter >= SEAL_WINDOW)
+        memset(s->seen, 0, sizeof(s->seen));
+    else
+        for (uint64_t c = s->counter + 1; c != counter; c++)
+            s->seen[c % SEAL_WINDOW / 64] &= ~(UINT64_C(1) << c % 64);
+    s->counter = counter;
+}
+
+static bool window_take(struct replay_sender *s, uint64_t counter)
+{
+    if (counter > s->counter)
+        move_to(s, counter);
+    else if (s->counter - counter >= SEAL_WINDOW || is_marked(s, counter))
+        return false;
+    mark(s, counter);
+    return true;
+}
+
+/* ---- all of them ---- */
+
 static int add_sender(struct replay_table *t, const uint8_t *session, uint64_t counter)
 {
     uint32_t at = take_sender(t);
     if (at == none)
         return -ENOMEM;
-    t->senders[at] = (struct replay_sender){.counter = counter, .seen = 1};
+    t->senders[at] = (struct replay_sender){.counter = counter};
+    mark(&t->senders[at], counter);
     memcpy(t->senders[at].session, session, SESSION_LEN);
     chain_push(t, at);
     list_push(t, at);
     return 0;
-}
-
-static bool window_take(struct replay_sender *s, uint64_t counter)
-{
-    if (counter > s->counter) {
-        uint64_t step = counter - s->counter;
-        s->seen = step < SEAL_WINDOW ? s->seen << step | 1 : 1;
-        s->counter = counter;
-        return true;
-    }
-    uint64_t behind = s->counter - counter;
-    if (behind >= SEAL_WINDOW || s->seen >> behind & 1)
-        return false;
-    s->seen |= UINT64_C(1) << behind;
-    return true;
 }
 
 int replay_check(struct replay_table *t, const uint8_t session[static SESSION_LEN],

@@ -1,6 +1,6 @@
 /* Replay windows: which counters of which sender's session were seen (RFC 6479's idea
- * with a window of one word).  Pure; who calls has opened the seal first, so only holders
- * of the secret can make it remember anything.
+ * with a ring of bits that is cleared as it moves on).  Pure; who calls has opened the
+ * seal first, so only holders of the secret can make it remember anything.
  *
  * Promised: as long as a session is remembered, each of its counters is accepted once,
  * and one that is SEAL_WINDOW or more behind the newest never.

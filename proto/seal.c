@@ -1,9 +1,9 @@
 /* Sealed datagrams: the layout is in seal.h, the replay window in replay.h.
  *
  * Every node seals under the same group key, so nonces must never meet: each process
- * draws a session of 16 random bytes and counts from 1 under it.  A datagram of our own
- * session that comes back is a reflection (or our own multicast) and counts as replayed.
- */
+ * draws a session of 16 random bytes, again and again (session.h), and counts from 1 under
+ * it.  A datagram of our own session that comes back, or of the one before, is a reflection
+ * (or our own multicast) and counts as replayed. */
 #include "proto/seal.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@
 #include "proto/replay.h"
 #include "proto/secret.h"
 
-enum { SEAL_VERSION = 1, NONCE_LEN = 24, HEAD_LEN = 2 };
+enum { SEAL_VERSION = 2, FORMER_VERSION = 1, NONCE_LEN = 24, HEAD_LEN = 2 };
 
 _Static_assert(NONCE_LEN == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "XChaCha20");
 _Static_assert(SEAL_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "Poly1305");
@@ -32,8 +32,9 @@ struct seal_key {
 struct sealer {
     struct seal_key keys[KEYRING_MAX]; /* the first seals */
     size_t n_keys;
-    uint8_t session[SESSION_LEN];
-    uint64_t counter; /* of the last datagram sealed */
+    uint8_t session[SESSION_LEN], former[SESSION_LEN];
+    uint64_t counter;    /* of the last datagram sealed */
+    struct clocks drawn; /* when the session was; zero: it is spent from the start */
     struct replay_table replays;
 };
 
@@ -66,6 +67,7 @@ struct sealer *sealer_new(const struct keyring *keys,
     uint64_t hash_seed;
     sealer_set_keys(s, keys);
     memcpy(s->session, session, SESSION_LEN);
+    memcpy(s->former, session, SESSION_LEN);
     memcpy(&hash_seed, s->keys[0].key,
            sizeof(hash_seed)); /* buckets never show on the wire */
     replay_init(&s->replays, hash_seed);
@@ -79,6 +81,20 @@ void sealer_free(struct sealer *s)
     replay_fini(&s->replays);
     sodium_memzero(s, sizeof(*s));
     free(s);
+}
+
+bool sealer_is_spent(const struct sealer *s, const struct clocks *now)
+{
+    return session_is_spent(&s->drawn, now);
+}
+
+void sealer_renew(struct sealer *s, const uint8_t session[static SESSION_LEN],
+                  const struct clocks *now)
+{
+    memcpy(s->former, s->session, SESSION_LEN);
+    memcpy(s->session, session, SESSION_LEN);
+    s->counter = 0;
+    s->drawn = *now;
 }
 
 int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap)
@@ -106,8 +122,8 @@ int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out
     struct bytes sealed = reader_rest(&r);
     if (reader_error(&r) != 0 || sealed.len < SEAL_TAG)
         return ERR_TRUNCATED;
-    if (version != SEAL_VERSION)
-        return ERR_FORGED;
+    if (version != SEAL_VERSION && version != FORMER_VERSION)
+        return ERR_UNSUPPORTED;
     const uint8_t *key = key_of(s, epoch);
     if (!key)
         return ERR_EPOCH;
@@ -117,9 +133,12 @@ int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.at, sealed.len,
                                                    in.at, HEAD_LEN, nonce.at, key) != 0)
         return ERR_FORGED;
-    if (memcmp(nonce.at, s->session, SESSION_LEN) == 0)
+    if (memcmp(nonce.at, s->session, SESSION_LEN) == 0 ||
+        memcmp(nonce.at, s->former, SESSION_LEN) == 0)
         return ERR_REPLAYED;
     struct reader counter = reader_of((struct bytes){nonce.at + SESSION_LEN, 8});
     int error = replay_check(&s->replays, nonce.at, reader_u64(&counter));
+    if (error == 0 && version == FORMER_VERSION)
+        error = ERR_FORMER;
     return error < 0 ? error : (int)plain_len;
 }

@@ -7,7 +7,7 @@
  *     0      1      2         10        18         26                      n-16      n
  *     +------+------+---------+---------+----------+-----------------------+---------+
  *     | ver  | key  | session           | counter  | XChaCha20 ciphertext  | tag     |
- *     | = 1  | epoch| (16 random bytes) | (8)      |                       |         |
+ *     | = 2  | epoch| (16 random bytes) | (8)      |                       |         |
  *     +------+------+-------------------+----------+-----------------------+---------+
  *
  * Session and counter are the 24-byte nonce; the first two bytes are the associated data. */
@@ -17,6 +17,7 @@
 #include "core/bytes.h"
 #include "core/err.h"
 #include "core/ids.h"
+#include "proto/session.h"
 
 enum { SECRET_LEN = 32, SESSION_LEN = 16, SEAL_HEADER = 26, SEAL_TAG = 16 };
 enum { SEAL_OVERHEAD = SEAL_HEADER + SEAL_TAG };
@@ -80,20 +81,27 @@ struct spec_hash spec_hash_of(struct bytes body); /* BLAKE2b-256 */
 
 /* ---- datagrams ---- */
 
-enum { SEAL_SESSIONS = 16384, SEAL_WINDOW = 64 }; /* remembered senders; counters behind the newest */
+/* Remembered sessions; counters behind the newest of each: they are those of all that its node sends
+ * to whomever, and so a burst to many peers that arrives in another order is still taken. */
+enum { SEAL_SESSIONS = 16384, SEAL_WINDOW = 1024 };
 
 struct sealer; /* keys, own session and counter, replay windows */
 
 /* NULL when out of memory.  The keys are copied. */
 struct sealer *sealer_new(const struct keyring *keys, const uint8_t session[static SESSION_LEN]);
+/* Must another session be drawn before the next datagram is sealed?  Always for a new sealer. */
+bool sealer_is_spent(const struct sealer *s, const struct clocks *now);
+/* From now on count under this session, anew; it was drawn now. */
+void sealer_renew(struct sealer *s, const uint8_t session[static SESSION_LEN], const struct clocks *now);
 /* From now on seal with the first of these, and open what any of them opens.  Session, counter
  * and windows stay. */
 void sealer_set_keys(struct sealer *s, const struct keyring *keys);
 void sealer_free(struct sealer *s);
 /* Seal `plain` into `out` (cap >= plain.len + SEAL_OVERHEAD).  Returns the sealed length. */
 int sealer_seal(struct sealer *s, struct bytes plain, uint8_t *out, size_t cap);
-/* Open into `out` (cap >= in.len).  Returns the plain length; ERR_TRUNCATED, ERR_EPOCH, ERR_FORGED,
- * ERR_REPLAYED.  A replay window is touched only by a datagram whose seal opened. */
+/* Open into `out` (cap >= in.len).  Returns the plain length; ERR_TRUNCATED, ERR_UNSUPPORTED
+ * for another version, ERR_EPOCH, ERR_FORGED, ERR_REPLAYED.  A replay window is touched only by a datagram whose seal opened.
+ * ERR_FORMER for one of 0.1 under a key that is ours: then `out` has its in.len - SEAL_OVERHEAD bytes. */
 int sealer_open(struct sealer *s, uint64_t now_ms, struct bytes in, uint8_t *out, size_t cap);
 
 /* ---- streams ---- */

@@ -12,6 +12,7 @@ enum secret_purpose {
     SECRET_HELLO = 3,   /* macs around the handshake */
     SECRET_EPOCH = 4,   /* the byte that names the secret */
     SECRET_WRAP = 5,    /* the secret that follows it */
+    SECRET_TOKENS = 6,  /* macs of API tokens */
 };
 
 enum { SUBKEY_LEN = 32 };

@@ -179,6 +179,12 @@ static void be_open(struct sealed_stream *s)
     s->state = OPEN;
 }
 
+static void refuse(struct sealed_stream *s)
+{
+    hello_refuse(s->pending);
+    s->n_pending = HELLO_2_LEN;
+}
+
 static int take_hello_1(struct sealed_stream *s)
 {
     int error = hello_check(&s->hello, &s->keys, s->buf);
@@ -189,7 +195,7 @@ static int take_hello_1(struct sealed_stream *s)
         sodium_memzero(chance, sizeof(chance));
     }
     if (error < 0)
-        hello_refuse(s->pending);
+        refuse(s);
     s->n_pending = HELLO_2_LEN;
     s->state = WANT_HELLO_3;
     return error;
@@ -222,8 +228,8 @@ static int message_len(const struct sealed_stream *s)
     switch (s->state) {
     case WANT_HELLO_1:
     case WANT_HELLO_2:
-        if (!hello_is_possible((struct bytes){s->buf, s->len}))
-            return ERR_FORGED;
+        if (hello_check_start((struct bytes){s->buf, s->len}) < 0)
+            return hello_check_start((struct bytes){s->buf, s->len});
         return s->state == WANT_HELLO_1 ? HELLO_1_LEN : HELLO_2_LEN;
     case WANT_HELLO_3:
         return HELLO_3_LEN;
@@ -326,6 +332,8 @@ int sealed_stream_feed(struct sealed_stream *s, struct bytes in, size_t *used,
         drop_message(s);
     while (result == 0 && in.len > 0)
         result = step(s, &in, ret_frame);
+    if (result == ERR_UNSUPPORTED && s->state == WANT_HELLO_1)
+        refuse(s); /* a hello of another version learns of ours */
     if (result < 0) {
         s->state = BROKEN;
         s->error = result;

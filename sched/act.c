@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "sched/place.h"
+#include "sched/surplus.h"
 
 struct acts {
     const struct view *v;
@@ -17,6 +18,7 @@ struct acts {
     struct act *list;
     size_t n, cap;
     uint32_t evidence_job, evidence; /* the job counted last, and its count */
+    struct surplus surplus;
 };
 
 static int acts_add(struct acts *a, struct act act)
@@ -41,13 +43,6 @@ static int acts_claim(struct acts *a, const struct view_claim *c, enum act_kind 
                                     .reason = reason});
 }
 
-/* Started from the current spec, and after the last request to restart? */
-static bool is_current(const struct view_job *j, const struct claim_doc *d)
-{
-    return spec_hash_equal(d->spec, j->doc.spec) &&
-           d->restart_at >= j->control.restart_at;
-}
-
 /* Does anybody show a claim of this instance, whatever its state? */
 static bool is_claimed(const struct view *v, uint32_t job, uint32_t index)
 {
@@ -62,33 +57,13 @@ static bool is_claimed(const struct view *v, uint32_t job, uint32_t index)
     return low < end && v->claims[low].index == index;
 }
 
-/* Has the current version of this instance been tried somewhere, and given up? */
-static bool is_refused(const struct view *v, uint32_t job, uint32_t index)
-{
-    size_t low = 0, high = v->n_refusals;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct view_refuse *r = &v->refusals[middle];
-        if (r->job < job || (r->job == job && r->index < index))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < v->n_refusals && v->refusals[low].job == job &&
-           v->refusals[low].index == index;
-         low++)
-        if (spec_hash_equal(v->refusals[low].doc.spec, v->jobs[job].doc.spec))
-            return true;
-    return false;
-}
-
 /* An instance that nobody holds and that fits nowhere has nothing a switch could break, and says
  * nothing of the new version: the others need not wait for room to be made for it.  One that
  * crashed everywhere says a lot. */
 static bool is_no_evidence(const struct view *v, const struct placement *p)
 {
     return p->action == PLACEMENT_NONE && !is_claimed(v, p->job, p->index) &&
-           !is_refused(v, p->job, p->index);
+           !view_is_refused(v, p->job, p->index);
 }
 
 /* How many instances from 0 on are current and proven without a gap. */
@@ -104,8 +79,9 @@ static uint32_t evidence_of(struct acts *a, uint32_t job)
             continue;
         if (p[n].action != PLACEMENT_KEEP)
             break;
-        const struct claim_doc *d = &a->v->claims[p[n].claim].doc;
-        if (!is_current(j, d) || !d->is_proven || !claim_is_healthy(d->state, d->health))
+        const struct view_claim *c = &a->v->claims[p[n].claim];
+        if (view_update(j, c) != UPDATE_NONE || !c->doc.is_proven ||
+            !claim_is_healthy(c->doc.state, c->doc.health))
             break;
     }
     a->evidence_job = job;
@@ -113,22 +89,45 @@ static uint32_t evidence_of(struct acts *a, uint32_t job)
     return n;
 }
 
-/* An instance that we hold and keep: is it our turn to switch it? */
+/* Is it this instance's turn to be another than it is?  Of the wanted ones at most max_parallel are in
+ * the making at once. */
+static bool is_its_turn(struct acts *a, const struct view_claim *c)
+{
+    const struct update_spec *update = &a->v->jobs[c->job].spec->update;
+    uint32_t max_parallel = update->max_parallel ? update->max_parallel : 1;
+    return c->index < max_parallel || c->index - max_parallel < evidence_of(a, c->job);
+}
+
+/* What the task cannot see is taken over in place, and without waiting: nothing changes for who uses it,
+ * so there is nothing that could go wrong in many places at once.  New or changed health checks could,
+ * so they come to healthy instances in turn, as a new start would; who is not healthy has nothing to lose. */
+static bool is_taken_over_at_once(const struct view_job *j, const struct view_claim *c)
+{
+    bool is_same = spec_hash_equal(c->doc.spec, j->doc.spec);
+    if (is_same) /* the same text may have a new number: the way back */
+        return c->doc.version != j->doc.version;
+    return c->edit == EDIT_UNSEEN ||
+           (c->edit == EDIT_CHECKS && !claim_is_healthy(c->doc.state, c->doc.health));
+}
+
+/* An instance that we hold and keep. */
 static int act_on_kept(struct acts *a, const struct view_claim *c)
 {
     const struct view_job *j = &a->v->jobs[c->job];
-    uint32_t max_parallel =
-        j->spec->update.max_parallel ? j->spec->update.max_parallel : 1;
-    if (is_current(j, &c->doc))
-        return 0;
-    if (c->index >= max_parallel && c->index - max_parallel >= evidence_of(a, c->job))
-        return 0;
-    bool is_new = !spec_hash_equal(c->doc.spec, j->doc.spec);
+    enum claim_update update = view_update(j, c);
     const char *reason = "a restart was requested";
-    if (is_new)
+    if (is_taken_over_at_once(j, c))
+        return acts_claim(a, c, ACT_AMEND, "");
+    /* Where no file can be written the new one could not start: what works stays until then. */
+    bool is_barred =
+        update == UPDATE_RESTART && a->v->nodes[a->v->self].doc.disk != DISK_OK;
+    if (update == UPDATE_NONE || is_barred || !is_its_turn(a, c))
+        return 0;
+    bool is_same = spec_hash_equal(c->doc.spec, j->doc.spec);
+    if (!is_same && (c->edit == EDIT_RESTART || update == UPDATE_IN_PLACE))
         reason = arena_printf(a->arena, "update from v%u to v%u", c->doc.version,
                               j->doc.version);
-    return acts_claim(a, c, ACT_REPLACE, reason);
+    return acts_claim(a, c, update == UPDATE_RESTART ? ACT_REPLACE : ACT_AMEND, reason);
 }
 
 /* A better claim is there: ours goes, but not before the other one works, unless ours is of no
@@ -183,6 +182,27 @@ static int act_on_wanted(struct acts *a, uint32_t claim, const struct placement 
     return 0; /* nobody has taken it over yet: what is running keeps running */
 }
 
+/* Past the count: it goes, but no sooner than the others can do without it. */
+static int act_on_surplus(struct acts *a, uint32_t claim)
+{
+    const struct view *v = a->v;
+    const struct view_claim *c = &v->claims[claim];
+    const struct view_job *j = &v->jobs[c->job];
+    uint32_t n_running, best = find_best(v, claim, &n_running);
+    bool is_through = evidence_of(a, c->job) >= j->count;
+    int may_go = 1; /* of a node that leaves: nobody takes over what is too many */
+    if (v->nodes[v->self].doc.state != AGENT_LEAVING)
+        may_go = surplus_may_go(&a->surplus, claim, is_through, a->arena);
+    if (may_go < 0)
+        return may_go;
+    if (may_go)
+        return acts_claim(a, c, ACT_STOP,
+                          j->control.is_stopped
+                              ? "the job is stopped"
+                              : arena_printf(a->arena, "scaled to %u", j->count));
+    return best != VIEW_NONE && best != claim ? act_on_lost(a, c, &v->claims[best]) : 0;
+}
+
 static int act_on_claim(struct acts *a, uint32_t claim)
 {
     const struct view_claim *c = &a->v->claims[claim];
@@ -190,10 +210,7 @@ static int act_on_claim(struct acts *a, uint32_t claim)
     if (!j->spec)
         return 0;
     if (c->index >= j->count)
-        return acts_claim(a, c, ACT_STOP,
-                          j->control.is_stopped
-                              ? "the job is stopped"
-                              : arena_printf(a->arena, "scaled to %u", j->count));
+        return act_on_surplus(a, claim);
     const struct placement *p = plan_find(a->plan, c->job, c->index);
     return p ? act_on_wanted(a, claim, p) : 0;
 }
@@ -226,6 +243,7 @@ int act_decide(const struct view *v, const struct plan *plan, struct arena *aren
 {
     struct acts a = {.v = v, .plan = plan, .arena = arena, .evidence_job = VIEW_NONE};
     int rc = 0;
+    surplus_init(&a.surplus, v, plan);
     for (size_t i = 0; v->self != VIEW_NONE && i < v->n_orphans && rc >= 0; i++)
         if (v->orphans[i].node == v->self)
             rc = act_on_orphan(&a, &v->orphans[i]);

@@ -84,3 +84,9 @@ uint64_t aways_until_ms(const struct aways *a, struct node_id id, uint64_t now_m
     const struct away *one = find(a, id);
     return one && one->until_ms > now_ms ? one->until_ms : 0;
 }
+
+uint64_t away_former_ms(const struct members *members, const struct member *m, uint64_t now_ms)
+{
+    uint64_t heard_ms = m->state == MEMBER_DEAD ? members_former_ms(members, m->id) : 0;
+    return heard_ms && heard_ms + FORMER_MS > now_ms ? heard_ms + FORMER_MS : 0;
+}

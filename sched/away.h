@@ -10,7 +10,10 @@
 #include "core/arena.h"
 #include "gossip/state.h"
 
-enum { AWAY_MAX_MS = 3600000 }; /* nobody is waited for longer, whatever the row says */
+enum {
+    AWAY_MAX_MS = 3600000, /* nobody is waited for longer, whatever the row says */
+    FORMER_MS = 120000     /* and so long for one that was heard as an agent of 0.1 */
+};
 
 struct away {
     struct node_id id;
@@ -28,6 +31,8 @@ void aways_fini(struct aways *a);
  * stays as it was: -ENOMEM. */
 int aways_update(struct aways *a, const struct members *members,
                  const struct table *table, struct arena *arena, uint64_t now_ms);
+/* Until when the work of a member that is heard in words of 0.1 is left alone; 0 = it is not. */
+uint64_t away_former_ms(const struct members *members, const struct member *m, uint64_t now_ms);
 /* Until when work of `id` is left alone; 0 = it is not, or no more. */
 uint64_t aways_until_ms(const struct aways *a, struct node_id id, uint64_t now_ms);
 

@@ -32,9 +32,19 @@ int constraint_check(const struct constraint *c, struct err *err)
     return error;
 }
 
+static bool is_name(const char *attr)
+{
+    return strcmp(attr, "hostname") == 0 || strcmp(attr, "node") == 0;
+}
+
+bool constraint_is_of_name(const struct constraint *c)
+{
+    return is_name(c->attr);
+}
+
 const char *attribute_of(const struct node_doc *node, const char *attr)
 {
-    if (strcmp(attr, "hostname") == 0 || strcmp(attr, "node") == 0)
+    if (is_name(attr))
         return node->name;
     for (size_t i = 0; i < node->n_attributes; i++)
         if (strcmp(node->attributes[i].key, attr) == 0)

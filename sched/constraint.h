@@ -12,6 +12,9 @@ int constraint_check(const struct constraint *c, struct err *err);
  * are its attributes. */
 const char *attribute_of(const struct node_doc *node, const char *attr);
 
+/* Does it ask for a node's name? */
+bool constraint_is_of_name(const struct constraint *c);
+
 /* == and like against one node.  `unique` is about the other instances: always true here. */
 bool constraint_holds(const struct constraint *c, const struct node_doc *node);
 

@@ -8,11 +8,14 @@
 #include "sched/place_walk.h"
 #include "sched/plan.h"
 
-static const char *held_text(struct arena *arena, const struct claim_doc *d)
+static const char *held_text(struct arena *arena, const struct view_node *node,
+                             const struct claim_doc *d)
 {
     char since[32];
     uint64_t at = d->started_unix_ms ? d->started_unix_ms : d->claimed_unix_ms;
-    return arena_printf(arena, "holds it since %s, generation %" PRIu64,
+    bool is_lost = node->state == MEMBER_DEAD && node->away_until_ms == 0;
+    return arena_printf(arena, "%sholds it since %s, generation %" PRIu64,
+                        is_lost ? "is dead, and take-overs wait; " : "",
                         unix_ms_text(at, since), d->generation);
 }
 
@@ -54,7 +57,8 @@ int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct aren
         struct candidate *chosen = &list[placement.node];
         chosen->verdict = VERDICT_CHOSEN;
         chosen->reason = placement.action == PLACEMENT_KEEP
-                             ? held_text(arena, &v->claims[placement.claim].doc)
+                             ? held_text(arena, &v->nodes[placement.node],
+                                         &v->claims[placement.claim].doc)
                              : placement.reason;
         if (!chosen->reason)
             return -ENOMEM;

@@ -1,15 +1,30 @@
-/* The phrase book: one row per foreign word.  A row with a place is only for that map (a
+/* The phrase book: one row per foreign word; a row without a system is a word for a thing that is not
+ * here, and its last field says so.  A row with a place is only for that map (a
  * word may mean two things); rows are searched in order, so placed rows come first. */
 #include "sched/foreign.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct row {
     const char *where; /* NULL = anywhere */
     struct foreign_name name;
 } rows[] = {
     /* the job itself */
+    {"",
+     {"use", NULL,
+      "it is not supported by this version; write what it would bring here"}},
+    {"", {"app", NULL, "it is not supported by this version; leave it out"}},
+    {"", {"gpu", NULL, "GPUs are not counted; use a constraint on a node's attribute"}},
+    {"",
+     {"policy", NULL,
+      "a service is always restarted; restart says how often and how fast"}},
+    {"", {"cron", "Chronos", "schedule"}},
+    {"", {"autostart", "supervisord", "count"}},
+    {"", {"numprocs", "supervisord", "count"}},
+    {"", {"autorestart", "supervisord", "restart"}},
+    {"", {"Restart", "systemd", "restart"}},
     {"", {"id", "Marathon", "job"}},
     {"", {"name", "Aurora", "job"}},
     {"", {"command", "Chronos", "task.command"}},
@@ -56,6 +71,7 @@ static const struct row {
     {"health", {"command", "Marathon", "health.exec"}},
     {"health", {"test", "Compose", "health.exec"}},
     {"health", {"retries", "Compose", "health.max_failures"}},
+    {"health", {"failures_before_critical", "Nomad", "health.unready_after"}},
     {"health", {"start_period", "Compose", "health.grace"}},
     {"health", {"codes", "Marathon", "health.status"}},
     {NULL, {"portIndex", "Marathon", "health.port"}},
@@ -79,7 +95,57 @@ static const struct row {
     {NULL, {"readinessProbe", "Kubernetes", "health"}},
     {NULL, {"check", "Nomad", "health"}},
     {NULL, {"checks", "Nomad", "health"}},
+    {"health",
+     {"https", NULL, "a check speaks no TLS; tcp: true looks whether it listens"}},
+    {"health", {"expect", NULL, "a check looks at the status alone; status: 200-399"}},
+    {"health", {"url", "Consul", "health.http"}},
+    {"health", {"uri", "Nomad", "health.http"}},
+    {"health", {"endpoint", "Aurora", "health.http"}},
+    {"health", {"cmd", "Consul", "health.exec"}},
+    {"health", {"delay", "Marathon", "health.grace"}},
+    {"health", {"start_interval", "Compose", "health.interval"}},
+    {NULL, {"health_check", "Nomad", "health"}},
+    {NULL, {"healthCheck", "ECS", "health"}},
     /* the task */
+    {"task",
+     {"gpu", NULL, "GPUs are not counted; use a constraint on a node's attribute"}},
+    {"task.resources",
+     {"gpu", NULL, "GPUs are not counted; use a constraint on a node's attribute"}},
+    {"task.resources",
+     {"gpus", NULL, "GPUs are not counted; use a constraint on a node's attribute"}},
+    {"task", {"type", NULL, "a service is what a job is; type stands beside task"}},
+    {NULL, {"enviroment", "Compose", "task.env"}},
+    {NULL, {"envs", "Aurora", "task.env"}},
+    {NULL, {"vars", "Nomad", "task.env"}},
+    {NULL, {"cwd", "PM2", "task.dir"}},
+    {NULL, {"workdir", "Docker", "task.dir"}},
+    {NULL, {"directory", "supervisord", "task.dir"}},
+    {NULL, {"WorkingDirectory", "systemd", "task.dir"}},
+    {NULL, {"ExecStart", "systemd", "task.command"}},
+    {NULL, {"exec_start", "systemd", "task.command"}},
+    {NULL, {"script", "PM2", "task.command"}},
+    {NULL, {"run", "GitHub", "task.command"}},
+    {NULL, {"Environment", "systemd", "task.env"}},
+    {NULL, {"EnvironmentFile", "systemd", "task.env_file"}},
+    {NULL, {"User", "systemd", "task.user"}},
+    {NULL, {"runuser", "Chronos", "task.user"}},
+    {NULL, {"stopsignal", "supervisord", "task.stop.signal"}},
+    {NULL, {"stopwaitsecs", "supervisord", "task.stop.timeout"}},
+    {NULL, {"TimeoutStopSec", "systemd", "task.stop.timeout"}},
+    {NULL, {"KillSignal", "systemd", "task.stop.signal"}},
+    {NULL, {"MemoryMax", "systemd", "task.resources.memory"}},
+    {NULL, {"CPUQuota", "systemd", "task.limits.cpu"}},
+    {NULL, {"TasksMax", "systemd", "task.resources.pids"}},
+    {NULL, {"RestartSec", "systemd", "restart.delay"}},
+    {NULL, {"StartLimitBurst", "systemd", "restart.attempts"}},
+    {NULL, {"startretries", "supervisord", "restart.attempts"}},
+    {NULL, {"priority_class", "Kubernetes", "priority"}},
+    {NULL, {"OnCalendar", "systemd", "schedule"}},
+    {"task.resources", {"limits", "Kubernetes", "task.limits"}},
+    {"task.resources", {"swap", "Nomad", "task.limits.swap"}},
+    {"task.limits", {"cpus", "Compose", "task.limits.cpu"}},
+    {"task.limits", {"mem", "Marathon", "task.resources.memory"}},
+    {"task.rlimits", {"LimitNOFILE", "systemd", "task.rlimits.nofile"}},
     {"task.logs", {"max-size", "Compose", "task.logs.max_size"}},
     {"task.logs", {"max-file", "Compose", "task.logs.max_files"}},
     {"task.logs", {"max_file_size", "Nomad", "task.logs.max_size"}},
@@ -120,8 +186,20 @@ static const struct row {
     {NULL, {"kill_signal", "Nomad", "task.stop.signal"}},
     {NULL, {"stop_signal", "Compose", "task.stop.signal"}},
     {NULL, {"logging", "Compose", "task.logs"}},
-    {NULL, {"ulimits", "Compose", "task.limits"}},
+    {NULL, {"ulimits", "Compose", "task.rlimits"}},
+    {NULL, {"ulimit", "Nomad", "task.rlimits"}},
+    {NULL, {"memswap_limit", "Compose", "task.limits.swap"}},
+    {NULL, {"cpu_quota", "Compose", "task.limits.cpu"}},
+    {NULL, {"cpu_hard_limit", "Nomad", "task.limits.cpu"}},
+    {NULL, {"cpu_shares", "Compose", "task.resources.cpu"}},
+    {NULL, {"cpu_weight", "systemd", "task.resources.cpu"}},
+    {NULL, {"resourceLimits", "Marathon", "task.limits"}},
     /* ports and names */
+    {"ports", {"proto", "Consul", "ports.protocol"}},
+    {"ports", {"published", "Compose", "ports.to"}},
+    {"ports", {"target", NULL, "a task uses the host's network: `to` is the one number"}},
+    {"ports",
+     {"containerPort", NULL, "a task uses the host's network: `to` is the one number"}},
     {"ports", {"static", "Nomad", "ports.to"}},
     {"ports", {"hostPort", "Marathon", "ports.to"}},
     {"ports", {"port", "Marathon", "ports.to"}},
@@ -135,6 +213,16 @@ static const struct row {
     {"constraints", {"field", "Marathon", "constraints.attr"}},
     {"constraints", {"operator", "Nomad", "constraints.op"}},
     /* restart and update */
+    {"restart",
+     {"policy", NULL,
+      "a service is always restarted; attempts, window and delay say how often"}},
+    {"restart",
+     {"condition", NULL,
+      "a service is always restarted; attempts, window and delay say how often"}},
+    {"restart", {"max_retries", "Docker", "restart.attempts"}},
+    {"restart", {"unlimited", "Nomad", "restart.attempts"}},
+    {"update", {"stagger", "Nomad", "update.min_healthy_time"}},
+    {"update", {"maxParallel", "Nomad", "update.max_parallel"}},
     {"restart", {"interval", "Nomad", "restart.window"}},
     {"restart", {"max_attempts", "Swarm", "restart.attempts"}},
     {"restart", {"mode", "Nomad", "restart.attempts"}},
@@ -179,7 +267,7 @@ const struct foreign_name *foreign_find(const char *where, const char *key)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool is_here = !rows[i].where || strcmp(rows[i].where, where) == 0;
-        if (is_here && strcmp(rows[i].name.word, key) == 0)
+        if (is_here && strcasecmp(rows[i].name.word, key) == 0)
             return &rows[i].name;
     }
     return NULL;

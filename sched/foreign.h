@@ -6,10 +6,11 @@
 
 struct foreign_name {
     const char *word, *system; /* "instances", "Marathon" */
-    const char *ours;          /* the path of our key: "task.resources.memory" */
+    const char *
+        ours; /* the path of our key: "task.resources.memory"; without a system a sentence */
 };
 
-/* Whose word is `key`, met in the map at path `where` ("" = the job itself)?  NULL if
+/* Whose word is `key`, in any case, met in the map at path `where` ("" = the job itself)?  NULL if
  * nobody's. */
 const struct foreign_name *foreign_find(const char *where, const char *key);
 

@@ -3,23 +3,35 @@
 #ifndef SCHED_IMPORT_APP_H
 #define SCHED_IMPORT_APP_H
 
-#include "core/doc.h"
 #include "core/ids.h"
+#include "sched/import_read.h"
 
-struct app_import {
-    struct arena *arena;
-    struct complaints *notes;
-    const char *id;       /* absolute: "/prod/shop/web" */
-    const char *ns, *job; /* what it is called here */
-};
+/* *ret_text: the job's keys as YAML, or NULL when no job can be made of it; the report says why.
+ * 0 or -ENOMEM. */
+int import_app(struct app_import *import, const struct doc *app, char **ret_text);
 
-/* *ret_text: the job's keys as YAML, or NULL with a note when the app names no command
- * that could run without its image.  0 or -ENOMEM. */
-int import_app(const struct app_import *import, const struct doc *app, char **ret_text);
+/* ---- its command, environment and resources (import_task.c) ---- */
 
-/* ---- its network side (import_net.c) ---- */
+struct app_ports;
 
-struct yaml_text;
+/* The task's keys.  False when there is nothing that this host could run. */
+bool import_command_write(struct app_import *import, const struct doc *app,
+                          struct yaml_text *out);
+void import_env_write(struct app_import *import, const struct doc *app,
+                      const struct app_ports *ports, struct yaml_text *out);
+void import_resources_write(struct app_import *import, const struct doc *app,
+                            struct yaml_text *out);
+
+/* ---- where it runs and how it is replaced (import_place.c) ---- */
+
+void import_constraints_write(struct app_import *import, const struct doc *app,
+                              struct yaml_text *out);
+void import_restart_write(struct app_import *import, const struct doc *app,
+                          struct yaml_text *out);
+void import_update_write(struct app_import *import, const struct doc *app, unsigned count,
+                         bool has_ports, struct yaml_text *out);
+
+/* ---- its network side (import_net.c, import_health.c) ---- */
 
 struct app_port {
     char name[NAME_LEN_MAX + 1];
@@ -34,21 +46,15 @@ struct app_ports {
     size_t n;
 };
 
-void import_ports(const struct app_import *import, const struct doc *app,
+void import_ports(struct app_import *import, const struct doc *app,
                   struct app_ports *ret_ports);
+/* A fixed port for a check that names one the app does not have; NULL when there is no room. */
+struct app_port *import_ports_fixed(struct app_ports *ports, uint16_t number);
 void import_ports_write(const struct app_ports *ports, struct yaml_text *out);
-void import_health_write(const struct app_import *import, const struct doc *app,
-                         const struct app_ports *ports, struct yaml_text *out);
+/* To be called before the ports are written: a check may add one. */
+void import_health_write(struct app_import *import, const struct doc *app,
+                         struct app_ports *ports, struct yaml_text *out);
 
-/* ---- small readers both use ---- */
-
-/* The text of a scalar member, or NULL. */
-const char *import_text(const struct doc *map, const char *key);
-/* A non-negative number; `fallback` when absent or not one. */
-double import_number(const struct doc *map, const char *key, double fallback);
-/* Seconds as milliseconds, kept within `min` and what a job file may say. */
-uint32_t import_ms(const struct doc *map, const char *key, double fallback_s,
-                   uint32_t min);
 /* A DNS label made of any text: lower case, other characters become '-'.  False when
  * nothing is left. */
 bool import_label(const char *text, size_t len, char ret_label[static NAME_LEN_MAX + 1]);

@@ -9,7 +9,13 @@
 #include "core/err.h"
 #include "sched/constraint.h"
 #include "sched/defaults.h"
+#include "sched/foreign.h"
+#include "sched/foreign_file.h"
+#include "sched/jobfile_env.h"
+#include "sched/jobfile_hint.h"
+#include "sched/jobfile_params.h"
 #include "sched/jobfile_task.h"
+#include "sched/spec.h"
 
 /* ---- constraints ---- */
 
@@ -63,7 +69,7 @@ static void read_constraint(struct job_reader *r, const struct doc *map,
     schema_read(r, map, constraint_keys, "constraints", &draft);
     if (map->kind != DOC_MAP)
         return;
-    if (!draft.attr && !doc_find(map, "attr"))
+    if (!draft.attr && !schema_find(map, "attr"))
         schema_refuse(r, map, "constraint: wants attr, such as hostname or os.arch");
     if (!draft.op)
         schema_refuse(r, map, "constraint: wants op: ==, like or unique");
@@ -96,12 +102,10 @@ static const struct key restart_keys[] = {
      .max = 1000},
     {"window", schema_duration, .offset = offsetof(struct restart_spec, window_ms),
      .min = 1000},
-    {"delay", schema_duration, .offset = offsetof(struct restart_spec, delay_ms),
-     .min = 10},
-    {"backoff", schema_cpu, .offset = offsetof(struct restart_spec, backoff_permille),
+    {"delay", schema_duration, .offset = offsetof(struct restart_spec, delay_ms)},
+    {"backoff", schema_decimal, .offset = offsetof(struct restart_spec, backoff_permille),
      .min = 1000, .max = 100000},
-    {"max_delay", schema_duration, .offset = offsetof(struct restart_spec, max_delay_ms),
-     .min = 10},
+    {"max_delay", schema_duration, .offset = offsetof(struct restart_spec, max_delay_ms)},
     {0},
 };
 
@@ -184,6 +188,22 @@ static const struct key job_keys[] = {
     {0},
 };
 
+const struct key *jobfile_job_keys(void)
+{
+    return job_keys;
+}
+
+static const struct key_map job_maps[] = {
+    {"", job_keys},
+    {"constraints", constraint_keys},
+    {"restart", restart_keys},
+    {"update", update_keys},
+    {0},
+};
+
+static const struct key_map *const all_maps[] = {
+    job_maps, jobfile_task_maps, jobfile_limits_maps, jobfile_net_maps, NULL};
+
 static void job_default(struct job_spec *spec)
 {
     *spec = (struct job_spec){
@@ -202,6 +222,16 @@ static void job_default(struct job_spec *spec)
     jobfile_task_default(&spec->task);
 }
 
+/* The cluster carries so much of a job, and `validate` says it as `run` would. */
+static void check_length(struct job_reader *r, const struct doc *map,
+                         const struct job_spec *spec)
+{
+    struct bytes body = spec_canonical(spec, r->arena);
+    if (body.len > SPEC_LEN_MAX)
+        schema_refuse(r, map, "job '%s': the spec takes %zu bytes, at most %d fit",
+                      spec->name, body.len, SPEC_LEN_MAX);
+}
+
 static void read_job(struct job_reader *r, const struct doc *map,
                      struct job_spec *ret_spec)
 {
@@ -210,19 +240,23 @@ static void read_job(struct job_reader *r, const struct doc *map,
     schema_read(r, map, job_keys, "", &draft);
     if (map->kind != DOC_MAP)
         return;
-    if (!doc_find(map, "job"))
+    if (!schema_find(map, "job"))
         schema_refuse(r, map, "a job wants a name: job: web");
     if (draft.task)
         jobfile_task_read(r, draft.task, &draft.spec.task);
-    else if (!doc_find(map, "tasks"))
+    else if (!schema_find(map, "tasks"))
         schema_refuse(r, map, "a job wants a task: task: {command: ...}");
     if (draft.ports)
         jobfile_ports_read(r, draft.ports, &draft.spec);
     if (draft.health)
         jobfile_health_read(r, draft.health, &draft.spec);
+    if (draft.task && draft.task->kind == DOC_MAP && !r->is_stored)
+        jobfile_env_check(r, draft.task, &draft.spec);
     draft.spec.service_name = draft.spec.name;
     if (draft.service)
         jobfile_service_read(r, draft.service, &draft.spec);
+    if (!r->is_stored && !r->error)
+        check_length(r, map, &draft.spec);
     *ret_spec = draft.spec;
 }
 
@@ -251,6 +285,26 @@ static void add_job(struct job_reader *r, const struct doc *map, struct jobfile 
     check_duplicate(r, map, file);
 }
 
+/* A key that is read by nobody: a place for anchors. */
+static bool is_home(const struct doc *value)
+{
+    return strncmp(value->key, "x-", 2) == 0;
+}
+
+/* The document without its keys x-*. */
+static void drop_homes(struct doc *doc)
+{
+    struct doc **link = &doc->child;
+    while (doc->kind == DOC_MAP && *link) {
+        if (is_home(*link)) {
+            *link = (*link)->next;
+            doc->n--;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
 /* How many jobs a document holds; complains about what cannot be one. */
 static size_t count_jobs(struct job_reader *r, const struct doc *doc)
 {
@@ -264,9 +318,15 @@ static size_t count_jobs(struct job_reader *r, const struct doc *doc)
     for (const struct doc *value = doc->child; value; value = value->next)
         if (value != jobs) {
             struct doc at = {.line = value->key_line, .column = value->key_column};
-            schema_refuse(
-                r, &at, "'%.64s' cannot stand beside jobs: it belongs to one of the jobs",
-                value->key);
+            const struct foreign_name *known = foreign_find("", value->key);
+            if (known && !known->system)
+                schema_refuse(r, &at, "'%.64s': %s", value->key, known->ours);
+            else
+                schema_refuse(r, &at,
+                              "'%.64s' cannot stand beside jobs: it belongs to one of "
+                              "the jobs, or to "
+                              "defaults",
+                              value->key);
         }
     return schema_is_list(r, jobs, JOBS_PER_FILE_MAX) ? jobs->n : 0;
 }
@@ -301,15 +361,45 @@ static int read_docs(struct job_reader *r, const struct doc *docs, size_t n_docs
     return r->error;
 }
 
-int jobfile_read(struct bytes text, struct arena *arena, struct complaints *complaints,
-                 struct jobfile *ret_file)
+/* One sentence instead of the many mistakes that another system's file would have. */
+static bool say_foreign(struct bytes text, const struct doc *root, struct arena *arena,
+                        struct complaints *complaints)
+{
+    unsigned line = 1;
+    const char *said = root ? foreign_file_of_doc(root, arena) : NULL;
+    if (said)
+        line = root->line;
+    else if (!root || root->kind != DOC_MAP)
+        said = foreign_file_of_text(doc_text(text), &line);
+    if (!said)
+        return false;
+    complaints->n = complaints->n_more = 0;
+    complain(complaints, line, 1, "%s", said);
+    return true;
+}
+
+static int read_file(struct bytes text, bool is_stored,
+                     const struct jobfile_params *params, struct arena *arena,
+                     struct complaints *complaints, struct jobfile *ret_file)
 {
     struct doc *docs = NULL;
     size_t n_docs = 0;
     int error = doc_read(text, arena, complaints, &docs, &n_docs);
-    if (error < 0)
+    if (error < 0) {
+        (void)say_foreign(text, NULL, arena, complaints);
         return error;
-    struct job_reader reader = {.arena = arena, .complaints = complaints};
+    }
+    if (!is_stored && n_docs > 0 && say_foreign(text, docs, arena, complaints))
+        return ERR_INVALID;
+    struct job_reader reader = {.arena = arena,
+                                .complaints = complaints,
+                                .is_stored = is_stored,
+                                .maps = all_maps,
+                                .unknown = jobfile_hint_unknown};
+    for (size_t i = 0; i < n_docs && !is_stored; i++) {
+        drop_homes(&docs[i]);
+        jobfile_params_apply(&reader, &docs[i], params);
+    }
     struct jobfile file = {0};
     error = read_docs(&reader, docs, n_docs, &file);
     schema_sort(complaints);
@@ -317,4 +407,23 @@ int jobfile_read(struct bytes text, struct arena *arena, struct complaints *comp
         return error;
     *ret_file = file;
     return 0;
+}
+
+int jobfile_read(struct bytes text, struct arena *arena, struct complaints *complaints,
+                 struct jobfile *ret_file)
+{
+    return read_file(text, false, NULL, arena, complaints, ret_file);
+}
+
+int jobfile_read_with(struct bytes text, const struct jobfile_params *params,
+                      struct arena *arena, struct complaints *complaints,
+                      struct jobfile *ret_file)
+{
+    return read_file(text, false, params, arena, complaints, ret_file);
+}
+
+int jobfile_read_stored(struct bytes text, struct arena *arena,
+                        struct complaints *complaints, struct jobfile *ret_file)
+{
+    return read_file(text, true, NULL, arena, complaints, ret_file);
 }

@@ -17,8 +17,11 @@ static void read_port_number(struct job_reader *r, const struct doc *value,
     if (text_uint(text, UINT16_MAX, &number) < 0 || number == 0)
         schema_refuse(
             r, value,
-            "%.64s: wants dynamic or a port number from 1 to 65535, not '%.64s'",
-            value->key, text);
+            "%.64s: wants dynamic or a port number from 1 to 65535, not '%.64s'%s",
+            value->key, text,
+            strchr(text, ':')   ? ": a task uses the host's network, one number is enough"
+            : strchr(text, '/') ? ": write {to: NUMBER, protocol: udp}"
+                                : "");
     else
         port->host_port = (uint16_t)number;
 }
@@ -29,9 +32,37 @@ static SCHEMA_READER(read_port_to)
     read_port_number(r, value, to);
 }
 
+/* The word stands in DNS, and udp decides what is bound: a misspelt one must not pass for TCP. */
+static SCHEMA_READER(read_protocol)
+{
+    static const char *const known[] = {
+        "tcp",   "udp",   "http",  "https", "http2", "h2c",      "grpc",
+        "ws",    "wss",   "tls",   "dns",   "ftp",   "ssh",      "smtp",
+        "imap",  "ldap",  "ntp",   "sip",   "amqp",  "mqtt",     "redis",
+        "mysql", "pgsql", "mongo", "kafka", "nats",  "memcache", NULL};
+    struct port_spec *port = to;
+    const char *text = schema_label_of(r, value);
+    if (!text)
+        return;
+    bool is_known = r->is_stored;
+    for (size_t i = 0; known[i] && !is_known; i++)
+        is_known = strcmp(known[i], text) == 0;
+    const char *near = is_known ? NULL : did_you_mean(text, known);
+    if (is_known)
+        port->protocol = text;
+    else if (near)
+        schema_refuse(r, value, "%s: '%.64s' is none that is known; did you mean '%s'?",
+                      key->name, text, near);
+    else
+        schema_refuse(
+            r, value,
+            "%s: '%.64s' is none that is known; write tcp or udp, or leave it out",
+            key->name, text);
+}
+
 static const struct key port_keys[] = {
     {"to", .read = read_port_to},
-    {"protocol", schema_label, .offset = offsetof(struct port_spec, protocol)},
+    {"protocol", .read = read_protocol},
     {"host", schema_refused,
      .text = "leave it out: a task is reached at its node's address"},
     {0},
@@ -49,34 +80,63 @@ static void check_port(struct job_reader *r, const struct doc *value,
                           ports[i].host_port, ports[j].name);
 }
 
-void jobfile_ports_read(struct job_reader *r, const struct doc *map,
+/* `ports: [http, admin]`: all dynamic. */
+static const char *read_port_name(struct job_reader *r, const struct doc *item)
+{
+    const char *text = schema_text_of(r, item);
+    if (!text)
+        return NULL;
+    if (text[strspn(text, "0123456789")] != '\0')
+        return schema_label_of(r, item);
+    schema_refuse(r, item, "ports: a list has names; give the port a name: {http: %.64s}",
+                  text);
+    return NULL;
+}
+
+static void read_port(struct job_reader *r, const struct doc *value, bool is_list,
+                      struct port_spec *port)
+{
+    port->protocol = DEFAULT_PROTOCOL;
+    if (is_list) {
+        const char *name = read_port_name(r, value);
+        port->name = name ? name : "";
+        return;
+    }
+    struct doc name = {.kind = DOC_SCALAR,
+                       .line = value->key_line,
+                       .column = value->key_column,
+                       .text = value->key,
+                       .key = "port"};
+    port->name = value->key;
+    (void)schema_label_of(r, &name);
+    if (value->kind == DOC_MAP)
+        schema_read(r, value, port_keys, "ports", port);
+    else
+        read_port_number(r, value, port);
+}
+
+void jobfile_ports_read(struct job_reader *r, const struct doc *value,
                         struct job_spec *spec)
 {
-    if (!schema_is_map(r, map, PORTS_MAX))
+    bool is_list = value->kind == DOC_LIST;
+    if (is_list ? !schema_is_list(r, value, PORTS_MAX)
+                : !schema_is_map(r, value, PORTS_MAX))
         return;
-    struct port_spec *ports = schema_array(r, map->n, sizeof(*ports));
+    struct port_spec *ports = schema_array(r, value->n, sizeof(*ports));
     size_t n = 0;
-    for (const struct doc *value = map->child; ports && value; value = value->next) {
-        struct doc name = {.kind = DOC_SCALAR,
-                           .line = value->key_line,
-                           .column = value->key_column,
-                           .text = value->key,
-                           .key = "port"};
-        ports[n] = (struct port_spec){.name = value->key, .protocol = DEFAULT_PROTOCOL};
-        (void)schema_label_of(r, &name);
-        if (value->kind == DOC_MAP)
-            schema_read(r, value, port_keys, "ports", &ports[n]);
-        else
-            read_port_number(r, value, &ports[n]);
-        check_port(r, value, ports, n);
+    for (const struct doc *item = value->child; ports && item; item = item->next) {
+        read_port(r, item, is_list, &ports[n]);
+        for (size_t i = 0; is_list && i < n; i++)
+            if (strcmp(ports[i].name, ports[n].name) == 0 && *ports[n].name)
+                schema_refuse(r, item, "ports: '%.64s' is here twice", ports[n].name);
+        check_port(r, item, ports, n);
         n++;
     }
     spec->ports = ports;
     spec->n_ports = ports ? n : 0;
 }
 
-/* The index of the port a check or service names; 0 with a complaint when there is none.
- */
+/* The index of the port a check or service names; 0 with a complaint when there is none. */
 static unsigned find_port(struct job_reader *r, const struct doc *value,
                           const struct job_spec *spec)
 {
@@ -107,10 +167,12 @@ static unsigned find_port(struct job_reader *r, const struct doc *value,
 
 struct check_draft {
     struct health_spec spec;
-    const struct doc *http, *tcp, *port, *status;
+    const struct doc *http, *tcp, *port, *status, *kind, *unready_after;
 };
 
 #define CHECK(member) offsetof(struct check_draft, member)
+
+enum { CHECK_FAILURES_MAX = 1000 };
 
 static const struct key health_keys[] = {
     {"name", schema_label, .offset = CHECK(spec.name)},
@@ -121,9 +183,10 @@ static const struct key health_keys[] = {
     {"interval", schema_duration, .offset = CHECK(spec.interval_ms), .min = 100},
     {"timeout", schema_duration, .offset = CHECK(spec.timeout_ms), .min = 10},
     {"grace", schema_duration, .offset = CHECK(spec.grace_ms)},
-    {"max_failures", schema_uint, .offset = CHECK(spec.max_failures), .min = 1,
-     .max = 1000},
-    {"kind", schema_only, .text = "ready|live"},
+    {"unready_after", schema_keep, .offset = CHECK(unready_after)},
+    {"max_failures", schema_uint, .offset = CHECK(spec.max_failures),
+     .max = CHECK_FAILURES_MAX},
+    {"kind", schema_keep, .offset = CHECK(kind)},
     {"status", schema_keep, .offset = CHECK(status)},
     {0},
 };
@@ -165,12 +228,53 @@ static void read_path(struct job_reader *r, const struct doc *value,
         check->path = text;
 }
 
+static void read_kind(struct job_reader *r, const struct doc *value,
+                      struct health_spec *check)
+{
+    const char *text = schema_text_of(r, value);
+    if (!text || strcmp(text, "live") == 0)
+        return;
+    if (strcmp(text, "ready") == 0)
+        check->role = HEALTH_READY;
+    else
+        schema_refuse(r, value,
+                      "kind: wants live (restarts the task) or ready (only leaves DNS), "
+                      "not '%.64s'",
+                      text);
+}
+
+/* Unless the file says it, a check that restarts the task after one failure leaves DNS with it; said,
+ * more failures than a restart takes could never be reached. */
+static void read_unready_after(struct job_reader *r, const struct doc *value,
+                               struct health_spec *check)
+{
+    static const struct key key = {"unready_after", .min = 1, .max = CHECK_FAILURES_MAX};
+    bool restarts = check->role == HEALTH_LIVE && check->max_failures > 0;
+    if (!value) {
+        if (restarts && check->max_failures < check->unready_after)
+            check->unready_after = check->max_failures;
+        return;
+    }
+    uint32_t n = 0;
+    schema_uint(r, &key, value, &n);
+    if (n == 0)
+        return;
+    check->unready_after = n;
+    if (restarts && n > check->max_failures)
+        schema_refuse(
+            r, value,
+            "unready_after: must be at most max_failures (%u), which restarts the "
+            "task",
+            check->max_failures);
+}
+
 static void read_check(struct job_reader *r, const struct doc *map, struct job_spec *spec,
                        struct health_spec *check)
 {
     struct check_draft draft = {.spec = {.interval_ms = DEFAULT_HEALTH_INTERVAL_MS,
                                          .timeout_ms = DEFAULT_HEALTH_TIMEOUT_MS,
                                          .grace_ms = DEFAULT_HEALTH_GRACE_MS,
+                                         .unready_after = DEFAULT_HEALTH_UNREADY_AFTER,
                                          .max_failures = DEFAULT_HEALTH_MAX_FAILURES,
                                          .status_min = DEFAULT_STATUS_MIN,
                                          .status_max = DEFAULT_STATUS_MAX}};
@@ -181,8 +285,11 @@ static void read_check(struct job_reader *r, const struct doc *map, struct job_s
     if (draft.http && draft.tcp)
         schema_refuse(r, draft.tcp,
                       "health: a check is either http or tcp; write two checks");
-    else if (!draft.http && !draft.tcp && !doc_find(map, "exec"))
+    else if (!draft.http && !draft.tcp && !schema_find(map, "exec"))
         schema_refuse(r, map, "health: wants http: /path or tcp: true");
+    if (draft.kind)
+        read_kind(r, draft.kind, &draft.spec);
+    read_unready_after(r, draft.unready_after, &draft.spec);
     if (draft.http)
         read_path(r, draft.http, &draft.spec);
     if (draft.status && draft.http)
@@ -215,13 +322,25 @@ static void name_check(struct job_reader *r, const struct doc *map,
 void jobfile_health_read(struct job_reader *r, const struct doc *list,
                          struct job_spec *spec)
 {
+    struct doc path = *list, map = *list, short_list = *list;
+    if (list->kind == DOC_SCALAR) { /* health: /healthz */
+        path.key = "http";
+        path.next = NULL;
+        map.kind = DOC_MAP;
+        map.child = &path;
+        short_list.kind = DOC_LIST;
+        short_list.child = &map;
+        map.n = short_list.n = 1;
+        map.next = NULL;
+        list = &short_list;
+    }
     if (!schema_is_list(r, list, HEALTH_MAX))
         return;
     struct health_spec *checks = schema_array(r, list->n, sizeof(*checks));
     size_t n = 0;
-    for (const struct doc *map = list->child; checks && map; map = map->next) {
-        read_check(r, map, spec, &checks[n]);
-        name_check(r, map, checks, n);
+    for (const struct doc *c = list->child; checks && c; c = c->next) {
+        read_check(r, c, spec, &checks[n]);
+        name_check(r, c, checks, n);
         n++;
     }
     spec->health = checks;
@@ -259,6 +378,15 @@ void jobfile_service_read(struct job_reader *r, const struct doc *value,
                       "its name in DNS anyway");
         return;
     }
+    if (value->kind == DOC_SCALAR && strcmp(value->text, "none") == 0) {
+        spec->service_name = NULL;
+        return;
+    }
+    if (value->kind == DOC_SCALAR) { /* service: web */
+        const char *name = schema_label_of(r, value);
+        spec->service_name = name ? name : spec->service_name;
+        return;
+    }
     struct service_draft draft = {0};
     schema_read(r, value, service_keys, "service", &draft);
     if (draft.name)
@@ -266,3 +394,10 @@ void jobfile_service_read(struct job_reader *r, const struct doc *value,
     if (draft.port)
         spec->service_port = find_port(r, draft.port, spec);
 }
+
+const struct key_map jobfile_net_maps[] = {
+    {"ports", port_keys},
+    {"health", health_keys},
+    {"service", service_keys},
+    {0},
+};

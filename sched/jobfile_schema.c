@@ -6,14 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/err.h"
-#include "sched/foreign.h"
 
-enum {
-    KEYS_MAX = 64,
-    SHOWN_MAX = 64
-}; /* rows of the largest table; bytes of a quoted value */
+enum { SHOWN_MAX = 64 }; /* bytes of a quoted value */
 
 void schema_refuse(struct job_reader *r, const struct doc *at, const char *format, ...)
 {
@@ -104,32 +101,20 @@ bool schema_is_map(struct job_reader *r, const struct doc *value, size_t max)
     return false;
 }
 
-/* ---- unknown keys ---- */
+/* ---- maps ---- */
 
-static void refuse_unknown(struct job_reader *r, const struct doc *value,
-                           const struct key *keys, const char *where)
+bool schema_is_nothing(const struct doc *value)
 {
-    struct doc at = {.line = value->key_line, .column = value->key_column};
-    const struct foreign_name *foreign = foreign_find(where, value->key);
-    if (foreign) {
-        schema_refuse(r, &at,
-                      "unknown key '%.64s': stratos calls this %s (%s calls it %s)",
-                      value->key, foreign_relative(foreign->ours, where), foreign->system,
-                      foreign->word);
-        return;
-    }
-    const char *names[KEYS_MAX + 1] = {NULL};
-    for (size_t i = 0; keys[i].name && i < KEYS_MAX; i++)
-        names[i] = keys[i].name;
-    const char *near = did_you_mean(value->key, names);
-    char place[80] = "";
-    if (*where)
-        (void)snprintf(place, sizeof(place), " in %s", where);
-    if (near)
-        schema_refuse(r, &at, "unknown key '%.64s'%s; did you mean '%s'?", value->key,
-                      place, near);
-    else
-        schema_refuse(r, &at, "unknown key '%.64s'%s", value->key, place);
+    if (value->kind != DOC_SCALAR)
+        return value->n == 0;
+    return !value->is_quoted && (!*value->text || strcmp(value->text, "~") == 0 ||
+                                 strcmp(value->text, "null") == 0);
+}
+
+const struct doc *schema_find(const struct doc *map, const char *key)
+{
+    const struct doc *value = doc_find(map, key);
+    return value && !schema_is_nothing(value) ? value : NULL;
 }
 
 void schema_read(struct job_reader *r, const struct doc *map, const struct key *keys,
@@ -141,10 +126,10 @@ void schema_read(struct job_reader *r, const struct doc *map, const struct key *
         const struct key *key = keys;
         while (key->name && strcmp(key->name, value->key) != 0)
             key++;
-        if (key->name)
+        if (key->name && !schema_is_nothing(value))
             key->read(r, key, value, to);
-        else
-            refuse_unknown(r, value, keys, where);
+        else if (!key->name)
+            r->unknown(r, value, keys, where);
     }
 }
 
@@ -170,56 +155,122 @@ SCHEMA_READER(schema_uint)
         *(uint32_t *)member(key, to) = (uint32_t)number;
 }
 
+/* "10 seconds" -> "10s": what a duration was probably meant to be; "" when there is no telling. */
+static const char *duration_wish(const char *text, char out[static 32])
+{
+    static const struct {
+        const char *word, *unit;
+    } words[] = {{"", "s"},    {"ms", "ms"}, {"msec", "ms"}, {"milli", "ms"}, {"s", "s"},
+                 {"sec", "s"}, {"min", "m"}, {"m", "m"},     {"h", "h"},      {"d", "d"},
+                 {"day", "d"}, {"week", ""}, {"mo", ""}};
+    size_t n = strspn(text, "0123456789");
+    const char *word = text + n + strspn(text + n, " ");
+    const char *unit = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t len = strlen(words[i].word);
+        if (strncasecmp(word, words[i].word, len) == 0 && (len > 0 || !*word) &&
+            len >= longest) {
+            unit = words[i].unit;
+            longest = len;
+        }
+    }
+    out[0] = '\0';
+    if (n > 0 && n < 10 && unit && *unit)
+        (void)snprintf(out, 32, ": write %.*s%s", (int)n, text, unit);
+    return out;
+}
+
 SCHEMA_READER(schema_duration)
 {
     const char *text = schema_text_of(r, value);
     uint64_t ms;
+    char wish[32];
     if (!text)
         return;
     if (text_duration_ms(text, &ms) < 0)
         schema_refuse(
             r, value,
-            "%s: wants a duration such as 250ms, 10s, 5m, 1h30m or 2d, not '%.*s'",
-            key->name, SHOWN_MAX, text);
+            "%s: wants a duration such as 250ms, 10s, 5m, 1h30m or 2d, not '%.*s'%s",
+            key->name, SHOWN_MAX, text, duration_wish(text, wish));
     else if (ms < key->min)
-        schema_refuse(r, value, "%s: must be at least %llums", key->name,
-                      (unsigned long long)key->min);
+        schema_refuse(r, value, "%s: must be at least %llu%s, not '%.*s'", key->name,
+                      (unsigned long long)(key->min % 1000 ? key->min : key->min / 1000),
+                      key->min % 1000 ? "ms" : "s", SHOWN_MAX, text);
     else if (ms > DURATION_MS_MAX)
-        schema_refuse(r, value, "%s: must be at most %dd", key->name,
-                      DURATION_MS_MAX / (24 * 3600 * 1000));
+        schema_refuse(r, value, "%s: must be at most %dd, not '%.*s'", key->name,
+                      DURATION_MS_MAX / (24 * 3600 * 1000), SHOWN_MAX, text);
     else
         *(uint32_t *)member(key, to) = (uint32_t)ms;
 }
 
-SCHEMA_READER(schema_cpu)
+static void read_thousandths(struct job_reader *r, const struct key *key,
+                             const struct doc *value, bool is_cpu, void *to)
 {
     const char *text = schema_text_of(r, value);
-    uint32_t milli;
+    uint32_t milli = 0;
     if (!text)
         return;
-    if (text_cpu_milli(text, &milli) < 0 || milli < key->min || milli > key->max)
-        schema_refuse(
-            r, value, "%s: wants a number from %g to %g, in steps of 0.001, not '%.*s'",
-            key->name, (double)key->min / 1000, (double)key->max / 1000, SHOWN_MAX, text);
-    else
+    int status = is_cpu ? text_cpu_milli(text, &milli) : text_milli(text, &milli);
+    if (status == 0 && milli >= key->min && milli <= key->max) {
         *(uint32_t *)member(key, to) = milli;
+        return;
+    }
+    size_t n = strspn(text, "0123456789");
+    char wish[48] = "";
+    if (is_cpu && n > 0 && n < 6 && strcmp(text + n, "%") == 0)
+        (void)snprintf(wish, sizeof(wish), ": %s is %g cores", text,
+                       strtod(text, NULL) / 100);
+    schema_refuse(r, value,
+                  "%s: wants a number from %g to %g%s, in steps of 0.001, not '%.*s'%s",
+                  key->name, (double)key->min / 1000, (double)key->max / 1000,
+                  is_cpu ? " (cores)" : "", SHOWN_MAX, text, wish);
+}
+
+SCHEMA_READER(schema_cpu)
+{
+    read_thousandths(r, key, value, true, to);
+}
+
+SCHEMA_READER(schema_decimal)
+{
+    read_thousandths(r, key, value, false, to);
+}
+
+/* 1048576 -> "1M" */
+static const char *size_shown(uint64_t bytes, char out[static 32])
+{
+    static const char units[] = " KMGT";
+    size_t unit = 0;
+    while (unit < 4 && bytes > 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    (void)snprintf(out, 32, "%llu%.*s", (unsigned long long)bytes, unit > 0,
+                   units + unit);
+    return out;
 }
 
 SCHEMA_READER(schema_size)
 {
     const char *text = schema_text_of(r, value);
     uint64_t bytes;
+    char bound[32];
     if (!text)
         return;
+    bool is_bare = text[strspn(text, "0123456789")] == '\0';
     if (text_size_bytes(text, &bytes) < 0)
         schema_refuse(r, value, "%s: wants a size such as 64K, 256M or 1G, not '%.*s'",
                       key->name, SHOWN_MAX, text);
+    else if (bytes < key->min && is_bare && bytes > 0)
+        schema_refuse(r, value, "%s: %s is bytes: write %s%s", key->name, text, text,
+                      key->min < 1 << 20 ? "K" : "M");
     else if (bytes < key->min)
-        schema_refuse(r, value, "%s: must be at least %lluK", key->name,
-                      (unsigned long long)key->min >> 10);
+        schema_refuse(r, value, "%s: must be at least %s, not '%.*s'", key->name,
+                      size_shown(key->min, bound), SHOWN_MAX, text);
     else if (bytes > key->max)
-        schema_refuse(r, value, "%s: must be at most %lluM", key->name,
-                      (unsigned long long)key->max >> 20);
+        schema_refuse(r, value, "%s: must be at most %s, not '%.*s'", key->name,
+                      size_shown(key->max, bound), SHOWN_MAX, text);
     else
         *(uint64_t *)member(key, to) = bytes;
 }
@@ -306,6 +357,15 @@ static int compare_pairs(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
+/* Programs take names such as spring.datasource-url, but none with spaces or controls. */
+static bool is_variable(const char *name)
+{
+    for (; *name; name++)
+        if ((unsigned char)*name <= ' ' || *name == 0x7f)
+            return false;
+    return true;
+}
+
 static bool is_key_sane(struct job_reader *r, const struct doc *value, bool is_env)
 {
     struct doc at = {.line = value->key_line, .column = value->key_column};
@@ -315,27 +375,72 @@ static bool is_key_sane(struct job_reader *r, const struct doc *value, bool is_e
         schema_refuse(r, &at, "a name may have at most %d bytes", KEY_TEXT_MAX);
     else if (is_env && strchr(value->key, '='))
         schema_refuse(r, &at, "the name of a variable has no '='");
+    else if (is_env && !r->is_stored && !is_variable(value->key))
+        schema_refuse(r, &at,
+                      "'%.64s' is no name of a variable: it wants letters, digits and _",
+                      value->key);
     else
         return true;
     return false;
 }
 
-void schema_pairs(struct job_reader *r, const struct doc *map, size_t max, bool is_env,
+/* "NAME=VALUE" taken apart; NULL with a complaint when there is no '='. */
+static const struct doc *split_pair(struct job_reader *r, const struct doc *list,
+                                    const struct doc *item)
+{
+    const char *text = schema_text_of(r, item), *sign = text ? strchr(text, '=') : NULL;
+    if (!text)
+        return NULL;
+    if (!sign) {
+        schema_refuse(r, item, "%.64s: wants NAME=VALUE, not '%.64s'", called(list),
+                      text);
+        return NULL;
+    }
+    struct doc *pair = schema_array(r, 1, sizeof(*pair));
+    if (!pair)
+        return NULL;
+    *pair = *item;
+    pair->key = arena_text_of(
+        r->arena, (struct bytes){(const uint8_t *)text, (size_t)(sign - text)});
+    pair->text = sign + 1;
+    pair->key_line = item->line;
+    pair->key_column = item->column;
+    if (!pair->key)
+        r->error = -ENOMEM;
+    return pair->key ? pair : NULL;
+}
+
+static void refuse_doubles(struct job_reader *r, const struct doc *list,
+                           const struct pair *sorted, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(sorted[i - 1].key, sorted[i].key) == 0)
+            schema_refuse(r, list, "%.64s: '%.64s' is here twice", called(list),
+                          sorted[i].key);
+}
+
+void schema_pairs(struct job_reader *r, const struct doc *value, size_t max, bool is_env,
                   const struct pair **ret_pairs, size_t *ret_n)
 {
-    if (!schema_is_map(r, map, max))
+    bool is_list = value->kind == DOC_LIST && is_env;
+    if (!is_list && !schema_is_map(r, value, max))
         return;
-    struct pair *pairs = schema_array(r, map->n, sizeof(*pairs));
+    if (is_list && !schema_is_list(r, value, max))
+        return;
+    struct pair *pairs = schema_array(r, value->n, sizeof(*pairs));
     size_t n = 0;
     if (!pairs)
         return;
-    for (const struct doc *value = map->child; value; value = value->next) {
-        const char *text = schema_text_of(r, value);
-        if (text && is_key_sane(r, value, is_env))
-            pairs[n++] = (struct pair){value->key, text};
+    for (const struct doc *item = value->child; item; item = item->next) {
+        const struct doc *pair = is_list ? split_pair(r, value, item) : item;
+        const char *text = pair ? schema_text_of(r, pair) : NULL;
+        if (text && is_key_sane(r, pair, is_env))
+            pairs[n++] = (struct pair){pair->key, text};
     }
     /* Sorted, so that equal maps make equal specs whatever order they were written in. */
     qsort(pairs, n, sizeof(*pairs), compare_pairs);
+    if (is_list)
+        refuse_doubles(r, value, pairs, n);
     *ret_pairs = pairs;
     *ret_n = n;
 }

@@ -11,10 +11,19 @@
 #include "core/doc.h"
 #include "core/job.h"
 
+struct key;
+
 struct job_reader {
     struct arena *arena;
     struct complaints *complaints;
     int error; /* 0, ERR_INVALID or -ENOMEM; the first stays, except that -ENOMEM wins */
+    bool
+        is_stored; /* a body that was taken already: what later versions refuse is read */
+    size_t n_copied;                   /* nodes of defaults that were laid under jobs */
+    const struct key_map *const *maps; /* all maps of the format; ends with NULL */
+    /* Refuse `value` by its key, met in the map at `where`, whose keys are `keys`. */
+    void (*unknown)(struct job_reader *r, const struct doc *value, const struct key *keys,
+                    const char *where);
 };
 
 /* One key a map may have.  A table of them ends with an empty row. */
@@ -26,6 +35,19 @@ struct key {
     uint64_t min, max; /* numbers, durations (ms), cpu (milli), sizes (bytes) */
     const char *text;  /* schema_only, schema_refused: see there */
 };
+
+/* A map of the format: its path, as schema_read takes it, and its keys.  A family of them ends with
+ * an empty row. */
+struct key_map {
+    const char *where;
+    const struct key *keys;
+};
+
+/* Is there nothing: `env:` with nothing behind it, null, {} or []?  Such a key counts as left out. */
+bool schema_is_nothing(const struct doc *value);
+
+/* The value of `key`, unless it is nothing. */
+const struct doc *schema_find(const struct doc *map, const char *key);
 
 /* Read a map by its table into `to`.  `where` is the map's path ("task.resources"; "" =
  * the job itself), for the hints about unknown keys. */
@@ -39,8 +61,7 @@ void schema_refuse(struct job_reader *r, const struct doc *at, const char *forma
 /* Complaints in the order of the file, whatever order its keys were looked at in. */
 void schema_sort(struct complaints *complaints);
 
-/* Zeroed memory for `n` elements; NULL (and r->error) when there is none, or for n == 0.
- */
+/* Zeroed memory for `n` elements; NULL (and r->error) when there is none, or for n == 0. */
 void *schema_array(struct job_reader *r, size_t n, size_t size);
 
 /* The value's text if it is a scalar of a sane length, else NULL with a complaint. */
@@ -53,8 +74,8 @@ bool schema_is_map(struct job_reader *r, const struct doc *value, size_t max);
 /* A DNS label, copied; NULL with a complaint. */
 const char *schema_label_of(struct job_reader *r, const struct doc *value);
 
-/* A map of texts; `is_env` refuses names no environment can hold. */
-void schema_pairs(struct job_reader *r, const struct doc *map, size_t max, bool is_env,
+/* A map of texts, or a list of NAME=VALUE; `is_env` refuses names no environment can hold. */
+void schema_pairs(struct job_reader *r, const struct doc *value, size_t max, bool is_env,
                   const struct pair **ret_pairs, size_t *ret_n);
 
 /* ---- readers for the tables ---- */
@@ -65,7 +86,8 @@ void schema_pairs(struct job_reader *r, const struct doc *map, size_t max, bool 
 
 SCHEMA_READER(schema_uint);     /* -> uint32_t */
 SCHEMA_READER(schema_duration); /* -> uint32_t, ms */
-SCHEMA_READER(schema_cpu);      /* -> uint32_t, thousandths; also other decimals */
+SCHEMA_READER(schema_cpu);      /* -> uint32_t, thousandths of a core */
+SCHEMA_READER(schema_decimal);  /* -> uint32_t, thousandths */
 SCHEMA_READER(schema_size);     /* -> uint64_t, bytes */
 SCHEMA_READER(schema_text);     /* -> const char *, not empty */
 SCHEMA_READER(schema_label);    /* -> const char *, a DNS label */

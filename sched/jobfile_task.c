@@ -38,6 +38,12 @@ static SCHEMA_READER(read_command)
         }
         return;
     }
+    if (value->kind == DOC_MAP) {
+        schema_refuse(r, value,
+                      "%s: wants a list of words, or a text for the shell, not a map",
+                      key->name);
+        return;
+    }
     if (!schema_is_list(r, value, ARGS_MAX))
         return;
     if (value->n == 0 ||
@@ -129,6 +135,34 @@ static SCHEMA_READER(read_signal)
         key->name, text);
 }
 
+/* ---- isolation ---- */
+
+static const char *const api_names[] = {"none", "read", "write", NULL};
+
+_Static_assert(API_WRITE == 2, "a name for each scope");
+
+const char *jobfile_api_name(enum api_scope scope)
+{
+    return api_names[scope];
+}
+
+static SCHEMA_READER(read_api)
+{
+    struct task_spec *task = to;
+    const char *text = schema_text_of(r, value);
+    if (!text)
+        return;
+    for (size_t i = 0; api_names[i]; i++)
+        if (strcmp(api_names[i], text) == 0) {
+            task->api = (enum api_scope)i;
+            return;
+        }
+    const char *near = did_you_mean(text, api_names);
+    schema_refuse(r, value, "%s: wants none, read or write, not '%.64s'%s%s%s", key->name,
+                  text, near ? "; did you mean '" : "", near ? near : "",
+                  near ? "'?" : "");
+}
+
 /* ---- the tables ---- */
 
 #define MEMBER(name) offsetof(struct task_spec, name)
@@ -153,6 +187,12 @@ static const struct key logs_keys[] = {
     {"max_size", schema_size, .offset = MEMBER(log_max_bytes), .min = 4096,
      .max = (uint64_t)1 << 40},
     {"max_files", schema_uint, .offset = MEMBER(log_max_files), .min = 1, .max = 100},
+    {"keep", schema_duration, .offset = MEMBER(log_keep_ms)},
+    {0},
+};
+
+static const struct key isolation_keys[] = {
+    {"api", .read = read_api},
     {0},
 };
 
@@ -174,6 +214,12 @@ static SCHEMA_READER(read_logs)
     schema_read(r, value, logs_keys, "task.logs", to);
 }
 
+static SCHEMA_READER(read_isolation)
+{
+    (void)key;
+    schema_read(r, value, isolation_keys, "task.isolation", to);
+}
+
 static const struct key task_keys[] = {
     {"command", .read = read_command},
     {"user", .read = read_user},
@@ -191,12 +237,26 @@ static const struct key task_keys[] = {
      .text = "have the command download it, or put it on the nodes"},
     {"files", schema_refused,
      .text = "have the command write them, or put them on the nodes"},
-    {"limits", schema_refused, .text = "resources are the task's limits"},
+    {"limits", .read = jobfile_limits_read},
+    {"rlimits", .read = jobfile_rlimits_read},
     {"secrets", schema_refused,
      .text = "have the command read them from a file on the node"},
     {"volumes", schema_refused, .text = "name the host's own paths in command or dir"},
-    {"isolation", schema_refused,
-     .text = "leave it out: every task is confined the same way"},
+    {"isolation", .read = read_isolation},
+    {0},
+};
+
+const struct key *jobfile_task_keys(void)
+{
+    return task_keys;
+}
+
+const struct key_map jobfile_task_maps[] = {
+    {"task", task_keys},
+    {"task.resources", resource_keys},
+    {"task.stop", stop_keys},
+    {"task.logs", logs_keys},
+    {"task.isolation", isolation_keys},
     {0},
 };
 
@@ -210,13 +270,19 @@ void jobfile_task_default(struct task_spec *task)
         .stop_timeout_ms = DEFAULT_STOP_TIMEOUT_MS,
         .log_max_bytes = DEFAULT_LOG_MAX_BYTES,
         .log_max_files = DEFAULT_LOG_MAX_FILES,
+        .log_keep_ms = DEFAULT_LOG_KEEP_MS,
     };
 }
 
 void jobfile_task_read(struct job_reader *r, const struct doc *map,
                        struct task_spec *task)
 {
+    if (map->kind == DOC_SCALAR) { /* task: "command" */
+        read_command(r, task_keys, map, task);
+        return;
+    }
     schema_read(r, map, task_keys, "task", task);
-    if (map->kind == DOC_MAP && !doc_find(map, "command") && !doc_find(map, "image"))
+    if (map->kind == DOC_MAP && !schema_find(map, "command") &&
+        !schema_find(map, "image"))
         schema_refuse(r, map, "task: wants a command");
 }

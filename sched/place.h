@@ -20,7 +20,7 @@ enum {
 /* Why a node cannot take an instance: the first filter it fails. */
 enum fit {
     FIT_YES,
-    FIT_NO_WORK, /* dead, leaving, away */
+    FIT_NO_WORK, /* dead, leaving, away, disk full or broken */
     FIT_CONSTRAINT,
     FIT_RUNS_IT, /* under a claim that holds no more: it has to end before another is made */
     FIT_UNIQUE,
@@ -74,7 +74,7 @@ struct place {
     struct ring_node *ring,
         *eligible_buf; /* nodes that take work; the job's part of them */
     size_t n_ring;
-    uint32_t n_no_work; /* live nodes that take no work: away, leaving */
+    uint32_t n_no_work; /* live nodes that take no work: away, leaving, disk full or broken */
     uint64_t *node_hash;
     uint32_t *holders;      /* by instance: the claim that holds it, or VIEW_NONE */
     size_t *first_instance; /* by job, n_jobs + 1: its slice of holders */
@@ -94,8 +94,8 @@ struct place {
     uint32_t serial;
     uint32_t *refused_serial, *refused_by; /* by node */
     uint32_t *runs_serial;                 /* by node */
-    bool
-        is_special; /* some node refuses or runs it: its fits are not those of its siblings */
+    /* some node refuses or runs it: its fits are not those of its siblings */
+    bool is_special;
     uint64_t generation; /* the highest ever seen of it; 0 = none */
     size_t next_claim, next_refusal,
         next_past; /* cursors: instances are visited in order */
@@ -119,14 +119,15 @@ void place_placed(struct place *p, uint32_t node);
 
 /* ---- shared by the ledger's own files ---- */
 
+/* place_ledger.c */
 struct load place_need(const struct job_spec *spec);
 void load_add(struct load *to, struct load more); /* sticks at the top rather than wrap */
 bool claim_runs(const struct claim_doc *doc);     /* neither finished, failed nor lost */
 bool place_ports_taken(const struct place *p, uint32_t job, uint32_t node);
 void place_ports_take(struct place *p, uint32_t job, uint32_t node);
-/* place_hold.c: fill holders, reserved, scored and ports from the claims. */
-int place_hold(struct place *p);
 int place_job_rules(struct place *p, uint32_t job);
+/* place_claims.c: fill holders, reserved, scored and ports from the claims. */
+int place_claims(struct place *p);
 
 /* place_reason.c: short texts for people; NULL when out of memory. */
 const char *place_reason_placed(const struct place *p, const struct place_choice *choice);

@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/doc.h"
+#include "sched/constraint.h"
 #include "sched/place.h"
 
 const char *place_reason_placed(const struct place *p, const struct place_choice *choice)
@@ -16,21 +18,6 @@ const char *place_reason_placed(const struct place *p, const struct place_choice
     if (choice->is_least_loaded)
         return arena_printf(p->arena, "spread: least loaded of %u fitting nodes", n);
     return arena_printf(p->arena, "first by hash of %u equally fitting nodes", n);
-}
-
-/* "256M": the largest binary unit that is exact. */
-static void size_text(uint64_t bytes, char *out, size_t cap)
-{
-    static const char units[] = "KMGTP";
-    int unit = -1;
-    while (unit < 4 && bytes >= 1024 && bytes % 1024 == 0) {
-        bytes /= 1024;
-        unit++;
-    }
-    if (unit < 0)
-        (void)snprintf(out, cap, "%" PRIu64, bytes);
-    else
-        (void)snprintf(out, cap, "%" PRIu64 "%c", bytes, units[unit]);
 }
 
 static void cpu_text(uint64_t milli, char *out, size_t cap)
@@ -73,7 +60,7 @@ static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
                        size);
         break;
     case FIT_MEMORY:
-        size_text(spec->task.memory_bytes, size, sizeof(size));
+        (void)size_text(spec->task.memory_bytes, size);
         (void)snprintf(out, cap, "%u %s memory (%s wanted)", n, n == 1 ? "lacks" : "lack",
                        size);
         break;
@@ -120,6 +107,12 @@ static const char *constraint_text(const struct place *p, uint32_t node)
         const struct constraint *c = &spec->constraints[i];
         if (c->op == CONSTRAINT_UNIQUE)
             return arena_printf(p->arena, "constraint: has no attribute %.64s", c->attr);
+        const char *namesake = p->view->nodes[node].namesake;
+        if (namesake && constraint_is_of_name(c))
+            return arena_printf(
+                p->arena, "constraint: %.64s is not %s%.64s (another node keeps %.63s)",
+                c->attr, c->op == CONSTRAINT_LIKE ? "like " : "",
+                c->value ? c->value : "", namesake);
         return arena_printf(p->arena, "constraint: %.64s is not %s%.64s", c->attr,
                             c->op == CONSTRAINT_LIKE ? "like " : "",
                             c->value ? c->value : "");
@@ -129,11 +122,19 @@ static const char *constraint_text(const struct place *p, uint32_t node)
 
 static const char *no_work_text(const struct view_node *node)
 {
+    if (node->state == MEMBER_DEAD && node->away_until_ms > 0)
+        return "is away for a moment: what it runs stays";
+    if (node->state == MEMBER_DEAD && node->is_live)
+        return "is dead: take-overs wait, for many vanished at once";
     if (!node->is_live)
         return node->state == MEMBER_LEFT ? "has left" : "is dead";
     if (!node->has_doc)
         return "has not introduced itself yet";
-    return node->doc.state == AGENT_LEAVING ? "is draining" : "is away for a moment";
+    if (node->doc.state == AGENT_LEAVING)
+        return "is draining";
+    if (node->doc.state == AGENT_AWAY)
+        return "is away for a moment";
+    return node->doc.disk == DISK_BROKEN ? "its disk is broken" : "its disk is full";
 }
 
 const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
@@ -161,19 +162,19 @@ const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
                  left, sizeof(left));
         return arena_printf(p->arena, "lacks cpu: %s wanted, %s left", want, left);
     case FIT_MEMORY:
-        size_text(spec->task.memory_bytes, want, sizeof(want));
-        size_text(n->doc.memory_bytes - (used.memory_bytes < n->doc.memory_bytes
-                                             ? used.memory_bytes
-                                             : n->doc.memory_bytes),
-                  left, sizeof(left));
+        (void)size_text(spec->task.memory_bytes, want);
+        (void)size_text(n->doc.memory_bytes - (used.memory_bytes < n->doc.memory_bytes
+                                                   ? used.memory_bytes
+                                                   : n->doc.memory_bytes),
+                        left);
         return arena_printf(p->arena, "lacks memory: %s wanted, %s left", want, left);
     case FIT_REFUSED: {
         const char *why = p->view->refusals[p->refused_by[node]].doc.reason;
-        return arena_printf(p->arena, "refused: %.120s", why ? why : "it says no more");
+        return arena_printf(p->arena, "%s", why ? why : "it gave it up and says no more");
     }
     case FIT_YES:
     case FITS:
         break;
     }
-    return "fits";
+    return n->state == MEMBER_SUSPECT ? "fits, but does not answer: suspected" : "fits";
 }

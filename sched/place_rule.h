@@ -8,8 +8,8 @@
 struct rule {
     const struct constraint *constraint; /* NULL: a free slot */
     uint8_t *answers; /* == and like, by node: 0 not asked yet, 1 holds, 2 does not */
-    uint32_t
-        *value_of; /* unique, by node: which value, from 1; 0 = lacks the attribute */
+    /* unique, by node: which value, from 1; 0 = lacks the attribute */
+    uint32_t *value_of;
     uint32_t *taken_in; /* unique, by value: the round in which it was taken last */
 };
 

@@ -20,8 +20,8 @@ struct placement {
     uint32_t claim;      /* PLACEMENT_KEEP: the claim that wins, into view.claims */
     enum placement_action action;
     uint64_t generation; /* PLACE: the generation to claim under; KEEP: the claim's */
-    const char *
-        reason; /* "spread: least loaded of 3 fitting nodes", "no node fits: 2 lack ..." */
+    /* "spread: least loaded of 3 fitting nodes", "no node fits: 2 lack ..." */
+    const char *reason;
 };
 
 struct plan {

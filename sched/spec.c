@@ -1,4 +1,4 @@
-/* Specs as canonical JSON, and what changed between two of them.
+/* Specs as canonical JSON.
  *
  * Two equal specs must make the same bytes on every machine, since the hash of the bytes
  * is the version.  So keys are put in sorted order here, except under `ports`, whose
@@ -6,16 +6,12 @@
  * written in one way only. */
 #include "sched/spec.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "core/doc.h"
 #include "sched/defaults.h"
-#include "sched/jobfile.h"
 #include "sched/jobfile_task.h"
+#include "sched/spec_json.h"
 
 struct body {
     struct arena *arena;
@@ -72,18 +68,6 @@ static char *duration_text(struct arena *arena, uint32_t ms)
     return ms ? arena_printf(arena, "%ums", ms) : arena_text(arena, "0s");
 }
 
-static char *size_text(struct arena *arena, uint64_t bytes)
-{
-    static const char units[] = "TGMK";
-    for (unsigned i = 0; units[i]; i++) {
-        unsigned shift = 40 - 10 * i;
-        if (bytes && bytes % (1ULL << shift) == 0)
-            return arena_printf(arena, "%llu%c", (unsigned long long)(bytes >> shift),
-                                units[i]);
-    }
-    return arena_printf(arena, "%llu", (unsigned long long)bytes);
-}
-
 /* 1150 -> "1.15". */
 static char *milli_text(struct arena *arena, uint32_t milli)
 {
@@ -108,8 +92,9 @@ static void put_duration(struct body *b, json_t *object, const char *key, uint32
 static void put_size(struct body *b, json_t *object, const char *key, uint64_t bytes,
                      uint64_t usual)
 {
+    char text[SIZE_TEXT];
     if (b->is_full || bytes != usual)
-        put(b, object, key, json_string(size_text(b->arena, bytes)));
+        put(b, object, key, json_string(size_text(bytes, text)));
 }
 
 static void put_milli(struct body *b, json_t *object, const char *key, uint32_t milli,
@@ -148,6 +133,14 @@ static void put_constraints(struct body *b, json_t *root, const struct job_spec 
         json_decref(list);
 }
 
+/* What a check has that does not say: see jobfile_health_read. */
+static uint32_t usual_unready_after(const struct health_spec *check)
+{
+    bool restarts_first = check->role == HEALTH_LIVE && check->max_failures > 0 &&
+                          check->max_failures < DEFAULT_HEALTH_UNREADY_AFTER;
+    return restarts_first ? check->max_failures : DEFAULT_HEALTH_UNREADY_AFTER;
+}
+
 static json_t *check_json(struct body *b, const struct job_spec *spec,
                           const struct health_spec *check)
 {
@@ -157,6 +150,8 @@ static json_t *check_json(struct body *b, const struct job_spec *spec,
     if (is_http)
         put_text(b, map, "http", check->path, NULL);
     put_duration(b, map, "interval", check->interval_ms, DEFAULT_HEALTH_INTERVAL_MS);
+    if (b->is_full || check->role != HEALTH_LIVE)
+        put_text(b, map, "kind", check->role == HEALTH_LIVE ? "live" : "ready", NULL);
     put_uint(b, map, "max_failures", check->max_failures, DEFAULT_HEALTH_MAX_FAILURES);
     put_text(b, map, "name", check->name, NULL);
     if (check->port_index < spec->n_ports)
@@ -169,6 +164,7 @@ static json_t *check_json(struct body *b, const struct job_spec *spec,
     if (!is_http)
         put(b, map, "tcp", json_true());
     put_duration(b, map, "timeout", check->timeout_ms, DEFAULT_HEALTH_TIMEOUT_MS);
+    put_uint(b, map, "unready_after", check->unready_after, usual_unready_after(check));
     return map;
 }
 
@@ -216,6 +212,10 @@ static void put_restart(struct body *b, json_t *root, const struct restart_spec 
 
 static void put_service(struct body *b, json_t *root, const struct job_spec *spec)
 {
+    if (!spec->service_name) {
+        put(b, root, "service", json_string("none"));
+        return;
+    }
     json_t *map = json_object();
     put_text(b, map, "name", spec->service_name, spec->name);
     if (spec->service_port < spec->n_ports)
@@ -238,13 +238,52 @@ static void put_command(struct body *b, json_t *map, const struct task_spec *tas
     put(b, map, "command", list);
 }
 
+static json_t *rlimit_json(struct body *b, const struct rlimit_name *name, uint64_t value)
+{
+    char text[SIZE_TEXT];
+    if (value == RLIMITS_UNLIMITED)
+        return json_string("unlimited");
+    if (name->unit == RLIMITS_BYTES)
+        return json_string(size_text(value, text));
+    if (name->unit == RLIMITS_SECONDS)
+        return json_string(arena_printf(b->arena, "%llus", (unsigned long long)value));
+    return json_integer((json_int_t)value);
+}
+
+/* What a job does not ask for is not in its body, whatever the node then sets. */
+static void put_limits(struct body *b, json_t *map, const struct task_spec *task)
+{
+    json_t *limits = json_object();
+    char text[SIZE_TEXT];
+    if (task->cpu_cap_milli)
+        put(b, limits, "cpu", json_string(milli_text(b->arena, task->cpu_cap_milli)));
+    if (task->has_swap)
+        put(b, limits, "swap", json_string(size_text(task->swap_bytes, text)));
+    put_object(b, map, "limits", limits);
+}
+
+static void put_rlimits(struct body *b, json_t *map, const struct task_spec *task)
+{
+    json_t *rlimits = json_object();
+    for (int kind = 0; kind < RLIMITS_KINDS; kind++)
+        if (rlimits_has(&task->rlimits, (enum rlimit_kind)kind))
+            put(b, rlimits, rlimit_names[kind].text,
+                rlimit_json(b, &rlimit_names[kind], task->rlimits.at[kind]));
+    put_object(b, map, "rlimits", rlimits);
+}
+
 static void put_task(struct body *b, json_t *root, const struct task_spec *task)
 {
-    json_t *map = json_object(), *logs = json_object(), *resources = json_object(),
-           *stop = json_object();
+    json_t *map = json_object(), *isolation = json_object(), *logs = json_object(),
+           *resources = json_object(), *stop = json_object();
     put_command(b, map, task);
     put_text(b, map, "dir", task->dir, NULL);
     put_pairs(b, map, "env", task->env, task->n_env);
+    put_text(b, isolation, "api", jobfile_api_name(task->api),
+             jobfile_api_name(API_NONE));
+    put_object(b, map, "isolation", isolation);
+    put_limits(b, map, task);
+    put_duration(b, logs, "keep", task->log_keep_ms, DEFAULT_LOG_KEEP_MS);
     put_uint(b, logs, "max_files", task->log_max_files, DEFAULT_LOG_MAX_FILES);
     put_size(b, logs, "max_size", task->log_max_bytes, DEFAULT_LOG_MAX_BYTES);
     put_object(b, map, "logs", logs);
@@ -252,6 +291,7 @@ static void put_task(struct body *b, json_t *root, const struct task_spec *task)
     put_size(b, resources, "memory", task->memory_bytes, DEFAULT_MEMORY_BYTES);
     put_uint(b, resources, "pids", task->pids, DEFAULT_PIDS);
     put_object(b, map, "resources", resources);
+    put_rlimits(b, map, task);
     const char *signal = jobfile_signal_name(task->stop_signal);
     put_text(b, stop, "signal", signal, jobfile_signal_name(DEFAULT_STOP_SIGNAL));
     put_duration(b, stop, "timeout", task->stop_timeout_ms, DEFAULT_STOP_TIMEOUT_MS);
@@ -260,7 +300,46 @@ static void put_task(struct body *b, json_t *root, const struct task_spec *task)
     put(b, root, "task", map);
 }
 
-static json_t *spec_json(struct body *b, const struct job_spec *spec)
+/* ---- who sees which key ----
+ *
+ * A task sees what its processes could tell apart: what they are, what they are given, what holds
+ * them.  The rest is between us and the cluster, and an edit of it restarts nothing.  A new key
+ * goes to one side or the other, with the writer that puts it into the body: a test compares this
+ * table with the reader's.  A key that is missing all the same counts as seen: the safe side. */
+const struct spec_key spec_keys[] = {
+    {"constraints", false}, /* where it may run: a node that still may keeps it */
+    {"count", false},       /* how many others there are */
+    {"health", false},      /* who asks it, and how often */
+    {"job", true},          /* STRATOS_JOB */
+    {"labels", false},      /* for people and tools */
+    {"namespace", true},    /* STRATOS_NAMESPACE */
+    {"ports", true}, /* names, numbers and order: PORT_*; protocol: what it may bind */
+    {"priority", false}, /* who is placed first */
+    {"restart", false},  /* what follows an exit */
+    {"service", false},  /* its name in DNS */
+    {"task.capabilities", true},
+    {"task.command", true},
+    {"task.dir", true},
+    {"task.env", true},
+    {"task.files", true},
+    {"task.group", true},
+    {"task.isolation", true},
+    {"task.limits", true},
+    {"task.logs", false},     /* what becomes of what it has written */
+    {"task.resources", true}, /* its control group enforces them */
+    {"task.rlimits", true},
+    {"task.shell", true},
+    {"task.stop", false}, /* what comes at its end */
+    {"task.success_codes", false},
+    {"task.umask", true},
+    {"task.user", true},
+    {"update", false}, /* how it will be replaced */
+};
+const size_t n_spec_keys = sizeof(spec_keys) / sizeof(spec_keys[0]);
+
+/* ---- all of it ---- */
+
+static json_t *root_json(struct body *b, const struct job_spec *spec)
 {
     json_t *root = json_object(), *update = json_object();
     put_constraints(b, root, spec);
@@ -279,6 +358,16 @@ static json_t *spec_json(struct body *b, const struct job_spec *spec)
                  DEFAULT_MIN_HEALTHY_TIME_MS);
     put_object(b, root, "update", update);
     return root;
+}
+
+json_t *spec_json(const struct job_spec *spec, bool is_full, struct arena *arena)
+{
+    struct body b = {.arena = arena, .is_full = is_full};
+    json_t *root = root_json(&b, spec);
+    if (!b.is_failed)
+        return root;
+    json_decref(root);
+    return NULL;
 }
 
 /* ---- bytes ---- */
@@ -338,124 +427,10 @@ static struct bytes escape(const char *json, size_t len, struct arena *arena)
 
 struct bytes spec_canonical(const struct job_spec *spec, struct arena *arena)
 {
-    struct body b = {.arena = arena};
-    json_t *root = spec_json(&b, spec);
-    char *json = b.is_failed ? NULL : json_dumps(root, JSON_COMPACT);
+    json_t *root = spec_json(spec, false, arena);
+    char *json = root ? json_dumps(root, JSON_COMPACT) : NULL;
     struct bytes out = json ? escape(json, strlen(json), arena) : (struct bytes){0};
     free(json);
     json_decref(root);
     return out;
-}
-
-/* ---- differences ---- */
-
-struct leaf {
-    const char *path, *text;
-};
-
-struct leaves {
-    struct arena *arena;
-    struct leaf *list;
-    size_t n, cap;
-    bool is_failed;
-};
-
-static void flatten(struct leaves *to, const char *path, json_t *value)
-{
-    const char *key;
-    json_t *child;
-    size_t i;
-    if (!path) {
-        to->is_failed = true;
-        return;
-    }
-    if (json_is_object(value)) {
-        json_object_foreach(value, key, child)
-            flatten(to,
-                    *path ? arena_printf(to->arena, "%s.%s", path, key)
-                          : arena_text(to->arena, key),
-                    child);
-        return;
-    }
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, child)
-            flatten(to, arena_printf(to->arena, "%s[%zu]", path, i), child);
-        return;
-    }
-    if (arena_grow(to->arena, (void **)&to->list, to->n, &to->cap, sizeof(*to->list)) <
-        0) {
-        to->is_failed = true;
-        return;
-    }
-    const char *text =
-        json_is_integer(value)
-            ? arena_printf(to->arena, "%lld", (long long)json_integer_value(value))
-            : arena_text(to->arena, json_is_string(value) ? json_string_value(value)
-                                    : json_is_true(value) ? "true"
-                                                          : "false");
-    to->list[to->n++] = (struct leaf){path, text ? text : ""};
-}
-
-/* [10] after [2], as people count. */
-static int compare_leaves(const void *a, const void *b)
-{
-    const struct leaf *x = a, *y = b;
-    return strverscmp(x->path, y->path);
-}
-
-/* All that a body says, defaults included.  A body this version cannot read, written by a
- * newer one, is compared as it stands. */
-static void leaves_of(struct leaves *to, struct bytes body)
-{
-    struct complaints ignored = {.arena = to->arena};
-    struct jobfile file;
-    struct body b = {.arena = to->arena, .is_full = true};
-    if (body.len == 0)
-        return;
-    json_t *root = jobfile_read(body, to->arena, &ignored, &file) == 0 && file.n_jobs == 1
-                       ? spec_json(&b, file.jobs)
-                       : json_loadb((const char *)body.at, body.len, 0, NULL);
-    if (root)
-        flatten(to, "", root);
-    json_decref(root);
-    if (to->n)
-        qsort(to->list, to->n, sizeof(*to->list), compare_leaves);
-    to->is_failed = to->is_failed || b.is_failed;
-}
-
-enum { VALUE_SHOWN_MAX = 200 };
-
-static char *change_text(struct arena *arena, const char *path, const char *before,
-                         const char *after)
-{
-    return arena_printf(arena, "%s: %.*s -> %.*s", path, VALUE_SHOWN_MAX, before,
-                        VALUE_SHOWN_MAX, after);
-}
-
-int spec_diff(struct bytes before, struct bytes after, struct arena *arena,
-              const char *const **ret_lines, size_t *ret_n)
-{
-    struct leaves old = {.arena = arena}, new = {.arena = arena};
-    leaves_of(&old, before);
-    leaves_of(&new, after);
-    const char **lines = arena_array(arena, old.n + new.n + 1, sizeof(*lines));
-    if (!lines || old.is_failed || new.is_failed)
-        return -ENOMEM;
-    size_t n = 0, i = 0, j = 0;
-    while (i < old.n || j < new.n) {
-        int order = i == old.n   ? 1
-                    : j == new.n ? -1
-                                 : strverscmp(old.list[i].path, new.list[j].path);
-        const char *path = order <= 0 ? old.list[i].path : new.list[j].path;
-        const char *from = order <= 0 ? old.list[i++].text : "none";
-        const char *to = order >= 0 ? new.list[j++].text : "none";
-        if (order == 0 && strcmp(from, to) == 0)
-            continue;
-        lines[n] = change_text(arena, path, from, to);
-        if (!lines[n++])
-            return -ENOMEM;
-    }
-    *ret_lines = lines;
-    *ret_n = n;
-    return 0;
 }

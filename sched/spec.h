@@ -9,9 +9,4 @@
 /* .at is NULL when out of memory; ERR_BOUND is the caller's check against SPEC_LEN_MAX. */
 struct bytes spec_canonical(const struct job_spec *spec, struct arena *arena);
 
-/* What a person sees change between two canonical bodies: lines "count: 3 -> 5", in key order;
- * *ret_lines is an array in `arena`. */
-int spec_diff(struct bytes before, struct bytes after, struct arena *arena,
-              const char *const **ret_lines, size_t *ret_n);
-
 #endif

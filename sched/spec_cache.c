@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sched/jobfile.h"
+#include "sched/spec_diff.h"
 #include "sched/view.h"
 
 enum { BUCKETS_MIN = 64 };
@@ -15,7 +16,8 @@ struct cached_spec {
     struct spec_hash hash;
     struct arena arena;          /* the spec lives here */
     const struct job_spec *spec; /* NULL: not readable */
-    bool is_wanted;              /* asked for since the last trim */
+    struct spec_hash task; /* what the task sees of it; all zero: not asked for yet */
+    bool is_wanted;        /* asked for since the last trim */
 };
 
 struct spec_cache {
@@ -92,12 +94,13 @@ static void cached_parse(struct cached_spec *cached, struct bytes body)
     arena_init(&scratch, 0);
     struct complaints complaints = {.arena = &scratch};
     if (body.len <= SPEC_LEN_MAX &&
-        jobfile_read(body, &cached->arena, &complaints, &file) == 0 && file.n_jobs == 1)
+        jobfile_read_stored(body, &cached->arena, &complaints, &file) == 0 &&
+        file.n_jobs == 1)
         cached->spec = &file.jobs[0];
     arena_fini(&scratch);
 }
 
-const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash,
+static struct cached_spec *cache_find(struct spec_cache *c, struct spec_hash hash,
                                       struct bytes body)
 {
     struct cached_spec *cached = c->buckets[bucket_of(c, hash)];
@@ -118,7 +121,26 @@ const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash has
         c->n++;
     }
     cached->is_wanted = true;
-    return cached->spec;
+    return cached;
+}
+
+const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash,
+                                      struct bytes body)
+{
+    struct cached_spec *cached = cache_find(c, hash, body);
+    return cached ? cached->spec : NULL;
+}
+
+struct spec_hash spec_cache_task(struct spec_cache *c, struct spec_hash hash,
+                                 struct bytes body)
+{
+    static const struct spec_hash unknown;
+    struct cached_spec *cached = cache_find(c, hash, body);
+    if (!cached || !cached->spec)
+        return unknown;
+    if (spec_hash_equal(cached->task, unknown))
+        cached->task = spec_task_hash(cached->spec);
+    return cached->task;
 }
 
 void spec_cache_trim(struct spec_cache *c)

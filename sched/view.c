@@ -1,6 +1,6 @@
-/* The view, decoded from members and table.  See view.h.
+/* The view, decoded from members and table.  See view.h; its nodes are made in view_nodes.c.
  *
- * This is the one file of the folder that looks at the table.  Each kind of document is counted
+ * Here sched looks at the table, and nowhere else but in view_nodes.c and away.c.  Each kind of document is counted
  * first, so that arrays are made once at their right size: a view of the largest cluster should
  * not need twice its memory. */
 #include "sched/view.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "proto/record.h"
+#include "sched/view_nodes.h"
 
 struct build {
     const struct members *members;
@@ -18,14 +19,20 @@ struct build {
     const struct view_options *options;
     struct arena *arena;
     struct view *view; /* the finished parts, for looking up */
-    struct view_node *nodes;
     struct view_job *jobs;
     struct view_claim *claims;
     struct view_refuse *refusals;
     struct view_orphan *orphans;
     struct view_past *past;
     size_t n_jobs, n_claims, n_refusals, n_orphans, n_past;
-    int error; /* -ENOMEM, when a visitor met it */
+    struct known_edit *edits; /* by job */
+    int error;                /* -ENOMEM, when a visitor met it */
+};
+
+/* Of the claims that are not of the job's spec nearly all are of the same one: the one before. */
+struct known_edit {
+    struct spec_hash from; /* all zero: none yet */
+    enum edit edit;
 };
 
 static int count_entry(void *ctx, const struct entry *e)
@@ -42,83 +49,21 @@ static size_t count_entries(const struct table *t, const char *prefix)
     return n;
 }
 
-/* ---- nodes ---- */
-
-static void note_change(struct view *v, uint64_t at_ms)
-{
-    if (v->next_change_ms == 0 || at_ms < v->next_change_ms)
-        v->next_change_ms = at_ms;
-}
-
-static int build_node(struct build *b, const struct member *m, struct view_node *node)
-{
-    struct key key = key_node(m->id);
-    const struct entry *entry = table_get(b->table, key_bytes(&key));
-    *node = (struct view_node){.id = m->id, .state = m->state};
-    node->has_doc = entry && record_decode_node(entry->value, b->arena, &node->doc) == 0;
-    if (!node->has_doc)
-        node->doc = (struct node_doc){0};
-    if (!node->doc.name)
-        node->doc.name = arena_text(b->arena, m->name);
-    if (!node->doc.name)
-        return -ENOMEM;
-    bool is_here = m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;
-    const struct aways *aways = b->options->aways;
-    if (m->state == MEMBER_DEAD && node->has_doc && aways)
-        node->away_until_ms = aways_until_ms(aways, m->id, b->options->now_ms);
-    bool is_kept = m->state == MEMBER_DEAD &&
-                   (b->options->is_takeover_held || node->away_until_ms > 0);
-    node->is_live = is_here || is_kept;
-    node->takes_work = is_here && node->has_doc && node->doc.state == AGENT_UP;
-    if (node->away_until_ms > 0)
-        note_change(b->view, node->away_until_ms);
-    return 0;
-}
-
-static int build_nodes(struct build *b)
-{
-    struct view *v = b->view;
-    size_t n = members_count(b->members);
-    b->nodes = arena_array(b->arena, n + 1, sizeof(*b->nodes));
-    if (!b->nodes)
-        return -ENOMEM;
-    v->self = VIEW_NONE;
-    for (uint32_t i = 0; i < n; i++) {
-        int rc = build_node(b, members_at(b->members, i), &b->nodes[i]);
-        if (rc < 0)
-            return rc;
-        if (b->nodes[i].has_doc && node_id_equal(b->nodes[i].id, b->options->self))
-            v->self = i;
-    }
-    v->nodes = b->nodes;
-    v->n_nodes = n;
-    return 0;
-}
-
-uint32_t view_find_node(const struct view *v, struct node_id id)
-{
-    size_t low = 0, high = v->n_nodes;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = node_id_compare(v->nodes[middle].id, id);
-        if (order == 0)
-            return (uint32_t)middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return VIEW_NONE;
-}
-
 /* ---- jobs ---- */
+
+static struct bytes body_of(const struct build *b, const struct view_job *j,
+                            struct spec_hash hash)
+{
+    struct key key = key_spec(j->ns, j->name, hash);
+    const struct entry *body = table_get(b->table, key_bytes(&key));
+    return body ? body->value : (struct bytes){0};
+}
 
 static const struct job_spec *find_spec(const struct build *b, const struct view_job *j)
 {
-    struct key key = key_spec(j->ns, j->name, j->doc.spec);
-    const struct entry *body = table_get(b->table, key_bytes(&key));
+    struct bytes body = body_of(b, j, j->doc.spec);
     const struct job_spec *spec =
-        body ? spec_cache_get(b->cache, j->doc.spec, body->value) : NULL;
+        body.at ? spec_cache_get(b->cache, j->doc.spec, body) : NULL;
     bool is_ours =
         spec && strcmp(spec->name, j->name) == 0 && strcmp(spec->ns, j->ns) == 0;
     return is_ours ? spec : NULL;
@@ -267,6 +212,30 @@ static int add_orphan(struct build *b, const struct key_parts *parts, uint32_t n
     return 0;
 }
 
+/* A body that is not there any more, or not readable, says nothing: then only a new start is sure
+ * to make the task what it should be. */
+static enum edit find_edit(const struct build *b, const struct view_job *j,
+                           struct spec_hash from)
+{
+    struct bytes was = body_of(b, j, from), is = body_of(b, j, j->doc.spec);
+    const struct job_spec *spec = was.at ? spec_cache_get(b->cache, from, was) : NULL;
+    if (!spec || !is.at)
+        return EDIT_RESTART;
+    return spec_edit(spec, spec_cache_task(b->cache, from, was), j->spec,
+                     spec_cache_task(b->cache, j->doc.spec, is));
+}
+
+static enum edit edit_of(struct build *b, const struct view_claim *c)
+{
+    const struct view_job *j = &b->jobs[c->job];
+    struct known_edit *known = &b->edits[c->job];
+    if (!j->spec || spec_hash_equal(c->doc.spec, j->doc.spec))
+        return EDIT_RESTART; /* nobody asks */
+    if (!spec_hash_equal(known->from, c->doc.spec))
+        *known = (struct known_edit){c->doc.spec, find_edit(b, j, c->doc.spec)};
+    return known->edit;
+}
+
 static int visit_claim(void *ctx, const struct entry *e)
 {
     struct build *b = ctx;
@@ -276,12 +245,13 @@ static int visit_claim(void *ctx, const struct entry *e)
     struct view_claim c = {.job = find_job(b->view, parts.ns, parts.name),
                            .node = view_find_node(b->view, parts.node),
                            .index = parts.index};
-    bool is_shown = c.node != VIEW_NONE && b->nodes[c.node].is_live;
+    bool is_shown = c.node != VIEW_NONE && b->view->nodes[c.node].is_live;
     if (c.job == VIEW_NONE)
         return is_shown ? add_orphan(b, &parts, c.node) : 0;
     if (record_decode_claim(e->value, b->arena, &c.doc) < 0)
         return 0;
     if (is_shown) {
+        c.edit = edit_of(b, &c);
         b->claims[b->n_claims++] = c;
         b->jobs[c.job].n_claims++;
     } else {
@@ -300,7 +270,7 @@ static int visit_refuse(void *ctx, const struct entry *e)
     struct view_refuse r = {.job = find_job(b->view, parts.ns, parts.name),
                             .node = view_find_node(b->view, parts.node),
                             .index = parts.index};
-    if (r.job == VIEW_NONE || r.node == VIEW_NONE || !b->nodes[r.node].is_live ||
+    if (r.job == VIEW_NONE || r.node == VIEW_NONE || !b->view->nodes[r.node].is_live ||
         record_decode_refuse(e->value, b->arena, &r.doc) < 0)
         return 0;
     b->refusals[b->n_refusals++] = r;
@@ -357,13 +327,42 @@ static int compare_orphan(const void *a, const void *b)
     return order != 0 ? order : compare_u64(x->node, y->node);
 }
 
+enum claim_update view_update(const struct view_job *j, const struct view_claim *c)
+{
+    bool is_same = spec_hash_equal(c->doc.spec, j->doc.spec);
+    if (c->doc.restart_at < j->control.restart_at ||
+        (!is_same && c->edit == EDIT_RESTART))
+        return UPDATE_RESTART;
+    return is_same ? UPDATE_NONE : UPDATE_IN_PLACE;
+}
+
+bool view_is_refused(const struct view *v, uint32_t job, uint32_t index)
+{
+    size_t low = 0, high = v->n_refusals;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct view_refuse *r = &v->refusals[middle];
+        if (r->job < job || (r->job == job && r->index < index))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < v->n_refusals && v->refusals[low].job == job &&
+           v->refusals[low].index == index;
+         low++)
+        if (spec_hash_equal(v->refusals[low].doc.spec, v->jobs[job].doc.spec))
+            return true;
+    return false;
+}
+
 static int build_claims(struct build *b)
 {
     size_t n = count_entries(b->table, "claim/");
     b->claims = arena_array(b->arena, n + 1, sizeof(*b->claims));
     b->orphans = arena_array(b->arena, n + 1, sizeof(*b->orphans));
     b->past = arena_array(b->arena, n + 1, sizeof(*b->past));
-    if (!b->claims || !b->orphans || !b->past)
+    b->edits = arena_array(b->arena, b->n_jobs + 1, sizeof(*b->edits));
+    if (!b->claims || !b->orphans || !b->past || !b->edits)
         return -ENOMEM;
     (void)table_each(b->table, bytes_of_text("claim/"), visit_claim, b);
     if (b->error < 0)
@@ -401,7 +400,7 @@ int view_build(const struct members *members, const struct table *table,
                       .options = options,
                       .arena = arena,
                       .view = &v};
-    int rc = build_nodes(&b);
+    int rc = view_nodes_build(members, table, options, arena, &v);
     if (rc == 0)
         rc = build_jobs(&b);
     if (rc == 0)

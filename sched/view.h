@@ -15,23 +15,25 @@
 #include "core/arena.h"
 #include "gossip/state.h"
 #include "sched/away.h"
+#include "sched/spec_diff.h"
 
 enum { VIEW_NONE = UINT32_MAX };
 
 struct view_node {
     struct node_id id;
-    struct node_doc doc;
+    struct node_doc doc; /* its name means this node alone: its id where another keeps the name */
+    const char *namesake; /* the name that it gave itself and another keeps; NULL: none */
     enum member_state state;
-    bool
-        has_doc; /* its row was there and readable; else doc holds the member's name only */
+    /* its row was there and readable; else doc holds the member's name only */
+    bool has_doc;
     bool is_live; /* its claims count: alive, suspect, away, or dead but on hold */
     uint64_t away_until_ms; /* dead, but it said that it comes back by then; 0 = no */
-    bool takes_work; /* may be given new instances: alive or suspect, and AGENT_UP */
+    bool takes_work; /* may be given new instances: alive or suspect, AGENT_UP, DISK_OK */
 };
 
 struct view_job {
-    const struct job_spec
-        *spec; /* NULL while the body has not arrived: nothing is decided */
+    /* NULL while the body has not arrived: nothing is decided */
+    const struct job_spec *spec;
     struct job_doc doc;
     struct control_doc control;
     const char *ns, *name;
@@ -42,10 +44,12 @@ struct view_job {
 struct view_claim {
     uint32_t job, node; /* into view.jobs, view.nodes */
     uint32_t index;
+    enum edit edit; /* where doc.spec is not the job's: what lies between the two */
     struct claim_doc doc;
 };
 
-/* A claim that is hidden: nobody holds by it, but its generation is spent. */
+/* A claim of a dead node.  It holds nothing any more, but the next claim of that instance must have
+ * a higher generation. */
 struct view_past {
     uint32_t job, node, index; /* node is VIEW_NONE when no member has that id */
     uint64_t generation;
@@ -61,8 +65,8 @@ struct view {
     const struct view_node *nodes;
     const struct view_job *jobs;
     const struct view_claim *claims; /* of jobs that exist; the others are orphans */
-    const struct view_refuse
-        *refusals; /* in force while they are there: their writer deletes them */
+    /* in force while they are there: their writer deletes them */
+    const struct view_refuse *refusals;
     size_t n_nodes, n_jobs, n_claims, n_refusals;
     const struct view_orphan {
         uint32_t node, index;
@@ -71,8 +75,8 @@ struct view {
     size_t n_orphans;
     const struct view_past *past; /* hidden claims of the jobs that exist */
     size_t n_past;
-    const uint32_t
-        *jobs_by_name; /* n_jobs indexes, by namespace and name; NULL = search all */
+    /* n_jobs indexes, by namespace and name; NULL = search all */
+    const uint32_t *jobs_by_name;
     uint64_t next_change_ms; /* when an `away` ends; 0 = nothing changes by itself */
 };
 
@@ -82,6 +86,9 @@ struct spec_cache *spec_cache_new(void);
 void spec_cache_free(struct spec_cache *c);
 const struct job_spec *spec_cache_get(struct spec_cache *c, struct spec_hash hash,
                                       struct bytes body);
+/* What the task sees of it (spec_task_hash); all zero when the body is not readable. */
+struct spec_hash spec_cache_task(struct spec_cache *c, struct spec_hash hash,
+                                 struct bytes body);
 /* Drop every spec not asked for since the last trim. */
 void spec_cache_trim(struct spec_cache *c);
 
@@ -96,6 +103,16 @@ struct view_options {
 int view_build(const struct members *members, const struct table *table,
                struct spec_cache *cache, const struct view_options *options,
                struct arena *arena, struct view *ret_view);
+
+/* What a claim lacks to be what its job wants: the current spec, and no older restart. */
+enum claim_update {
+    UPDATE_NONE,
+    UPDATE_IN_PLACE, /* the current spec; what runs is as that spec would start it */
+    UPDATE_RESTART,
+};
+enum claim_update view_update(const struct view_job *j, const struct view_claim *c);
+/* Has the current version of this instance been tried somewhere, and given up? */
+bool view_is_refused(const struct view *v, uint32_t job, uint32_t index);
 
 /* Index of a node, job; VIEW_NONE if absent. */
 uint32_t view_find_node(const struct view *v, struct node_id id);

@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 pages=(README.md docs/*.md)
+folders=(core proto isolate gossip sched netsvc agent cli)
 passed=0 failed=0 n=0 complaints=()
 
 complain() {
@@ -59,7 +60,8 @@ commands() {
     check "commands"
 }
 
-# Counters end in _total and come from the list; gauges are named where /metrics is answered.
+# Counters end in _total and come from the list; gauges, and counters with labels, are named where /metrics
+# is answered.
 metrics() {
     local page name
     for page in "${pages[@]}"; do
@@ -67,7 +69,8 @@ metrics() {
             n=$((n + 1))
             if [[ $name == *_total ]]; then
                 name=${name%_total}
-                grep -qE "X\($name," core/metrics.h || complain "$page: counter $name is not in core/metrics.h"
+                grep -qE "X\($name,|\.name = \"$name\"" core/metrics.h agent/api*.c ||
+                    complain "$page: counter $name is neither in core/metrics.h nor in agent/api*.c"
             else
                 grep -qE "\.name = \"$name\"" agent/api*.c || complain "$page: gauge $name is not in agent/api*.c"
             fi
@@ -76,16 +79,25 @@ metrics() {
     check "metrics"
 }
 
-# shellcheck disable=SC2016 # the backticks are those of the page
-# Every fixed word and every parameter of a route is a string of the code that takes routes apart.
+# The table of routes and the page's agree, line by line: method, pattern, need, parameters.
 routes() {
-    local word
-    while read -r word; do
+    local line
+    while read -r line; do
         n=$((n + 1))
-        grep -qE "\"/?$word\"" agent/api*.c || complain "docs/API.md: no agent/api*.c knows the word \"$word\""
-    done < <(grep '^|' docs/API.md | grep -oE '`((GET|PUT|POST|DELETE) /|…/)[^`]*`' |
-        sed -E 's/^`[A-Z…]* *//; s/=[^&`]*//g; s/\{[^}]*\}//g' | tr '/?&`' '\n' | grep -v '^$' | sort -u)
+        complain "docs/API.md and agent/api_routes.c differ: $line"
+    done < <(diff <(page_routes) <(code_routes) | grep '^[<>]' || true)
+    n=$((n + $(code_routes | wc -l)))
     check "routes"
+}
+
+page_routes() {
+    grep -E '^\| `(GET|PUT|POST|DELETE) /' docs/API.md | awk -F' *\\| *' '{ gsub("`", ""); print $2 " | " $3 " | " $4 }'
+}
+
+code_routes() {
+    tr '\n' ' ' <agent/api_routes.c | sed -E 's/WAITS/"after wait"/g; s/LISTS/"after wait limit"/g; s/" +"/ /g; s/\{"/\n{"/g; s/$/\n/' |
+        sed -nE 's/^\{"([A-Z]+)", *"([^"]*)", *(NEED_[A-Z]+), *(true|false), *"([^"]*)", *route_.*/\1 \2 | \3 | \5/p' |
+        sed -E 's/NEED_NOTHING/–/; s/NEED_READ/read/; s/NEED_WRITE/write/; s/NEED_CLUSTER/write, all namespaces/; s/NEED_SECRET/socket or secret/; s/ +/ /g'
 }
 
 files() {
@@ -99,10 +111,29 @@ files() {
     check "files"
 }
 
+# Of the pages that lead through the code: each function, table, type and constant in backticks is in it.
+names() {
+    local page name found
+    for page in docs/ARCHITECTURE.md docs/CONTRIBUTING.md docs/GLOSSARY.md; do
+        while read -r name; do
+            n=$((n + 1))
+            case $name in
+            "struct "* | "enum "*) found="^$name \\{" ;;
+            [A-Z]*) found="^ *(#define )?$name\\b" ;;
+            *) found="^[a-z].*\\b$name(\\(|\\[)|\"$name\"" ;;
+            esac
+            grep -rqE --include='*.[ch]' "$found" "${folders[@]}" || complain "$page: speaks of $name, which is not in the code"
+        done < <(sed 's/`[^`]*\.\(c\|h\|md\|sh\|py\)`//g' "$page" |
+            grep -oE '`((struct|enum) [a-z_]+|[a-z][a-z0-9]*(_[a-z0-9]+)+|[A-Z]+(_[A-Z]+)+)`' | tr -d '`' | sort -u)
+    done
+    check "names"
+}
+
 links
 commands
 metrics
 routes
 files
+names
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

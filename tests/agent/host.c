@@ -43,26 +43,35 @@ bool host_said(const struct host *h, const char *text)
 
 /* ---- the disk ---- */
 
-static void persist(struct host *h, size_t from)
+/* What the effects ask for and was not written yet, behind what the store refused before. */
+static int persist(struct host *h, bool is_urgent, struct err *err)
 {
     struct store_change all[4096];
-    struct err err = {0};
     size_t n = 0;
-    for (size_t i = from; i < h->fx.n; i++) {
-        const struct gossip_effect *e = &h->fx.list[i].gossip;
-        if (h->fx.list[i].kind != NODE_GOSSIP || e->kind != GOSSIP_PERSIST)
+    for (; h->n_persisted < h->fx.n; h->n_persisted++) {
+        const struct gossip_effect *e = &h->fx.list[h->n_persisted].gossip;
+        if (h->fx.list[h->n_persisted].kind != NODE_GOSSIP || e->kind != GOSSIP_PERSIST)
             continue;
         cr_assert_leq(n + e->n_changes, sizeof(all) / sizeof(all[0]));
         memcpy(all + n, e->changes, e->n_changes * sizeof(all[0]));
         n += e->n_changes;
     }
-    if (n == 0 && (h->backlog.n == 0 || h->all->now_ms < h->retry_ms))
-        return;
+    if (n == 0 && (h->backlog.n == 0 || (!is_urgent && h->all->now_ms < h->retry_ms)))
+        return 0;
     h->retry_ms = h->all->now_ms + RETRY_MS;
-    if (backlog_write(&h->backlog, h->store, all, n, true, &err) < 0)
-        node_store_failed(h->node, host_now(h), err.text, &h->fx);
+    int status = backlog_write(&h->backlog, h->store, all, n, true, err);
+    if (status < 0)
+        node_store_failed(h->node, err->text);
     else
         node_store_mended(h->node);
+    return status;
+}
+
+static int write_staged(struct host *h, const struct store_change *changes, size_t n,
+                        struct err *err)
+{
+    return persist(h, true, err) < 0 ? ERR_STORE
+                                     : store_write(h->store, changes, n, true, err);
 }
 
 /* ---- tasks ---- */
@@ -96,9 +105,16 @@ static void launch(struct host *h, const struct node_effect *e)
     t->n_launches++;
     t->n_ports = e->n_ports;
     memcpy(t->ports, e->ports, e->n_ports * sizeof(t->ports[0]));
-    for (size_t i = 0; i < e->n_env; i++)
+    for (size_t i = 0; i < e->n_ports; i++)
+        cr_assert(e->ports[i] && (!port_set_has(&h->strangers, e->ports[i]) ||
+                                  port_set_has(&h->free_by_udp, e->ports[i])),
+                  "%s gets port %u, which a stranger has", e->key, e->ports[i]);
+    for (size_t i = 0; i < e->n_env; i++) {
         if (strcmp(e->env[i].key, "STRATOS_VERSION") == 0)
             (void)snprintf(t->version, sizeof(t->version), "%s", e->env[i].value);
+        else if (strcmp(e->env[i].key, "STRATOS_ADDRESS") == 0)
+            (void)snprintf(t->address, sizeof(t->address), "%s", e->env[i].value);
+    }
     task_note(t, e->note);
     note(h, "launch %s %s\n", e->key, t->version);
     if (h->holds_starts)
@@ -113,8 +129,10 @@ static void end_task(struct host *h, struct host_task *t, int32_t status)
 {
     cr_assert(t && t->is_running);
     t->is_running = false;
-    if (h->node)
-        node_task_exited(h->node, host_now(h), t->key, status, false, &h->fx);
+    if (h->node) {
+        const struct exit_fact fact = exit_of_status(status, false);
+        node_task_exited(h->node, host_now(h), t->key, &fact, &h->fx);
+    }
 }
 
 void host_exit(struct host *h, const char *key, int32_t status)
@@ -127,6 +145,8 @@ void host_exit(struct host *h, const char *key, int32_t status)
 static void perform_task(struct host *h, const struct node_effect *e)
 {
     struct host_task *t = host_task(h, e->key);
+    if (!t && e->kind == NODE_REMOVE)
+        return; /* it was not launched, for lack of a port */
     cr_assert_not_null(t, "%s is not here", e->key);
     if (e->kind == NODE_NOTE) {
         task_note(t, e->note);
@@ -152,6 +172,25 @@ static void perform_task(struct host *h, const struct node_effect *e)
     }
 }
 
+static void look_at_ports(struct host *h, const struct node_effect *e)
+{
+    enum port_state states[PORT_ASKS_MAX];
+    size_t n = 0, n_free = 0;
+    h->n_looks++;
+    while (n < e->n_asks && (e->n_wanted == 0 || n_free < e->n_wanted)) {
+        const struct port_ask *ask = &e->asks[n];
+        bool is_taken =
+            port_set_has(&h->strangers, ask->port) &&
+            (ask->protocols != PORT_UDP || !port_set_has(&h->free_by_udp, ask->port));
+        for (size_t i = 0; i < h->n_tasks; i++)
+            for (size_t k = 0; h->tasks[i].is_running && k < h->tasks[i].n_ports; k++)
+                is_taken |= h->tasks[i].ports[k] == ask->port;
+        states[n++] = is_taken ? PORT_TAKEN : PORT_FREE;
+        n_free += !ask->is_fixed && !is_taken;
+    }
+    node_ports(h->node, host_now(h), e, states, n, &h->fx);
+}
+
 /* ---- effects ---- */
 
 static void keep_done(struct host *h, const struct node_effect *e)
@@ -160,7 +199,31 @@ static void keep_done(struct host *h, const struct node_effect *e)
     struct host_done *done = &h->done[h->n_done++];
     *done = (struct host_done){.token = e->token, .result = e->result};
     (void)snprintf(done->text, sizeof(done->text), "%s", e->result.text);
+    (void)snprintf(done->told, sizeof(done->told), "%s", e->result.told);
+    cr_assert_leq(e->result.n_has + e->result.n_missing, HOST_NAMES_MAX);
+    for (size_t i = 0; i < e->result.n_has; i++) {
+        (void)snprintf(done->names[i], sizeof(done->names[i]), "%s", e->result.has[i]);
+        done->has[i] = done->names[i];
+    }
+    for (size_t i = 0; i < e->result.n_missing; i++) {
+        char *name = done->names[e->result.n_has + i];
+        (void)snprintf(name, sizeof(done->names[0]), "%s", e->result.missing[i].name);
+        done->missing[i] = e->result.missing[i];
+        done->missing[i].name = name;
+    }
     done->result.text = done->text;
+    done->result.told = done->told;
+    done->result.has = done->has;
+    done->result.missing = done->missing;
+}
+
+static void look(struct host *h)
+{
+    struct endpoint at = h->options.gossip.endpoint;
+    const struct host_address own = {.at = at, .is_up = true};
+    const struct address_facts facts = {
+        .bind = {.port = 7780}, .list = &own, .n = at.family != 0};
+    node_addressed(h->node, host_now(h), &facts, at, &h->fx);
 }
 
 static void perform_one(struct host *h, const struct node_effect *e)
@@ -168,6 +231,9 @@ static void perform_one(struct host *h, const struct node_effect *e)
     switch (e->kind) {
     case NODE_GOSSIP:
         host_net_perform(h, &e->gossip);
+        break;
+    case NODE_PORTS:
+        look_at_ports(h, e);
         break;
     case NODE_LAUNCH:
         launch(h, e);
@@ -184,6 +250,9 @@ static void perform_one(struct host *h, const struct node_effect *e)
              e->event.state ? e->event.state : "-", e->event.text);
         break;
     case NODE_CATALOG:
+        break;
+    case NODE_LOOK:
+        look(h);
         break;
     case NODE_KEYS:
         h->options.keys =
@@ -202,13 +271,15 @@ void host_perform(struct host *h)
 {
     size_t done = 0;
     do {
-        persist(h, done);
+        struct err err = {0};
+        (void)persist(h, false, &err);
         for (size_t end = h->fx.n; done < end; done++) {
             struct node_effect effect = h->fx.list[done]; /* the list may move */
             perform_one(h, &effect);
         }
     } while (done < h->fx.n);
     node_effects_clear(&h->fx);
+    h->n_persisted = 0;
 }
 
 /* ---- time ---- */
@@ -277,10 +348,18 @@ struct hosts *hosts_new(unsigned n)
             .port_min = 20000,
             .port_max = 20099,
             .hold_ms = 2000,
+            .lone_ms = 3 * gossip_profile_local.probe_period_ms,
             .binary = "/bin/stratos",
         };
     }
     return all;
+}
+
+void host_move(struct host *h, struct endpoint to)
+{
+    h->options.gossip.endpoint = to;
+    look(h);
+    host_perform(h);
 }
 
 void host_stop(struct host *h)
@@ -288,6 +367,7 @@ void host_stop(struct host *h)
     node_free(h->node);
     h->node = NULL;
     node_effects_clear(&h->fx);
+    h->n_persisted = 0;
     host_net_stop(h);
 }
 
@@ -331,8 +411,9 @@ void host_start(struct host *h)
     for (size_t i = 0; i < h->n_tasks;) {
         struct host_task *t = &h->tasks[i];
         struct bytes kept = {t->note, t->note_len};
-        bool is_known = node_adopt(h->node, host_now(h), t->key,
-                                   t->is_running ? t->pid : 0, t->started_unix_ms, kept);
+        bool is_known =
+            node_adopt(h->node, host_now(h), t->key, t->is_running ? t->pid : 0,
+                       t->started_unix_ms, kept, NULL);
         if (is_known)
             i++;
         else
@@ -363,7 +444,15 @@ struct hosts *hosts_settled(unsigned n)
 
 void host_command(struct host *h, const struct command *command)
 {
+    struct err err = {0};
+    size_t n;
+    (void)persist(h, true, &err);
     node_command(h->node, host_now(h), command, &h->fx);
+    const struct store_change *changes = node_staged(h->node, &n);
+    if (changes) {
+        int status = write_staged(h, changes, n, &err);
+        node_committed(h->node, host_now(h), status, err.text, &h->fx);
+    }
     host_perform(h);
 }
 

@@ -9,7 +9,7 @@
 #include "agent/node.h"
 #include "core/metrics.h"
 
-enum { HOSTS_MAX = 5, HOST_TASKS_MAX = 32, HOST_DONE_MAX = 64, HOST_LOG_MAX = 1 << 16 };
+enum { HOSTS_MAX = 5, HOST_TASKS_MAX = 32, HOST_DONE_MAX = 64, HOST_NAMES_MAX = 8, HOST_LOG_MAX = 1 << 16 };
 
 struct host_task {
     char key[160];
@@ -19,6 +19,7 @@ struct host_task {
     uint16_t ports[PORTS_MAX];
     size_t n_ports;
     char version[16]; /* STRATOS_VERSION */
+    char address[ADDRESS_TEXT_MAX]; /* STRATOS_ADDRESS */
     uint64_t started_unix_ms;
     uint8_t note[8192];
     size_t note_len;
@@ -26,8 +27,10 @@ struct host_task {
 
 struct host_done {
     uint64_t token;
-    struct node_result result;
-    char text[512];
+    struct node_result result; /* what it points to is in here */
+    char text[512], told[256], names[HOST_NAMES_MAX][16];
+    const char *has[HOST_NAMES_MAX];
+    struct node_missing missing[HOST_NAMES_MAX];
 };
 
 struct host {
@@ -36,6 +39,7 @@ struct host {
     char name[8];
     struct node *node; /* NULL: down */
     struct node_effects fx;
+    size_t n_persisted; /* of fx, looked at for the store already */
     struct store *store;
     struct backlog backlog;
     uint64_t retry_ms; /* when the backlog is tried again by itself */
@@ -48,12 +52,17 @@ struct host {
                                event */
     size_t log_len;
     bool has_exited;
+    struct endpoint nat; /* whom the others see in its place; family 0: itself */
     bool is_cut;       /* from the network */
     bool holds_starts; /* launches are not answered */
     bool has_no_seeds; /* it starts with what it remembers alone */
+    enum knock knocked; /* why its streams to nobody fail; NONE: it does not know */
     bool obeys;        /* a signalled task exits with 143 */
     bool passes_probes;
     int64_t skew_ms;   /* of its wall clock, beside the step of all */
+    struct port_set strangers; /* ports that other programs have */
+    struct port_set free_by_udp; /* of these, they have the TCP port alone */
+    unsigned n_looks;          /* for ports */
     unsigned n_unopened; /* datagrams sealed with what it does not open */
     uint32_t next_accepted;
 };
@@ -73,6 +82,8 @@ struct hosts *hosts_new(unsigned n);
 void hosts_free(struct hosts *all);
 /* Start with what the store holds, adopt the tasks that are there, join the others. */
 void host_start(struct host *h);
+/* Its host is at `to` from now on, which is all it has; family 0: it has no address. */
+void host_move(struct host *h, struct endpoint to);
 /* A crash: store and tasks stay. */
 void host_stop(struct host *h);
 void hosts_run(struct hosts *all, uint64_t ms);

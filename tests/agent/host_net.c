@@ -53,7 +53,10 @@ static void send_message(struct host *to, enum message_kind kind, struct endpoin
 static struct host *host_at(struct hosts *all, struct endpoint at)
 {
     for (unsigned i = 0; i < all->n; i++)
-        if (endpoint_equal(&all->hosts[i].options.gossip.endpoint, &at))
+        if (endpoint_equal(all->hosts[i].nat.family
+                               ? &all->hosts[i].nat
+                               : &all->hosts[i].options.gossip.endpoint,
+                           &at))
             return &all->hosts[i];
     return NULL;
 }
@@ -98,7 +101,7 @@ static bool opens(const struct host *h, uint8_t epoch)
 void host_net_perform(struct host *h, const struct gossip_effect *e)
 {
     const struct bytes none = {0};
-    struct endpoint own = h->options.gossip.endpoint;
+    struct endpoint own = h->nat.family ? h->nat : h->options.gossip.endpoint;
     struct host *to = host_at(h->all, e->endpoint);
     struct host_stream *s = stream_find(h, e->stream);
     bool is_reached = to && to->node && !to->is_cut && !h->is_cut;
@@ -144,6 +147,8 @@ static void deliver(const struct host_message *m)
                            &h->fx);
     else if (m->kind == FRAME)
         node_stream_frame(h->node, host_now(h), m->stream, in, &h->fx);
+    else if (h->knocked && !stream_find(h, m->stream))
+        node_stream_failed(h->node, host_now(h), m->stream, h->knocked, &h->fx);
     else
         node_stream_closed(h->node, host_now(h), m->stream, &h->fx);
     if (m->kind == CLOSED && stream_find(h, m->stream))

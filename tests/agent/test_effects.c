@@ -55,3 +55,27 @@ Test(effects, are_lost_and_counted_when_there_is_no_memory)
         cr_assert_eq(fx.list[i].token, i);
     node_effects_fini(&fx);
 }
+
+/* Under the sanitizers: what is kept is there until the effects go, and is freed then. */
+Test(effects, keep_what_they_point_to)
+{
+    struct node_effects fx;
+    struct arena arena;
+    node_effects_init(&fx);
+    for (unsigned i = 0; i < 3; i++) {
+        arena_init(&arena, 0);
+        node_effects_add(&fx, NODE_SIGNAL)->key = arena_printf(&arena, "task %u", i);
+        cr_assert_eq(node_effects_keep(&fx, &arena), 0);
+        cr_assert_null(arena.chunks);
+    }
+    cr_assert_str_eq(fx.list[0].key, "task 0");
+    cr_assert_str_eq(fx.list[2].key, "task 2");
+    node_effects_clear(&fx);
+    arena_init(&arena, 0);
+    (void)arena_alloc(&arena, 10);
+    node_effects_arena(&fx)->limit = 1;
+    cr_assert_lt(node_effects_keep(&fx, &arena), 0);
+    cr_assert_not_null(arena.chunks, "then it is the caller's as before");
+    arena_fini(&arena);
+    node_effects_fini(&fx);
+}

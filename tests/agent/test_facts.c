@@ -6,7 +6,7 @@
 #include "agent/facts.h"
 
 static const struct facts facts = {
-    .hostname = "box", .kernel = "6.1.0", .arch = "amd64", .os = "linux"};
+    .hostname = "box", .kernel = "6.1.0", .arch = "amd64", .os = "linux", .landlock = 4};
 
 static void check(const char *const *attrs, size_t n_attrs, const char *want)
 {
@@ -27,18 +27,38 @@ static void check(const char *const *attrs, size_t n_attrs, const char *want)
     arena_fini(&arena);
 }
 
+Test(facts, what_tasks_can_be_kept_to_is_an_attribute)
+{
+    struct facts box = facts;
+    struct arena arena;
+    const struct pair *pairs;
+    size_t n;
+    struct err err = {0};
+    box.cgroup = "container";
+    box.swap = "not-limited";
+    arena_init(&arena, 0);
+    cr_assert_eq(facts_attributes(&box, "n1", NULL, 0, &arena, &pairs, &n, &err), 0);
+    cr_assert_eq(n, 7);
+    cr_assert_str_eq(pairs[0].key, "cgroup");
+    cr_assert_str_eq(pairs[0].value, "container");
+    cr_assert_str_eq(pairs[6].key, "swap");
+    cr_assert_str_eq(pairs[6].value, "not-limited");
+    arena_fini(&arena);
+}
+
 Test(facts, attributes_are_sorted_and_begin_with_what_the_host_is)
 {
-    check(NULL, 0, "hostname=n1;os.arch=amd64;os.kernel=6.1.0;os.name=linux;");
+    check(NULL, 0, "hostname=n1;landlock=4;os.arch=amd64;os.kernel=6.1.0;os.name=linux;");
     check((const char *const[]){"rack=r1", "disk=ssd", "empty="}, 3,
-          "disk=ssd;empty=;hostname=n1;os.arch=amd64;os.kernel=6.1.0;os.name=linux;rack="
-          "r1;");
+          "disk=ssd;empty=;hostname=n1;landlock=4;os.arch=amd64;os.kernel=6.1.0;"
+          "os.name=linux;rack=r1;");
 }
 
 Test(facts, the_later_word_wins_also_over_the_hosts_own)
 {
-    check((const char *const[]){"rack=r1", "rack=r2=x", "os.arch=arm64"}, 3,
-          "hostname=n1;os.arch=arm64;os.kernel=6.1.0;os.name=linux;rack=r2=x;");
+    check(
+        (const char *const[]){"rack=r1", "rack=r2=x", "os.arch=arm64"}, 3,
+        "hostname=n1;landlock=4;os.arch=arm64;os.kernel=6.1.0;os.name=linux;rack=r2=x;");
 }
 
 Test(facts, an_attribute_without_a_name_or_a_value_is_refused_by_its_text)

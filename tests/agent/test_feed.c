@@ -43,10 +43,11 @@ Test(feed, an_event_has_every_field_of_the_interface)
     (void)feed_add(f, AT_UNIX_MS, "n1", &event);
     json_t *list = feed_list(f, 0, 10);
     char *text = json_dumps(json_array_get(list, 0), JSON_SORT_KEYS | JSON_COMPACT);
-    cr_assert_str_eq(text,
-                     "{\"at\":\"1970-01-01T00:00:01.000Z\",\"cause\":\"spread\",\"id\":1,"
-                     "\"kind\":\"instance\",\"node\":\"n1\",\"state\":\"running\","
-                     "\"subject\":\"web.0\",\"text\":\"web.0 is running on n1\"}");
+    cr_assert_str_eq(
+        text,
+        "{\"at\":\"1970-01-01T00:00:01.000Z\",\"cause\":\"spread\",\"id\":1,"
+        "\"kind\":\"instance\",\"level\":\"info\",\"node\":\"n1\",\"state\":\"running\","
+        "\"subject\":\"web.0\",\"text\":\"web.0 is running on n1\"}");
     free(text);
     json_decref(list);
     feed_free(f);
@@ -115,6 +116,43 @@ Test(feed, an_event_that_is_no_text_takes_its_number_and_is_left_out)
     json_t *list = feed_list(f, 0, 10);
     cr_assert_eq(json_array_size(list), 2);
     cr_assert_eq(id_at(list, 1), 3);
+    json_decref(list);
+    feed_free(f);
+}
+
+static void fall(struct feed *f, uint64_t at_ms, const char *state, const char *cause)
+{
+    struct node_event event = {.kind = "instance",
+                               .subject = "web.0",
+                               .state = state,
+                               .text = "web.0 is as it is on n2",
+                               .cause = cause,
+                               .ns = "default"};
+    (void)feed_add(f, at_ms, "n2", &event);
+}
+
+Test(feed, who_falls_again_and_again_is_one_event_that_counts)
+{
+    struct feed *f = feed_with(2);
+    for (unsigned i = 0; i < 50; i++) {
+        fall(f, AT_UNIX_MS + i * 1000, "starting", NULL);
+        fall(f, AT_UNIX_MS + i * 1000 + 100, "running", NULL);
+        fall(f, AT_UNIX_MS + i * 1000 + 200, "pending", "exited with status 3");
+    }
+    fall(f, AT_UNIX_MS + 51000, "failed", "exited with status 3; gave up after 51 exits");
+    json_t *list = feed_list(f, 0, FEED_MAX);
+    size_t n = json_array_size(list);
+    const json_t *last = json_array_get(list, n - 1);
+    cr_expect_eq(n, 5, "%zu", n); /* the two before, the first start, and the falls */
+    cr_expect_eq(json_integer_value(json_object_get(last, "times")), 51);
+    cr_expect_str_eq(json_string_value(json_object_get(last, "since")),
+                     "1970-01-01T00:00:01.200Z");
+    cr_expect_str_eq(json_string_value(json_object_get(last, "level")), "warn");
+    json_decref(list);
+    fall(f, AT_UNIX_MS + 60000, "pending", "killed by signal 9"); /* another cause */
+    list = feed_list(f, 0, FEED_MAX);
+    cr_expect_eq(json_array_size(list), 6);
+    cr_expect_null(json_object_get(json_array_get(list, 5), "times"));
     json_decref(list);
     feed_free(f);
 }

@@ -11,16 +11,15 @@ Test(files, a_good_file_is_listed_by_its_jobs)
     struct arena arena;
     arena_init(&arena, 0);
     struct complaints complaints = {.arena = &arena};
-    const char *const *names = NULL;
-    size_t n = 0;
+    struct files_jobs jobs = {0};
     cr_assert_eq(
         files_validate(bytes_of_text("jobs: [{job: a, task: {command: x}}, {job: b, "
                                      "namespace: c, task: {command: x}}]"),
-                       &arena, &complaints, &names, &n),
+                       NULL, &arena, &complaints, &jobs),
         0);
-    cr_assert_eq(n, 2);
-    cr_expect_str_eq(names[0], "default/a");
-    cr_expect_str_eq(names[1], "c/b");
+    cr_assert_eq(jobs.n, 2);
+    cr_expect_str_eq(jobs.names[0], "default/a");
+    cr_expect_str_eq(jobs.names[1], "c/b");
     arena_fini(&arena);
 }
 
@@ -29,29 +28,45 @@ Test(files, a_bad_file_is_complained_about)
     struct arena arena;
     arena_init(&arena, 0);
     struct complaints complaints = {.arena = &arena};
-    const char *const *names = NULL;
-    size_t n = 0;
-    cr_expect_lt(files_validate(bytes_of_text("jbo: a"), &arena, &complaints, &names, &n),
-                 0);
+    struct files_jobs jobs = {0};
+    cr_expect_lt(
+        files_validate(bytes_of_text("jbo: a"), NULL, &arena, &complaints, &jobs), 0);
     cr_expect_gt(complaints.n, 0);
-    cr_expect_null(names);
+    cr_expect_null(jobs.names);
     arena_fini(&arena);
 }
 
-Test(files, only_marathons_files_are_imported)
+Test(files, the_jobs_of_several_are_the_text_of_one)
 {
     struct arena arena;
     arena_init(&arena, 0);
-    struct complaints notes = {.arena = &arena};
-    char *yaml = NULL;
-    cr_assert_eq(files_import("marathon",
-                              bytes_of_text("{\"id\": \"a\", \"cmd\": \"x\"}"), &arena,
-                              &notes, &yaml),
+    struct complaints complaints = {.arena = &arena};
+    struct files_jobs jobs[2], both;
+    cr_assert_eq(files_validate(bytes_of_text("job: a\ntask: x"), NULL, &arena,
+                                &complaints, &jobs[0]),
                  0);
+    cr_assert_eq(
+        files_validate(bytes_of_text("jobs: [{job: b, task: y}, {job: c, task: z}]"),
+                       NULL, &arena, &complaints, &jobs[1]),
+        0);
+    cr_assert_eq(
+        files_validate(files_join(jobs, 2, &arena), NULL, &arena, &complaints, &both), 0);
+    cr_assert_eq(both.n, 3);
+    cr_expect_str_eq(both.names[2], "default/c");
+    arena_fini(&arena);
+}
+
+Test(files, a_file_of_marathons_becomes_a_job_file)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct import_report report = {.arena = &arena};
+    char *yaml = NULL;
+    cr_assert_eq(
+        files_import(bytes_of_text("{\"id\": \"a\", \"cmd\": \"x\", \"ports\": []}"),
+                     false, &report, &yaml),
+        0);
     cr_expect(strstr(yaml, "job: a\n"));
-    cr_expect_eq(notes.n, 0);
-    cr_expect_eq(files_import("nomad", bytes_of_text(""), &arena, &notes, &yaml),
-                 ERR_UNSUPPORTED);
-    cr_expect_eq(notes.n, 1);
+    cr_expect_eq(report.n, 0);
     arena_fini(&arena);
 }

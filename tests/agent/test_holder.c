@@ -7,8 +7,9 @@
 #include "host.h"
 #include "proto/record.h"
 
-#define WEB(more)                                                                        \
-    "job: web\ncount: 3\ntask: {command: [./web]}\nports: {http: dynamic}\n"             \
+#define WEB(more) WEB_OF("./web", more)
+#define WEB_OF(command, more)                                                            \
+    "job: web\ncount: 3\ntask: {command: [" command "]}\nports: {http: dynamic}\n"         \
     "update: {min_healthy_time: 1s}\nrestart: {attempts: 1, delay: 1s}\n" more
 
 struct fixture {
@@ -77,7 +78,7 @@ Test(holder, an_update_switches_one_instance_at_a_time)
 {
     struct fixture f = with_web(3);
     unsigned worst = 3;
-    (void)host_submit(f.h, WEB("labels: {a: b}\n"), 0, ACK_DEFAULT);
+    (void)host_submit(f.h, WEB_OF("./web2", ""), 0, ACK_DEFAULT);
     for (f.h->obeys = true; f.all->now_ms < 40000; hosts_run(f.all, 10)) {
         unsigned n = 0, settled = 0;
         for (unsigned i = 0; i < 3; i++)
@@ -104,7 +105,7 @@ Test(holder, an_update_that_fails_goes_no_further)
     struct fixture f = with_web(3);
     struct host *first = holder_of(&f, "default.web.0");
     first->holds_starts = true;
-    (void)host_submit(f.h, WEB("labels: {a: b}\n"), 0, ACK_DEFAULT);
+    (void)host_submit(f.h, WEB_OF("./web2", ""), 0, ACK_DEFAULT);
     hosts_run(f.all, 20000);
     cr_assert_eq(n_running(&f, 1, true), 1);
     cr_assert_eq(n_running(&f, 2, true), 1);
@@ -356,4 +357,106 @@ Test(holder, who_wakes_up_alone_doubts_that_all_others_died)
     hosts_run(f.all, 60000);
     cr_assert(each_runs_once(&f));
     hosts_free(f.all);
+}
+
+static const struct claim_doc *claim_of(struct host *h, const char *job,
+                                        struct arena *arena)
+{
+    static struct claim_doc doc;
+    struct key key = key_claim(h->options.gossip.id, "default", job, 0);
+    const struct entry *entry =
+        table_get(gossip_table(node_gossip(h->node)), key_bytes(&key));
+    cr_assert(entry && record_decode_claim(entry->value, arena, &doc) == 0);
+    return &doc;
+}
+
+static uint64_t claim_number(struct host *h, const char *job)
+{
+    struct key key = key_claim(h->options.gossip.id, "default", job, 0);
+    return table_get(gossip_table(node_gossip(h->node)), key_bytes(&key))->number;
+}
+
+#define CHECKED(more)                                                                    \
+    "job: sick\ntask: {command: [./sick]}\nports: {http: dynamic}\n"                     \
+    "update: {min_healthy_time: 1s}\n"                                                   \
+    "health: [{http: /, interval: 1s, grace: 0s, name: up" more "}]\n"
+
+Test(holder, a_check_that_fails_leaves_dns_and_is_written_when_that_changes)
+{
+    struct fixture f = {.all = hosts_settled(1)};
+    struct arena arena;
+    arena_init(&arena, 0);
+    f.h = &f.all->hosts[0];
+    (void)host_submit(f.h, CHECKED(", max_failures: 800"), 0, ACK_DEFAULT);
+    hosts_run(f.all, 4000);
+    cr_assert_eq(claim_of(f.h, "sick", &arena)->health, HEALTH_PASSING);
+    cr_assert(claim_of(f.h, "sick", &arena)->is_proven);
+    f.h->passes_probes = false;
+    hosts_run(f.all, 3000);
+    cr_assert_eq(claim_of(f.h, "sick", &arena)->health, HEALTH_FAILING);
+    cr_assert_eq(claim_of(f.h, "sick", &arena)->state, INSTANCE_RUNNING);
+    cr_assert_not(claim_of(f.h, "sick", &arena)->is_proven);
+    cr_assert_str_eq(claim_of(f.h, "sick", &arena)->check.said, "connection refused");
+    unsigned n_probes = host_task(f.h, "default.sick.0")->n_probes;
+    uint64_t number = claim_number(f.h, "sick");
+    hosts_run(f.all, 600000);
+    cr_assert_gt(host_task(f.h, "default.sick.0")->n_probes, n_probes + 500);
+    cr_assert_leq(claim_number(f.h, "sick"), number + 10, "a day of failures is no news");
+    f.h->passes_probes = true;
+    hosts_run(f.all, 1100);
+    cr_assert_eq(claim_of(f.h, "sick", &arena)->health, HEALTH_PASSING);
+    cr_assert_str_eq(claim_of(f.h, "sick", &arena)->check.name, "");
+    cr_assert_eq(host_task(f.h, "default.sick.0")->n_launches, 1);
+    arena_fini(&arena);
+    hosts_free(f.all);
+}
+
+Test(holder, a_ready_check_never_restarts_and_a_live_one_does)
+{
+    static const struct {
+        const char *file;
+        unsigned n_launches;
+    } rows[] = {{CHECKED(", kind: ready, max_failures: 2"), 1},
+                {CHECKED(", kind: live, max_failures: 0"), 1},
+                {CHECKED(", kind: live, max_failures: 2"), 2},
+                {CHECKED(", max_failures: 2"), 2}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture f = {.all = hosts_settled(1)};
+        f.h = &f.all->hosts[0];
+        (void)host_submit(f.h, rows[i].file, 0, ACK_DEFAULT);
+        hosts_run(f.all, 2000);
+        f.h->passes_probes = false;
+        hosts_run(f.all, 4000);
+        cr_expect_eq(host_task(f.h, "default.sick.0")->n_launches, rows[i].n_launches,
+                     "row %zu", i);
+        hosts_free(f.all);
+    }
+}
+
+Test(holder, a_restarted_agent_leaves_health_as_it_was_until_a_check_says_otherwise)
+{
+    for (int passes = 0; passes < 2; passes++) {
+        struct fixture f = {.all = hosts_settled(1)};
+        struct arena arena;
+        arena_init(&arena, 0);
+        f.h = &f.all->hosts[0];
+        (void)host_submit(f.h, CHECKED(", kind: ready"), 0, ACK_DEFAULT);
+        hosts_run(f.all, 4000);
+        f.h->passes_probes = passes;
+        hosts_run(f.all, 4000);
+        enum health before = claim_of(f.h, "sick", &arena)->health;
+        cr_assert_eq(before, passes ? HEALTH_PASSING : HEALTH_FAILING);
+        host_stop(f.h);
+        host_start(f.h);
+        cr_expect_eq(claim_of(f.h, "sick", &arena)->health, before);
+        cr_expect_eq(claim_of(f.h, "sick", &arena)->is_proven, passes);
+        hosts_run(f.all, 50);
+        cr_expect_eq(claim_of(f.h, "sick", &arena)->health, before);
+        f.h->passes_probes = true;
+        hosts_run(f.all, 3000);
+        cr_expect_eq(claim_of(f.h, "sick", &arena)->health, HEALTH_PASSING);
+        cr_expect_eq(host_task(f.h, "default.sick.0")->n_launches, 1);
+        arena_fini(&arena);
+        hosts_free(f.all);
+    }
 }

@@ -147,6 +147,39 @@ Test(news, who_gives_an_instance_up_says_why)
     fini(&f);
 }
 
+Test(news, who_waits_for_a_port_is_not_given_up)
+{
+    struct fixture f;
+    uint8_t buf[512];
+    struct writer w = writer_of(buf, sizeof(buf));
+    const struct refuse_doc doc = {.reason = "port 80 is in use on this host"};
+    init(&f);
+    cr_assert_eq(record_encode_refuse(&doc, &w), 0);
+    publish(&f, key_refuse(self, "default", "web", 0), writer_done(&w));
+    cr_assert_str_eq(f.told,
+                     "instance web.0 failed: web.0 cannot start on n1 yet; port 80 "
+                     "is in use on this host (log)\n");
+    fini(&f);
+}
+
+Test(news, a_job_that_was_not_stopped_is_tried_again_and_not_started)
+{
+    struct fixture f;
+    init(&f);
+    control(&f, (struct control_doc){.retry_at = 5000000 + f.now_ms});
+    control(&f, (struct control_doc){.is_stopped = true});
+    news_free(f.news);
+    f.news = news_new(); /* another life of this agent */
+    news_recall(f.news, gossip_table(f.gossip));
+    control(&f, (struct control_doc){.retry_at = 5000000 + f.now_ms});
+    control(&f, (struct control_doc){.retry_at = 5000000 + f.now_ms});
+    cr_assert_str_eq(f.told, "job web ordered: web is to be tried again\n"
+                             "job web stopped: web was stopped\n"
+                             "job web ordered: web was started\n"
+                             "job web ordered: web is to be tried again\n");
+    fini(&f);
+}
+
 Test(news, jobs_and_orders)
 {
     struct fixture f;
@@ -178,23 +211,24 @@ Test(news, variables_and_conflicts)
 {
     struct fixture f;
     init(&f);
-    publish(&f, key_var("db/host"), bytes_of_text("x"));
-    news_conflict(gossip_table(f.gossip), bytes_of_text("var/db/host"), &f.fx);
+    publish(&f, key_var("default", "db/host"), bytes_of_text("x"));
+    news_conflict(gossip_table(f.gossip), bytes_of_text("var/default/db/host"), &f.fx);
     collect(&f);
-    publish(&f, key_var("db/host"), (struct bytes){0});
-    news_conflict(gossip_table(f.gossip), bytes_of_text("var/db/host"), &f.fx);
+    publish(&f, key_var("default", "db/host"), (struct bytes){0});
+    news_conflict(gossip_table(f.gossip), bytes_of_text("var/default/db/host"), &f.fx);
     collect(&f);
     news_conflict(gossip_table(f.gossip), bytes_of_text("job/default/web"), &f.fx);
     collect(&f);
     cr_assert_str_eq(
         f.told,
         "var db/host -: variable db/host was set (log)\n"
-        "conflict var/db/host -: two nodes wrote var/db/host at the same time; the later "
-        "one stands; concurrent writes (log)\n"
+        "conflict var/default/db/host -: two nodes wrote var/default/db/host at the same "
+        "time; the later one stands; concurrent writes (log)\n"
         "var db/host -: variable db/host was removed (log)\n"
-        "conflict var/db/host -: two nodes wrote var/db/host at the same time; the later "
-        "one stands; a write met a removal (log)\n"
-        "conflict job/default/web -: web was submitted at two nodes at the same time; the "
+        "conflict var/default/db/host -: two nodes wrote var/default/db/host at the same "
+        "time; the later one stands; a write met a removal (log)\n"
+        "conflict job/default/web -: web was submitted at two nodes at the same time; "
+        "the "
         "later one stands, its history shows both; a write met a removal (log)\n");
     fini(&f);
 }
@@ -220,30 +254,55 @@ Test(news, members)
 {
     static const struct {
         enum member_state was, state;
-        bool is_self;
+        bool is_self, is_forgotten;
         const char *want;
     } rows[] = {
-        {MEMBER_ALIVE, MEMBER_ALIVE, true,
-         "member n2 alive: n2 (this node) is up (log)\n"},
-        {MEMBER_ALIVE, MEMBER_LEFT, true, "member n2 left: n2 has left (log)\n"},
-        {MEMBER_ALIVE, MEMBER_ALIVE, false, "member n2 alive: n2 has joined (log)\n"},
-        {MEMBER_ALIVE, MEMBER_SUSPECT, false,
-         "member n2 suspect: n2 does not answer: suspected (log)\n"},
-        {MEMBER_SUSPECT, MEMBER_ALIVE, false,
+        {MEMBER_ALIVE, MEMBER_ALIVE, true, false,
+         "member n2 alive: n2 (this node) has started (log)\n"},
+        {MEMBER_ALIVE, MEMBER_LEFT, true, false, "member n2 left: n2 has left (log)\n"},
+        {MEMBER_ALIVE, MEMBER_ALIVE, false, false,
+         "member n2 alive: n2 has joined (log)\n"},
+        {MEMBER_ALIVE, MEMBER_SUSPECT, false, false,
+         "member n2 suspect: n2 is suspected; it does not answer (log)\n"},
+        {MEMBER_SUSPECT, MEMBER_ALIVE, false, false,
          "member n2 alive: n2 answers again (log)\n"},
-        {MEMBER_SUSPECT, MEMBER_DEAD, false,
-         "member n2 dead: n2 is dead: no answer within the suspicion time (log)\n"},
-        {MEMBER_DEAD, MEMBER_ALIVE, false, "member n2 alive: n2 is back (log)\n"},
-        {MEMBER_ALIVE, MEMBER_LEFT, false, "member n2 left: n2 has left (log)\n"},
-        {MEMBER_LEFT, MEMBER_ALIVE, false, "member n2 alive: n2 is back (log)\n"},
+        {MEMBER_SUSPECT, MEMBER_DEAD, false, false,
+         "member n2 dead: n2 is dead; no answer within the suspicion time (log)\n"},
+        {MEMBER_DEAD, MEMBER_ALIVE, false, false, "member n2 alive: n2 is back (log)\n"},
+        {MEMBER_ALIVE, MEMBER_LEFT, false, false, "member n2 left: n2 has left (log)\n"},
+        {MEMBER_LEFT, MEMBER_ALIVE, false, false, "member n2 alive: n2 is back (log)\n"},
+        {MEMBER_DEAD, MEMBER_LEFT, false, true,
+         "member n2 forgotten: n2 is forgotten (log)\n"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fixture f;
         struct member m = {.id = other, .name = "n2", .state = rows[i].state};
         init(&f);
-        news_member(&m, rows[i].was, rows[i].is_self, &f.fx);
+        news_member(f.news, &m, rows[i].was, rows[i].is_self, rows[i].is_forgotten,
+                    &f.fx);
         collect(&f);
         cr_assert_str_eq(f.told, rows[i].want, "row %zu: %s", i, f.told);
         fini(&f);
     }
+}
+
+Test(news, a_member_from_the_disk_is_known_and_then_heard_not_dead_and_then_back)
+{
+    struct fixture f;
+    struct member m = {.id = other, .name = "n2", .state = MEMBER_DEAD};
+    init(&f);
+    news_member(f.news, &m, MEMBER_DEAD, false, false, &f.fx);
+    m.state = MEMBER_ALIVE;
+    news_member(f.news, &m, MEMBER_DEAD, false, false, &f.fx);
+    m.state = MEMBER_DEAD;
+    news_member(f.news, &m, MEMBER_SUSPECT, false, false, &f.fx);
+    m.state = MEMBER_ALIVE;
+    news_member(f.news, &m, MEMBER_DEAD, false, false, &f.fx);
+    collect(&f);
+    cr_assert_str_eq(
+        f.told, "member n2 known: n2 is known from before, and not heard yet (log)\n"
+                "member n2 alive: n2 is heard again since this agent has started (log)\n"
+                "member n2 dead: n2 is dead; no answer within the suspicion time (log)\n"
+                "member n2 alive: n2 is back (log)\n");
+    fini(&f);
 }

@@ -8,8 +8,9 @@
 #include "host.h"
 #include "proto/record.h"
 
-#define WEB                                                                              \
-    "job: web\ntask: {command: [./web]}\nports: {http: dynamic}\n"                       \
+#define WEB WEB_OF("./web")
+#define WEB_OF(command)                                                                  \
+    "job: web\ntask: {command: [" command "]}\nports: {http: dynamic}\n"                 \
     "update: {min_healthy_time: 100ms}\nrestart: {attempts: 2, delay: 1s}\n"
 
 static const char key[] = "default.web.0";
@@ -80,8 +81,8 @@ Test(node, a_task_that_exits_is_started_again_after_its_delay)
     cr_assert(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
     cr_assert_eq(f.claim.state, INSTANCE_PENDING);
     cr_assert(f.claim.has_exit);
-    cr_assert_eq(f.claim.last_exit, 3);
-    cr_assert_str_eq(f.claim.reason, "exited with status 3");
+    cr_assert_eq(f.claim.last_exit.number, 3);
+    cr_assert_str_eq(f.claim.reason, "exited with 3");
     hosts_run(f.all, 900);
     cr_assert_eq(host_task(f.h, key)->n_launches, 1);
     hosts_run(f.all, 200);
@@ -132,7 +133,7 @@ Test(node, a_refusal_does_not_last_for_hours_because_the_clock_was_set_back)
 Test(node, a_new_version_replaces_the_task_under_the_same_claim)
 {
     struct fixture f = with_web(1);
-    (void)host_submit(f.h, WEB "labels: {a: b}\n", 0, ACK_DEFAULT);
+    (void)host_submit(f.h, WEB_OF("./web2"), 0, ACK_DEFAULT);
     hosts_run(f.all, 2000);
     struct host_task *t = host_task(f.h, key);
     cr_assert_not_null(t);
@@ -235,14 +236,15 @@ Test(node, a_task_that_ended_while_the_agent_was_away_is_started_again)
     host_stop(f.h);
     host_exit(f.h, key, 1);
     host_start(f.h);
-    node_task_exited(f.h->node, hosts_now(f.all), key, 1, false, &f.h->fx);
+    node_task_exited(f.h->node, hosts_now(f.all), key, &(struct exit_fact){.number = 1},
+                     &f.h->fx);
     host_perform(f.h);
     hosts_run(f.all, 3000);
     cr_assert_not_null(host_task(f.h, key));
     cr_assert_eq(host_task(f.h, key)->n_launches, 2);
     cr_assert(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
     cr_assert_eq(f.claim.state, INSTANCE_RUNNING);
-    cr_assert_eq(f.claim.last_exit, 1);
+    cr_assert_eq(f.claim.last_exit.number, 1);
     drop(&f);
 }
 
@@ -271,12 +273,13 @@ Test(node, a_task_with_a_strange_key_or_note_is_not_adopted)
     f.h->n_tasks = 0;
     host_start(f.h);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        bool is_adopted = node_adopt(f.h->node, hosts_now(f.all), keys[i], 1, 1, note);
+        bool is_adopted =
+            node_adopt(f.h->node, hosts_now(f.all), keys[i], 1, 1, note, NULL);
         cr_assert_eq(is_adopted, strcmp(keys[i], "default.web.1") == 0, "'%s'", keys[i]);
     }
     for (size_t len = 0; len < note.len; len++)
         cr_assert_not(node_adopt(f.h->node, hosts_now(f.all), "default.web.2", 1, 1,
-                                 (struct bytes){note.at, len}),
+                                 (struct bytes){note.at, len}, NULL),
                       "%zu bytes of the note", len);
     drop(&f);
 }
@@ -317,8 +320,8 @@ Test(node, who_leaves_alone_stops_its_work_and_exits)
     hosts_run(f.all, 10000);
     cr_assert(f.h->has_exited, "%s", f.h->log);
     cr_assert_eq(f.h->n_tasks, 0);
-    cr_assert_not(host_said(f.h, "event member n1 left: n1 (this node) is up"), "%s",
-                  f.h->log);
+    cr_assert_not(host_said(f.h, "event member n1 left: n1 (this node) has started"),
+                  "%s", f.h->log);
     cr_assert_not(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
     drop(&f);
 }
@@ -411,16 +414,28 @@ Test(node, a_refused_write_is_answered_and_orders_work_again_after_it_is_mended)
     cr_assert_eq(done->result.code, ERR_STORE,
                  "what is not on the disk is not acknowledged");
     cr_assert_eq(done->result.known_by, 0);
-    cr_assert_gt(f.h->backlog.n, 0);
+    cr_assert_eq(f.h->backlog.n, 0, "an order that was refused is not tried again");
     hosts_run(f.all, 5000);
-    cr_assert_eq(f.h->backlog.n, 0, "tried again by itself, though nothing else happens");
+    cr_assert_null(table_get(gossip_table(node_gossip(f.h->node)),
+                             bytes_of_text("var/default/colour")));
     token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
     cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
                  host_done(f.h, token)->text);
     drop(&f);
 }
 
-Test(node, what_waits_for_members_is_answered_when_the_store_fails)
+Test(node, what_is_no_order_is_written_by_itself_as_soon_as_the_store_takes_it)
+{
+    struct fixture f = with_web(1);
+    store_mem_fault(f.h->store, 0, 1);
+    host_exit(f.h, key, 3); /* its claim */
+    cr_assert_gt(f.h->backlog.n, 0);
+    hosts_run(f.all, 5000);
+    cr_assert_eq(f.h->backlog.n, 0, "tried again by itself, though nothing else happens");
+    drop(&f);
+}
+
+Test(node, orders_are_refused_while_the_store_fails_whoever_can_be_reached)
 {
     struct fixture f = with_web(2);
     f.all->hosts[1].is_cut = true;
@@ -442,20 +457,32 @@ Test(node, what_waits_for_members_is_answered_when_the_store_fails)
     cr_assert_eq(f.h->backlog.n, 0);
     host_stop(f.h);
     host_start(f.h);
-    cr_assert_not_null(
-        table_get(gossip_table(node_gossip(f.h->node)), bytes_of_text("var/colour")));
+    cr_assert_not_null(table_get(gossip_table(node_gossip(f.h->node)),
+                                 bytes_of_text("var/default/colour")));
     drop(&f);
 }
 
-Test(node, whatever_write_fails_the_job_runs_and_survives_a_restart)
+Test(node,
+     whichever_write_fails_a_job_runs_when_its_order_was_done_and_survives_a_restart)
 {
+    unsigned n_refused = 0;
     for (unsigned countdown = 0; countdown < 12; countdown++) {
         struct hosts *all = hosts_settled(1);
         struct host *h = &all->hosts[0];
         store_mem_fault(h->store, countdown, 3);
         uint64_t token = host_submit(h, WEB, 0, ACK_DEFAULT);
         hosts_run(all, 3000);
-        cr_assert_not_null(host_done(h, token), "countdown %u", countdown);
+        const struct host_done *done = host_done(h, token);
+        cr_assert_not_null(done, "countdown %u", countdown);
+        if (done->result.code < 0) {
+            n_refused++;
+            cr_assert_eq(done->result.code, ERR_STORE);
+            cr_assert_null(host_task(h, key), "countdown %u: %s", countdown, h->log);
+            store_mem_fault(h->store, 0, 0);
+            token = host_submit(h, WEB, 0, ACK_DEFAULT);
+            hosts_run(all, 3000);
+            cr_assert_eq(host_done(h, token)->result.code, 0);
+        }
         cr_assert_not_null(host_task(h, key), "countdown %u: %s", countdown, h->log);
         hosts_run(all, 5000);
         (void)host_order(h, COMMAND_VAR_SET, "colour", 0);
@@ -468,6 +495,7 @@ Test(node, whatever_write_fails_the_job_runs_and_survives_a_restart)
         cr_assert_eq(host_task(h, key)->n_launches, 1, "countdown %u", countdown);
         hosts_free(all);
     }
+    cr_assert_eq(n_refused, 1, "only the order's own write refuses it");
 }
 
 Test(node, a_task_is_adopted_by_an_agent_whose_store_was_lost)
@@ -489,7 +517,63 @@ Test(node, a_task_is_adopted_by_an_agent_whose_store_was_lost)
         .binary = "/bin/stratos"};
     struct node *bare = node_new(&options, hosts_now(f.all));
     cr_assert_not_null(bare);
-    cr_assert(node_adopt(bare, hosts_now(f.all), key, 1, 1, (struct bytes){t->note, t->note_len}));
+    cr_assert(node_adopt(bare, hosts_now(f.all), key, 1, 1,
+                         (struct bytes){t->note, t->note_len}, NULL));
     node_free(bare);
     drop(&f);
+}
+
+/* The one host that starts later is a copy of n2, with what n2 had when it stopped. */
+static struct host *start_copy(struct hosts *all, unsigned of)
+{
+    struct host *copy = &all->hosts[all->n - 1];
+    copy->options.gossip.id = all->hosts[of].options.gossip.id;
+    copy->options.gossip.epoch = 1000;
+    (void)strcpy(copy->name, all->hosts[of].name);
+    host_start(copy);
+    return copy;
+}
+
+static unsigned launches(const struct host *h)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < h->n_tasks; i++)
+        n += h->tasks[i].n_launches;
+    return n;
+}
+
+Test(node, the_younger_of_two_lives_of_one_identity_runs_nothing_and_takes_no_orders)
+{
+    struct hosts *all = hosts_new(4);
+    for (unsigned i = 0; i < 3; i++)
+        host_start(&all->hosts[i]);
+    hosts_run(all, 5000);
+    uint64_t token = host_submit(&all->hosts[0],
+                                 "job: web\ncount: 6\ntask: {command: [./web]}\n", 0, 0);
+    hosts_run(all, 10000);
+    cr_assert_eq(host_done(&all->hosts[0], token)->result.code, 0);
+    unsigned held = launches(&all->hosts[1]);
+    cr_assert_gt(held, 0);
+    struct host *copy = start_copy(all, 1);
+    hosts_run(all, 10000);
+    cr_expect(gossip_is_stopped(node_gossip(copy->node)));
+    cr_expect(host_said(copy, "has stopped: its identity lives at 127.0.0.2:7780"), "%s",
+              copy->log);
+    for (unsigned i = 0; i < 3; i++)
+        cr_expect(host_said(&all->hosts[i],
+                            "the identity of n2 is at 127.0.0.4:7780 as well"),
+                  "n%u: %s", i + 1, all->hosts[i].log);
+    token = host_order(copy, COMMAND_VAR_SET, "colour", 0);
+    hosts_run(all, 2000);
+    cr_expect_eq(host_done(copy, token)->result.code, ERR_NOT_READY);
+    token = host_order(copy, COMMAND_LEAVE, "", 0);
+    hosts_run(all, 2000);
+    cr_expect_eq(host_done(copy, token)->result.code, ERR_NOT_READY);
+    hosts_run(all, 30000);
+    for (size_t i = 0; i < copy->n_tasks; i++)
+        cr_expect_not(copy->tasks[i].is_running, "%s", copy->tasks[i].key);
+    cr_expect_eq(launches(&all->hosts[1]), held, "the elder goes on as it was");
+    cr_expect_not(gossip_is_ready(node_gossip(copy->node)));
+    cr_expect_eq(node_deadline_ms(copy->node), UINT64_MAX);
+    hosts_free(all);
 }

@@ -31,7 +31,8 @@ Test(options, a_file_fills_what_the_flags_left_open)
                           "join: [b, c]\n"
                           "attr: {rack: r1, disk: ssd}\n"
                           "no-discover: true\n"
-                          "cpu: 2\n",
+                          "cpu: 2\n"
+                          "ack: majority\n",
                           &o, &err);
     cr_assert_eq(error, 0, "%s", err.text);
     cr_assert_str_eq(o.name, "mine");
@@ -39,6 +40,7 @@ Test(options, a_file_fills_what_the_flags_left_open)
     cr_assert_str_eq(o.secret_file, "/s");
     cr_assert_str_eq(o.http, "127.0.0.1:1");
     cr_assert_str_eq(o.cpu, "2");
+    cr_assert_str_eq(o.ack, "majority");
     cr_assert_eq(o.n_join, 1);
     cr_assert_eq(o.n_attrs, 3);
     cr_assert_str_eq(o.attrs[1], "rack=r1");

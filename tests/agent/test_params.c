@@ -65,3 +65,31 @@ Test(params, an_index_is_of_an_instance_that_can_be)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         cr_assert_eq(param_index(wrong[i], &index), ERR_INVALID, "'%s'", wrong[i]);
 }
+
+Test(params, only_if_new_is_a_word_or_version_zero)
+{
+    static const struct {
+        const char *text;
+        int status;
+        uint32_t version;
+        bool is_new;
+    } rows[] = {
+        {NULL, 0, 0, false},
+        {"new", 0, 0, true},
+        {"0", 0, 0, true},
+        {"3", 0, 3, false},
+        {"v3", 0, 3, false},
+        {"v0", ERR_INVALID, 7, false},
+        {"news", ERR_INVALID, 7, false},
+        {"", ERR_INVALID, 7, false},
+        {"00", ERR_INVALID, 7, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint32_t version = 7;
+        bool is_new = false;
+        cr_assert_eq(param_if_version(rows[i].text, &version, &is_new), rows[i].status,
+                     "row %zu", i);
+        cr_assert_eq(version, rows[i].version, "row %zu", i);
+        cr_assert_eq(is_new, rows[i].is_new, "row %zu", i);
+    }
+}

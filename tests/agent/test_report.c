@@ -79,16 +79,18 @@ static json_int_t int_of(const json_t *object, const char *key)
 Test(report, the_envelope_says_who_speaks_and_from_which_view)
 {
     struct fixture f = with_jobs();
-    json_t *out = report_envelope(f.r.gossip, "n1", f.all->now_ms, json_array());
+    json_t *out = report_envelope(f.h->node, "n1", f.all->now_ms, json_array());
     check_shape(out, "api:i node:s view:o data:a");
     cr_assert_eq(int_of(out, "api"), 1);
     json_t *view = json_object_get(out, "view");
-    check_shape(view, "alive:i suspect:i dead:i digest:s newest_ms:i reachable:i");
+    check_shape(
+        view,
+        "alive:i suspect:i dead:i total:i digest:s newest_ms:i reachable:i warning:S");
     cr_assert_eq(int_of(view, "alive"), 1);
     cr_assert_eq(int_of(view, "reachable"), 1);
     cr_assert_eq(strlen(text_of(view, "digest")), 16);
     json_decref(out);
-    out = report_envelope(f.r.gossip, "n1", f.all->now_ms, NULL);
+    out = report_envelope(f.h->node, "n1", f.all->now_ms, NULL);
     cr_assert(json_is_null(json_object_get(out, "data")));
     json_decref(out);
     drop(&f);
@@ -111,7 +113,7 @@ Test(report, members)
     cr_assert_eq(json_array_size(list), 1);
     check_shape(
         m, "id:s name:s address:s state:s incarnation:i rtt_ms:N version:s attributes:o "
-           "capacity:o reserved:o draining:b");
+           "capacity:o reserved:o draining:b silent_ms:I");
     cr_assert_str_eq(text_of(m, "id"), "01000000000000000000000000000000");
     cr_assert_str_eq(text_of(m, "name"), "n1");
     cr_assert_str_eq(text_of(m, "address"), "127.0.0.1");
@@ -131,6 +133,36 @@ Test(report, members)
     drop(&f);
 }
 
+/* Of others as their rows say, of our own with the cause. */
+Test(report, members_whose_disks_are_not_well)
+{
+    struct hosts *all = hosts_settled(2);
+    struct disk_facts facts = {
+        .room = {0, ROOM_UNCOUNTED}, .is_open = true, .where = "/data"};
+    struct disk_advice advice;
+    struct host *full = &all->hosts[1];
+    node_disk(full->node, host_now(full), &facts, &advice, &full->fx);
+    host_perform(full);
+    hosts_run(all, 1000);
+    for (unsigned i = 0; i < 2; i++) {
+        struct host *h = &all->hosts[i];
+        struct report r;
+        cr_assert_eq(report_open(&r, h->node, h->name, host_now(h)), 0);
+        json_t *list = report_members(&r);
+        cr_assert_null(json_object_get(json_array_get(list, 0), "disk"));
+        json_t *disk = json_object_get(json_array_get(list, 1), "disk");
+        check_shape(disk, i ? "state:s since:s cause:s" : "state:s since:s");
+        cr_assert_str_eq(text_of(disk, "state"), "full");
+        if (i)
+            cr_assert_str_eq(text_of(disk, "cause"),
+                             "0 KiB free under /data: make room there");
+        cr_assert_eq(json_object_size(disk), i ? 3 : 2);
+        json_decref(list);
+        report_close(&r);
+    }
+    hosts_free(all);
+}
+
 Test(report, jobs)
 {
     struct fixture f = with_jobs();
@@ -140,7 +172,8 @@ Test(report, jobs)
         json_t *job = json_array_get(list, i);
         check_shape(
             job, "namespace:s job:s type:s version:s stamp:s count:i running:i healthy:i "
-                 "status:s");
+                 "status:s condition:s cause:S since:S isolation:o");
+        cr_assert_str_eq(text_of(json_object_get(job, "isolation"), "api"), "none");
         bool is_web = strcmp(text_of(job, "job"), "web") == 0;
         cr_assert_str_eq(text_of(job, "namespace"), "default");
         cr_assert_str_eq(text_of(job, "type"), "service");
@@ -167,7 +200,9 @@ Test(report, status_of_a_job_lists_its_instances)
         (void)snprintf(name, sizeof(name), "web.%zu", i);
         check_shape(one,
                     "name:s node:S state:s health:s version:s address:S ports:o pid:I "
-                    "started_at:S restarts:i last_exit:I reason:s generation:i");
+                    "started_at:S restarts:i last_exit:I reason:s generation:i update:S");
+        cr_assert(json_is_null(json_object_get(one, "check")));
+        cr_assert(json_is_null(json_object_get(one, "update")));
         cr_assert_str_eq(text_of(one, "name"), name);
         cr_assert_str_eq(text_of(one, "node"), "n1");
         cr_assert_str_eq(text_of(one, "state"), "running");
@@ -206,7 +241,7 @@ Test(report, why_gives_every_nodes_verdict)
     json_t *out = report_why(&f.r, view_find_job(&f.r.view, "default", "web"), 0);
     check_shape(out, "instance:s node:S since:S reason:s candidates:a");
     json_t *one = json_array_get(json_object_get(out, "candidates"), 0);
-    check_shape(one, "node:s verdict:s reason:s score:n");
+    check_shape(one, "node:s verdict:s reason:s score:N");
     cr_assert_str_eq(text_of(one, "verdict"), "chosen");
     json_decref(out);
     out = report_why(&f.r, view_find_job(&f.r.view, "default", "huge"), 0);
@@ -218,6 +253,47 @@ Test(report, why_gives_every_nodes_verdict)
     json_decref(out);
     cr_assert_null(report_why(&f.r, view_find_job(&f.r.view, "default", "web"), 2));
     drop(&f);
+}
+
+static const char SICK[] =
+    "job: sick\ncount: 1\ntask: {command: [./sick]}\nports: {http: dynamic}\n"
+    "health: [{http: /, kind: ready, interval: 1s, grace: 0s, name: up}]\n";
+
+Test(report, what_a_check_said_is_in_status_and_why)
+{
+    struct hosts *all = hosts_settled(2);
+    struct report r;
+    all->hosts[0].passes_probes = all->hosts[1].passes_probes = false;
+    (void)host_submit(&all->hosts[0], SICK, 0, ACK_DEFAULT);
+    hosts_run(all, 6000);
+    for (unsigned i = 0; i < 2; i++) { /* the holder, and who only heard of it */
+        cr_assert_eq(report_open(&r, all->hosts[i].node, "n1", hosts_now(all)), 0);
+        json_t *out = report_status(&r, view_find_job(&r.view, "default", "sick"));
+        json_t *one = json_array_get(json_object_get(out, "instances"), 0);
+        json_t *check = json_object_get(one, "check");
+        check_shape(check, "name:s said:s failures:i since:s");
+        cr_expect_str_eq(text_of(one, "state"), "running");
+        cr_expect_str_eq(text_of(one, "health"), "failing");
+        cr_expect_eq(int_of(one, "restarts"), 0);
+        cr_expect_str_eq(text_of(check, "name"), "up");
+        cr_expect_str_eq(text_of(check, "said"), "connection refused");
+        cr_expect_eq(int_of(check, "failures"), 4);
+        cr_expect_str_eq(text_of(one, "reason"),
+                         "health check 'up' fails (4 or more in a row, "
+                         "never restarts): connection refused");
+        json_decref(out);
+        out = report_why(&r, view_find_job(&r.view, "default", "sick"), 0);
+        check_shape(out,
+                    "instance:s node:S since:S reason:s candidates:a state:s health:s "
+                    "check:o trouble:s");
+        cr_expect_str_eq(text_of(out, "health"), "failing");
+        cr_expect(strstr(text_of(out, "trouble"), "connection refused"));
+        json_decref(out);
+        report_close(&r);
+    }
+    cr_expect(host_said(&all->hosts[0], "sick.0 is running and failing") ||
+              host_said(&all->hosts[1], "sick.0 is running and failing"));
+    hosts_free(all);
 }
 
 Test(report, gossip)
@@ -252,8 +328,10 @@ Test(report, gossip_of_two_shows_the_peer_and_who_is_behind)
         json_t *out = report_gossip(&r, true), *peers = json_object_get(out, "peers");
         cr_assert_eq(json_array_size(peers), 1);
         json_t *peer = json_array_get(peers, 0);
-        check_shape(peer, "node:s digest:S behind:I heard_ms:I rtt_ms:N clock_ms:N "
-                          "bytes_in:i bytes_out:i");
+        check_shape(
+            peer,
+            "node:s state:s digest:S behind:I late_ms:I heard_ms:I rtt_ms:N clock_ms:N "
+            "bytes_in:i bytes_out:i");
         cr_assert_str_eq(text_of(peer, "node"), "n2");
         if (!is_cut)
             cr_assert_eq(int_of(peer, "behind"), 0);
@@ -300,14 +378,17 @@ Test(report, variables_are_text_or_hex)
     static const uint8_t bytes[] = {0xff, 0x00, 0x10};
     struct command command = {.kind = COMMAND_VAR_SET,
                               .token = 999,
+                              .ns = "shop",
                               .name = "raw",
                               .value = {bytes, sizeof(bytes)}};
     host_command(f.h, &command);
     json_t *list = report_variables(&f.r);
     cr_assert_eq(json_array_size(list), 2);
     json_t *colour = json_array_get(list, 0), *raw = json_array_get(list, 1);
-    check_shape(colour, "name:s value:s");
+    check_shape(colour, "name:s namespace:s value:s");
     cr_assert_str_eq(text_of(colour, "name"), "colour");
+    cr_assert_str_eq(text_of(colour, "namespace"), "default");
+    cr_assert_str_eq(text_of(raw, "namespace"), "shop");
     cr_assert_str_eq(text_of(raw, "name"), "raw");
     cr_assert_str_eq(text_of(raw, "value_hex"), "ff0010");
     cr_assert_null(json_object_get(raw, "value"));
@@ -324,7 +405,7 @@ Test(report, services_and_names_follow_the_catalog)
                                 .port_name = "http",
                                 .protocol = "tcp"};
     struct catalog *c = catalog_build(gossip_members(f.r.gossip),
-                                      gossip_table(f.r.gossip), &rule, 1, true, 1);
+                                      gossip_table(f.r.gossip), NULL, &rule, 1, true, 1);
     cr_assert_not_null(c);
     json_t *list = report_services(c, NULL), *web = json_array_get(list, 0), *out = NULL;
     cr_assert_eq(json_array_size(list), 1);

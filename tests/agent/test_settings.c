@@ -37,8 +37,8 @@ static const struct row refused[] = {
     {{.bind = "127.0.0.1:99999"}, "--bind"},
     {{.bind = "off"}, "--bind"},
     {{.http = "127.0.0.1:x"}, "--http '127.0.0.1:x'"},
-    {{.http = "0.0.0.0:7781"}, "loopback"},
-    {{.http = "192.0.2.1:7781"}, "loopback"},
+    {{.http = "0.0.0.0:7781", .http_open = true}, "--http-open"},
+    {{.http = "192.0.2.1:7781", .http_open = true}, "--http-open"},
     {{.dns = "::::"}, "--dns '::::'"},
     {{.cpu = "many"}, "--cpu 'many'"},
     {{.memory = "2X"}, "--memory '2X'"},
@@ -48,6 +48,9 @@ static const struct row refused[] = {
     {{.ports = "1-65536"}, "--ports"},
     {{.ports = "1-2x"}, "--ports"},
     {{.attrs = {"rack"}, .n_attrs = 1}, "--attr 'rack'"},
+    {{.reap = "soon"}, "--reap 'soon'"},
+    {{.reap = "5m"}, "from 10m to 30d"},
+    {{.reap = "31d"}, "from 10m to 30d"},
 };
 
 Test(settings, what_is_refused_names_the_flag)
@@ -81,18 +84,17 @@ Test(settings, options_become_addresses_sizes_and_the_nodes_own_row)
     char text[ADDRESS_TEXT_MAX];
     cr_assert_eq(read_settings(&o, &a, &s, &err), 0, "%s", err.text);
     cr_assert_str_eq(a->name, "n1");
-    cr_assert_str_eq(endpoint_text(&a->bind, text), "127.0.0.5:1");
-    cr_assert_str_eq(endpoint_text(&s.advertise, text), "127.0.0.5:1");
+    cr_assert_str_eq(endpoint_text(&a->wanted, text), "127.0.0.5:1");
+    cr_assert_eq(a->bind.family, 0, "nothing is bound yet");
     cr_assert_str_eq(endpoint_text(&a->http, text), "127.0.0.6:7781");
     cr_assert_eq(a->dns.family, 0);
-    cr_assert_eq(s.profile, &gossip_profile_local);
+    cr_assert_eq(s.profile.probe_period_ms, gossip_profile_local.probe_period_ms);
     cr_assert_eq(s.self.cpu_milli, 1500);
     cr_assert_eq(s.self.memory_bytes, 2ull << 30);
-    cr_assert_str_eq(s.self.address, "127.0.0.5");
     cr_assert_eq(s.port_min, 1);
     cr_assert_eq(s.port_max, 65535);
-    cr_assert_eq(s.self.n_attributes, 5);
-    cr_assert_str_eq(s.self.attributes[4].key, "rack");
+    cr_assert_eq(s.self.n_attributes, 6);
+    cr_assert_str_eq(s.self.attributes[5].key, "rack");
     agent_drop(a);
 }
 
@@ -104,29 +106,12 @@ Test(settings, nothing_given_is_enough)
     struct err err = {0};
     char text[ADDRESS_TEXT_MAX];
     cr_assert_eq(read_settings(&o, &a, &s, &err), 0, "%s", err.text);
-    cr_assert_eq(s.profile, &gossip_profile_lan);
-    cr_assert_eq(a->bind.port, 7780);
+    cr_assert_eq(s.profile.probe_period_ms, gossip_profile_lan.probe_period_ms);
+    cr_assert_eq(a->wanted.family, 0);
+    cr_assert_eq(a->wanted.port, 7780);
     cr_assert_str_eq(endpoint_text(&a->http, text), "127.0.0.1:7781");
     cr_assert_str_eq(endpoint_text(&a->dns, text), "127.0.0.1:8600");
     cr_assert_eq(s.port_min, 20000);
     cr_assert_eq(s.port_max, 29999);
     agent_drop(a);
-}
-
-Test(settings, an_any_address_is_bound_but_never_told_to_peers)
-{
-    static const char *const any[] = {"0.0.0.0:5", ":5", "[::]:5"};
-    for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
-        const struct agent_options o = {.bind = any[i]};
-        struct agent *a;
-        struct settings s;
-        struct err err = {0};
-        static const uint8_t zero[16];
-        cr_assert_eq(read_settings(&o, &a, &s, &err), 0, "%s", err.text);
-        cr_assert_eq(a->bind.port, 5);
-        cr_assert_eq(s.advertise.port, 5);
-        cr_assert_neq(memcmp(s.advertise.address, zero, s.advertise.family == 4 ? 4 : 16),
-                      0);
-        agent_drop(a);
-    }
 }

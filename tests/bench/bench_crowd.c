@@ -37,7 +37,7 @@ enum {
 
 /* ---- what is watched ---- */
 
-struct probe {
+struct sample {
     uint32_t at_ms, target;
 };
 
@@ -49,7 +49,7 @@ struct writing {
 
 struct watch {
     struct crowd *crowd;
-    struct probe *probes; /* in the order they were made */
+    struct sample *probes; /* in the order they were made */
     size_t n_probes, probes_cap;
     bool keeps_probes;
     size_t of; /* the member whose news or death is waited for */
@@ -78,7 +78,7 @@ static void watch_probe(void *ctx, size_t node, struct node_id target)
             abort();
     }
     w->probes[w->n_probes++] =
-        (struct probe){(uint32_t)w->crowd->now_ms, (uint32_t)crowd_index(target)};
+        (struct sample){(uint32_t)w->crowd->now_ms, (uint32_t)crowd_index(target)};
 }
 
 static void watch_member(struct watch *w, size_t node, const struct member *m,
@@ -212,7 +212,7 @@ static void look_at(const struct watch *w, uint64_t from_ms, uint64_t *first_ms,
     size_t n = w->crowd->n;
     memset(first_ms, 0, n * sizeof(*first_ms));
     for (size_t i = 0; i < w->n_probes; i++) {
-        const struct probe *p = &w->probes[i];
+        const struct sample *p = &w->probes[i];
         if (p->at_ms > from_ms && first_ms[p->target] == 0)
             first_ms[p->target] = p->at_ms;
     }

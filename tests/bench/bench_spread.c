@@ -1,8 +1,9 @@
 /* How a write spreads: N whole gossip machines that know each other already, in virtual time on a
  * network with delay and loss, where no stream ever opens, so that no comparison can help.
  *
- * `bench_spread [nodes [loss [seed [writes]]]]`; delays are those of a LAN, 1 to 3 ms.  Fails when a
- * write misses a node or is late, or when anybody is believed dead. */
+ * `bench_spread [nodes [loss [seed [writes [all]]]]]`; delays are those of a LAN, 1 to 3 ms.  With `all`
+ * each write is one that somebody waits for everybody to have.  Fails when a write misses a node or is
+ * late, or when anybody is believed dead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct event {
 struct spread {
     size_t n;
     double loss;
+    bool asks_all;
     uint64_t now_ms;
     struct rng rng;
     struct gossip **nodes;
@@ -231,6 +233,8 @@ static void write_one(struct spread *s, size_t i)
                                       bytes_of_text(key), bytes_of_text("some value"), &w->number,
                                       &s->fx) < 0)
         exit(1);
+    if (s->asks_all)
+        gossip_ask_all(s->nodes[w->node], s->now_ms);
     perform(s, w->node);
 }
 
@@ -297,6 +301,7 @@ int main(int argc, char **argv)
     rng_init(&s.rng, argc > 3 ? strtoul(argv[3], NULL, 10) : 1);
     size_t n_writes = argc > 4 ? strtoul(argv[4], NULL, 10) : WRITES;
     s.writes = calloc(n_writes, sizeof(*s.writes));
+    s.asks_all = argc > 5;
     if (!s.writes || n_writes == 0 || s.n == 0)
         return 2;
     gossip_effects_init(&s.fx);

@@ -20,7 +20,8 @@ static const char envelope[] = "{\"api\":1,\"node\":\"n1\",\"view\":{\"alive\":3
                                "\"suspect\":0,\"dead\":0,\"digest\":\"00\","
                                "\"newest_ms\":200,\"reachable\":3},\"data\":%s}";
 
-static void answer(int fd, const char *request, const struct canned *answers, size_t n)
+/* False when the agent is to go away. */
+static bool answer(int fd, const char *request, const struct canned *answers, size_t n)
 {
     char body[8192] =
         "{\"error\":{\"code\":\"not_found\",\"message\":\"no such route\"}}",
@@ -31,6 +32,8 @@ static void answer(int fd, const char *request, const struct canned *answers, si
         if (strncmp(request, answers[i].request, len) != 0 || request[len] != ' ')
             continue;
         status = answers[i].status;
+        if (status == 0)
+            return false;
         (void)snprintf(body, sizeof(body), status < 400 ? envelope : "%s",
                        answers[i].body);
     }
@@ -38,6 +41,7 @@ static void answer(int fd, const char *request, const struct canned *answers, si
                        status, strlen(body));
     (void)!send(fd, head, (size_t)len, MSG_NOSIGNAL);
     (void)!send(fd, body, strlen(body), MSG_NOSIGNAL);
+    return true;
 }
 
 /* One connection, requests one after another; a body is as long as its head says. */
@@ -56,7 +60,8 @@ static void serve(int fd, const struct canned *answers, size_t n)
             end && length ? (size_t)(end - in) + 4 + strtoul(length + 16, NULL, 10) : 0;
         if (whole == 0 || len < whole)
             continue;
-        answer(fd, in, answers, n);
+        if (!answer(fd, in, answers, n))
+            return;
         memmove(in, in + whole, len - whole);
         len -= whole;
     }

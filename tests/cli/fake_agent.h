@@ -8,7 +8,7 @@
 
 struct canned {
     const char *request; /* "GET /v1/jobs": method and target, exactly */
-    int status;
+    int status;          /* 0: the agent hangs up without an answer */
     const char
         *body; /* of an answer: the data; of an error (status >= 400): the whole object */
 };

@@ -16,7 +16,7 @@ Test(help, the_reference_is_what_the_table_says)
     cr_assert(file, "run from the root of the tree");
     (void)!fread(kept, 1, 256 * 1024 - 1, file);
     fclose(file);
-    help_markdown(out);
+    help_markdown(&command_table, out);
     fclose(out);
     cr_assert_str_eq(text, kept,
                      "docs/CLI.md is old: stratos help --markdown > docs/CLI.md");
@@ -27,12 +27,11 @@ Test(help, the_reference_is_what_the_table_says)
 Test(help, every_line_of_it_fits_a_terminal)
 {
     char *text = NULL;
-    size_t len, n;
+    size_t len;
     FILE *out = open_memstream(&text, &len);
-    const struct command *table = command_table(&n);
-    help_overview(out);
-    for (size_t i = 0; i < n; i++)
-        help_command(&table[i], out);
+    help_overview(&command_table, out);
+    for (size_t i = 0; i < command_table.n; i++)
+        help_command(&command_table, &command_table.commands[i], out);
     fclose(out);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         cr_expect_leq(strlen(line), 90, "%s", line);
@@ -41,14 +40,13 @@ Test(help, every_line_of_it_fits_a_terminal)
 
 Test(help, every_command_is_whole)
 {
-    size_t n;
-    const struct command *table = command_table(&n);
-    for (size_t i = 0; i < n; i++) {
-        const struct command *c = &table[i];
+    for (size_t i = 0; i < command_table.n; i++) {
+        const struct command *c = &command_table.commands[i];
         char second[32] = "", first[32];
         int used = 0;
         (void)sscanf(c->name, "%31s %31s", first, second);
-        cr_expect_eq(command_find(first, second, &used), c, "%s", c->name);
+        cr_expect_eq(command_find(&command_table, first, second, &used), c, "%s",
+                     c->name);
         cr_expect_eq(used, *second ? 2 : 1);
         cr_expect(c->run && c->summary && c->synopsis && c->group && c->example, "%s",
                   c->name);

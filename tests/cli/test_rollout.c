@@ -49,7 +49,7 @@ Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_ru
          "web.1: pending: no node has 64 cores free"},
         {STATUS("1", "updating", "v3",
                 INSTANCE("web.0", "running", "passing", "v2", ",\"node\":\"n2\"")),
-         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 to be replaced",
+         ROLLOUT_UNDERWAY, "web v3: 0/1 replaced, 1 serving",
          "web.0: running on n2, health passing"},
         {STATUS("1", "running", "v3",
                 INSTANCE("web.0", "running", "none", "v3",
@@ -68,6 +68,48 @@ Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_ru
             cr_expect_str_eq(r.progress, rows[i].progress);
         if (rows[i].waiting)
             cr_expect_str_eq(r.waiting, rows[i].waiting);
+    }
+}
+
+#define UP(name, version, more) INSTANCE(name, "running", "passing", version, more)
+#define DOWN(name, version, more) INSTANCE(name, "starting", "unknown", version, more)
+#define STAYS ",\"update\":null"
+#define RESTARTS ",\"update\":\"restart\""
+#define IN_PLACE ",\"update\":\"in place\""
+#define STOPS ",\"update\":\"stop\""
+
+Test(rollout, an_update_is_told_by_what_is_replaced_and_what_serves)
+{
+    static const struct {
+        const char *status;
+        enum rollout_phase phase;
+        const char *progress;
+    } rows[] = {
+        {STATUS("2", "updating", "v3", UP("web.0", "v2", RESTARTS) "," UP("web.1", "v2", RESTARTS)),
+         ROLLOUT_UNDERWAY, "web v3: 0/2 replaced, 2 serving"},
+        {STATUS("2", "updating", "v3", DOWN("web.0", "v3", STAYS) "," UP("web.1", "v2", RESTARTS)),
+         ROLLOUT_UNDERWAY, "web v3: 0/2 replaced, 1 serving, 1 starting"},
+        {STATUS("2", "updating", "v3", UP("web.0", "v3", STAYS) "," UP("web.1", "v2", RESTARTS)),
+         ROLLOUT_UNDERWAY, "web v3: 1/2 replaced, 2 serving"},
+        {STATUS("2", "running", "v3", UP("web.0", "v3", STAYS) "," DOWN("web.1", "v3", STAYS)),
+         ROLLOUT_UNDERWAY, "web v3: 1/2 healthy, 1 starting"},
+        /* The way back: what runs these bytes is done, whatever version it was started from. */
+        {STATUS("2", "running", "v3", UP("web.0", "v1", STAYS) "," UP("web.1", "v1", STAYS)),
+         ROLLOUT_DONE, "web v3: 2/2 healthy"},
+        {STATUS("2", "updating", "v3", UP("web.0", "v3", STAYS) "," UP("web.1", "v2", IN_PLACE)),
+         ROLLOUT_UNDERWAY, "web v3: 1/2 taken over in place, 2 serving"},
+        {STATUS("1", "updating", "v3", DOWN("web.0", "v3", STAYS) "," UP("web.1", "v2", STOPS)),
+         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 starting, 1 too many"},
+        {STATUS("1", "running", "v3", UP("web.0", "v3", STAYS) "," UP("web.1", "v2", STOPS)),
+         ROLLOUT_UNDERWAY, "web v3: 1/1 healthy, 1 too many"},
+        /* The order has not reached the one that answers. */
+        {STATUS("1", "running", "v2", UP("web.0", "v2", STAYS)), ROLLOUT_UNDERWAY,
+         "web v3: 1/1 healthy"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rollout r = judge(rows[i].status, GOAL_HEALTHY, "v3", NULL);
+        cr_expect_eq(r.phase, rows[i].phase, "row %zu", i);
+        cr_expect_str_eq(r.progress, rows[i].progress, "row %zu: %s", i, r.progress);
     }
 }
 
@@ -96,11 +138,48 @@ Test(rollout, what_cannot_be_placed_and_what_fails_are_told_apart)
     cr_assert(r.has_unplaced && r.has_failed, "all that tried it gave it up");
 }
 
+#define CHECK_SAID                                                                       \
+    ",\"node\":\"n1\",\"check\":{\"name\":\"ready\",\"said\":\"connection refused\","    \
+    "\"failures\":2,\"since\":null},\"reason\":\"health check 'ready' fails\""
+
+Test(rollout, what_a_check_said_is_named_whether_it_ever_passed_or_not)
+{
+    static const struct {
+        const char *health, *more, *waiting;
+        bool has_failed;
+    } rows[] = {
+        {"unknown", CHECK_SAID,
+         "web.0: running on n1, health unknown: health check 'ready' fails", false},
+        {"failing", CHECK_SAID,
+         "web.0: running on n1, health failing: health check 'ready' fails", true},
+        {"unknown", CHECK_SAID ",\"restarts\":4",
+         "web.0: running on n1, health unknown, restarted 4 times: health check 'ready' "
+         "fails",
+         true},
+        /* without one, the reason says why it is placed there */
+        {"unknown", ",\"node\":\"n1\",\"check\":null,\"reason\":\"most room\"",
+         "web.0: running on n1, health unknown", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[1024];
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"job\":\"web\",\"type\":\"service\",\"count\":1,\"status\":\"pending\","
+            "\"version\":\"v1\",\"instances\":[{\"name\":\"web.0\",\"state\":\"running\","
+            "\"health\":\"%s\",\"version\":\"v1\"%s}]}",
+            rows[i].health, rows[i].more);
+        struct rollout r = judge(text, GOAL_HEALTHY, "v1", NULL);
+        cr_expect_eq(r.phase, ROLLOUT_UNDERWAY);
+        cr_expect_str_eq(r.waiting, rows[i].waiting);
+        cr_expect_eq(r.has_failed, rows[i].has_failed, "row %zu", i);
+    }
+}
+
 Test(rollout, what_has_no_health_check_is_believed_after_a_while)
 {
     static const struct {
         const char *health;
-        uint64_t now_ms; /* after the start */
+        uint64_t now_ms;  /* after the start */
         int64_t ahead_ms; /* the node's clock */
         enum rollout_phase phase;
         const char *progress;
@@ -139,6 +218,8 @@ Test(rollout, a_restart_is_done_when_every_process_is_another)
                INSTANCE("web.0", "running", "none", "v1",
                         ",\"pid\":8,\"started_at\":\"b\",\"node\":\"n1\""));
     cr_assert_eq(judge(before, GOAL_HEALTHY, "", before).phase, ROLLOUT_UNDERWAY);
+    cr_assert_str_eq(judge(before, GOAL_HEALTHY, "", before).progress,
+                     "web: 0/1 replaced, 1 serving");
     cr_assert_eq(judge(after, GOAL_HEALTHY, "", before).phase, ROLLOUT_DONE);
 }
 
@@ -151,7 +232,7 @@ Test(rollout, a_batch_is_done_when_it_finished_and_a_stop_when_nothing_runs)
     const char *finished =
         "{\"job\":\"b\",\"type\":\"batch\",\"count\":1,\"status\":\"complete\","
         "\"instances\":["
-        "{\"name\":\"b.0\",\"state\":\"finished\",\"health\":\"none\",\"last_exit\":0}]}";
+        "{\"name\":\"b.0\",\"state\":\"finished\",\"health\":\"none\",\"last_exit\":{\"code\":0}}]}";
     cr_assert_eq(judge(running, GOAL_HEALTHY, "", NULL).phase, ROLLOUT_UNDERWAY);
     cr_assert_eq(judge(finished, GOAL_HEALTHY, "", NULL).phase, ROLLOUT_DONE);
     cr_assert_eq(judge(running, GOAL_STOPPED, "", NULL).phase, ROLLOUT_UNDERWAY);

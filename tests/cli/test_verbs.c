@@ -67,7 +67,12 @@ static const struct canned answers[] = {
      "[{\"id\":\"00\",\"name\":\"n1\",\"address\":\"127.77.0.1\",\"state\":\"alive\","
      "\"rtt_ms\":null,"
      "\"version\":\"0.1.0\",\"capacity\":{\"cpu\":4.0,\"memory\":4294967296},"
-     "\"reserved\":{\"cpu\":0.5,\"memory\":268435456},\"draining\":false}]"},
+     "\"reserved\":{\"cpu\":0.5,\"memory\":268435456},\"draining\":false,"
+     "\"disk\":{\"state\":\"full\",\"since\":\"2026-01-01T00:00:00.000Z\","
+     "\"cause\":\"0 KiB free under /d: make room there\"}},"
+     "{\"id\":\"01\",\"name\":\"n2\",\"address\":\"127.77.0.2\",\"state\":\"alive\","
+     "\"rtt_ms\":1.25,\"version\":\"0.1.0\",\"draining\":true,"
+     "\"disk\":{\"state\":\"broken\",\"since\":\"2026-01-01T00:00:00.000Z\"}}]"},
     {"POST /v1/jobs/default/web/scale?count=1", 200, "{" TOLD "}"},
     {"POST /v1/jobs/default/big/scale?count=1", 200, "{" TOLD "}"},
     {"POST /v1/jobs/default/web/scale?count=2", 409,
@@ -76,9 +81,44 @@ static const struct canned answers[] = {
      "{\"jobs\":[{\"namespace\":\"default\",\"job\":\"web\",\"version\":\"v2\","
      "\"action\":\"update\"}]," TOLD "}"},
     {"POST /v1/jobs/default/bad/start", 200, "{" TOLD "}"},
-    {"PUT /v1/vars/shop/a%20b", 200, "{" TOLD "}"},
-    {"GET /v1/vars/greeting", 200, "{\"name\":\"greeting\",\"value\":\"hello\"}"},
-    {"GET /v1/vars/none", 404,
+    {"GET /v1/jobs/default/gone", 200, WEB},
+    {"POST /v1/jobs/default/gone/stop", 0, NULL},
+    {"DELETE /v1/jobs/default/mute", 500, ""},
+    {"GET /v1/jobs/default/mute", 500, ""},
+    {"DELETE /v1/jobs/default/full", 507,
+     "{\"error\":{\"code\":\"store\",\"message\":\"nothing was written: no space "
+     "left\"}}"},
+    {"POST /v1/jobs/default/web/stop?ack=3", 500,
+     "{\"error\":{\"code\":\"unsure\",\"message\":\"may stand: written here; missing n2, "
+     "n3 "
+     "dead\",\"known_by\":1,\"has\":[\"n1\"]}}"},
+    {"DELETE /v1/vars/v?namespace=default&ack=9", 422,
+     "{\"error\":{\"code\":\"invalid\",\"message\":\"9 wanted: the cluster has 3 "
+     "members\"}}"},
+    {"PUT /v1/vars/v?namespace=default", 200,
+     "{\"known_by\":1,\"members\":1,\"total\":3,\"told\":\"told 1 of 3 (n2, n3 dead): on "
+     "this disk only\"}"},
+    {"PUT /v1/vars/v?namespace=default&ack=majority", 503,
+     "{\"error\":{\"code\":\"not_ready\",\"message\":\"2 wanted, 1 within reach: --ack 1 "
+     "to "
+     "write here alone\"}}"},
+    {"POST /v1/join?address=10.9.9.9", 504,
+     "{\"error\":{\"code\":\"no_answer\",\"message\":\"no answer from 10.9.9.9:7780\"}}"},
+    {"POST /v1/join?address=10.9.9.8", 200, "{\"text\":\"joined: n2 at 10.9.9.8:7780\"}"},
+    {"POST /v1/jobs/default/idle/scale?count=2", 200, "{" TOLD "}"},
+    {"GET /v1/jobs/default/idle", 200,
+     "{\"namespace\":\"default\",\"job\":\"idle\",\"type\":\"service\",\"version\":"
+     "\"v1\","
+     "\"count\":2,\"status\":\"stopped\",\"instances\":[]}"},
+    {"PUT /v1/vars/shop/a%20b?namespace=default", 200, "{" TOLD "}"},
+    {"GET /v1/vars/greeting?namespace=default", 200,
+     "{\"name\":\"greeting\",\"value\":\"hello\"}"},
+    {"GET /v1/vars/greeting?namespace=shop", 200,
+     "{\"name\":\"greeting\",\"value\":\"welcome\"}"},
+    {"GET /v1/vars", 200,
+     "[{\"name\":\"greeting\",\"namespace\":\"default\",\"value\":\"hello\"},"
+     "{\"name\":\"greeting\",\"namespace\":\"shop\",\"value\":\"welcome\"}]"},
+    {"GET /v1/vars/none?namespace=default", 404,
      "{\"error\":{\"code\":\"not_found\",\"message\":\"no variable 'none'\"}}"},
     {"GET /v1/services?name=x", 200, "[]"},
     {"GET /v1/jobs/default/web/spec", 200,
@@ -119,9 +159,12 @@ Test(verbs, reading_shows_a_table_and_whose_view_it_is)
          "default    web  service  v2       1/1      running\n",
          SEEN},
         {"members", 0,
-         "NODE  STATE  ADDRESS     RTT  CPU    MEMORY   VERSION\n"
-         "n1    alive  127.77.0.1  -    0.5/4  256M/4G  0.1.0\n",
-         SEEN},
+         "NODE  STATE                        ADDRESS     RTT  CPU    MEMORY   VERSION\n"
+         "n1    alive, disk full             127.77.0.1  -    0.5/4  256M/4G  0.1.0\n"
+         "n2    alive draining, disk broken  127.77.0.2  1ms  -      -        0.1.0\n",
+         "warning: n1's disk is full: it gets no new work, and may refuse orders: 0 KiB "
+         "free under /d: make room there\n"
+         "warning: n2's disk is broken: its work moves to other nodes\n" SEEN},
         {"status web", 0,
          "default/web v2: service, running, 1 wanted\n\n"
          "INSTANCE  NODE  STATE    HEALTH   VERSION  AGE  RESTARTS  ADDRESS\n"
@@ -145,10 +188,21 @@ Test(verbs, reading_shows_a_table_and_whose_view_it_is)
          "db       shop       -         -     -        -\n",
          SEEN},
         {"services --namespace none", 0, "", "no services in namespace 'none'\n" SEEN},
+        {"var get greeting -n shop", 0, "welcome\n", SEEN},
+        {"var ls", 0,
+         "NAMESPACE  NAME      VALUE\n"
+         "default    greeting  hello\n"
+         "shop       greeting  welcome\n",
+         SEEN},
+        {"var ls -n shop", 0,
+         "NAMESPACE  NAME      VALUE\n"
+         "shop       greeting  welcome\n",
+         SEEN},
+        {"var ls -n none", 0, "", "no variables in namespace 'none'\n" SEEN},
         {"inspect web --file", 0,
-         "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", \"a b\"]\n  "
+         "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", a b]\n  "
          "resources:\n"
-         "    cpu: 0.1\nhealth:\n  - http: /health\n    name: up\n",
+         "    cpu: 0.1\nhealth:\n  - name: up\n    http: /health\n",
          SEEN},
     };
     check(rows, sizeof(rows) / sizeof(rows[0]));
@@ -186,8 +240,8 @@ Test(verbs, json_is_one_object_on_stdout_and_nothing_else)
 Test(verbs, orders_say_who_was_told_and_follow_to_the_end)
 {
     static const struct row rows[] = {
-        {"scale web 1", 0, "default/web: 1 of 1 healthy\n",
-         "told 3/3 members, 0.31s\nweb: 1/1 healthy\n"},
+        {"scale web 1", 0, "",
+         "told 3/3 members, 0.31s\nweb: 1/1 healthy\ndefault/web: 1 of 1 healthy\n"},
         {"scale web 1 --detach", 0, "", "told 3/3 members, 0.31s\n"},
         {"scale web 2", 7, "", "stratos: somebody was faster\n"},
         {"scale big 1 --timeout 300ms", 4, "",
@@ -204,6 +258,44 @@ Test(verbs, orders_say_who_was_told_and_follow_to_the_end)
     check(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+Test(verbs, what_was_not_done_and_what_may_stand_is_said_as_such)
+{
+    static const struct row rows[] = {
+        {"rm full", 1, "", "stratos: nothing was written: no space left\n"},
+        {"stop gone", 1, "",
+         "stratos: may stand: the agent went away before it answered: `stratos status` "
+         "and "
+         "`stratos events` show what became of it\n"},
+        {"stop gone --json", 1,
+         "{\"error\":{\"code\":\"unsure\",\"message\":\"may stand: the agent went away "
+         "before it answered: `stratos status` and `stratos events` show what became of "
+         "it\"}}\n",
+         ""},
+        {"stop web --ack 3", 1, "",
+         "stratos: may stand: written here; missing n2, n3 dead\n"},
+        {"stop web --ack 3 --json", 1,
+         "{\"error\":{\"code\":\"unsure\",\"message\":\"may stand: written here; missing "
+         "n2, n3 dead\",\"known_by\":1,\"has\":[\"n1\"]}}\n",
+         ""},
+        {"rm mute", 1, "",
+         "stratos: may stand: the agent took the order and answered with status 500\n"},
+        {"stop web --timeout soon", 2, "",
+         "stratos: --timeout: 'soon' is no duration: 10s, 5m, 1h30m\n"},
+        {"var rm v --ack 9", 2, "", "stratos: 9 wanted: the cluster has 3 members\n"},
+        {"var rm v --ack 0", 2, "",
+         "stratos: --ack wants a number, majority or all, not '0'\n"},
+        {"var set v x", 0, "", "told 1 of 3 (n2, n3 dead): on this disk only\n"},
+        {"var set v x --ack majority", 1, "",
+         "stratos: 2 wanted, 1 within reach: --ack 1 to write here alone\n"},
+        {"join 10.9.9.9", 1, "", "stratos: no answer from 10.9.9.9:7780\n"},
+        {"join 10.9.9.8", 0, "", "joined: n2 at 10.9.9.8:7780\n"},
+        {"scale idle 2", 0, "",
+         "told 3/3 members, 0.31s\nidle: stopped\ndefault/idle: kept; it is stopped and "
+         "will start with 2\n"},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 Test(verbs, failures_have_their_exit_codes)
 {
     static const struct row rows[] = {
@@ -215,7 +307,7 @@ Test(verbs, failures_have_their_exit_codes)
          "stratos: 'web@../x': want JOB@vN or JOB@HASH, for example web@v7\n"},
         {"history wev", 3, "",
          "stratos: no job 'wev' in namespace 'default': did you mean 'web'?\n"},
-        {"status web.7", 3, "", "stratos: web has no instance 7: it has 1\n"},
+        {"status web.7", 3, "", "stratos: no web.7: web has 0 alone\n"},
         {"services x", 3, NULL, NULL},
         {"scale web lots", 2, "", NULL},
         {"scale Web 1", 2, "", NULL},
@@ -223,8 +315,8 @@ Test(verbs, failures_have_their_exit_codes)
         {"logs web --since yesterday", 2, "", NULL},
         {"forget n9", 3, "", "stratos: no node 'n9': did you mean 'n1'?\n"},
         {"run /nonexistent.yaml", 2, "", NULL},
-        {"import nomad x", 2, "",
-         "stratos: 'import nomad' is planned but not part of stratos " STRATOS_VERSION
+        {"import chronos x", 2, "",
+         "stratos: 'import chronos' is planned but not part of stratos " STRATOS_VERSION
          "\n"},
     };
     static struct outcome o;

@@ -9,6 +9,8 @@ Test(cluster, states_are_spelt_as_the_json_contract_says)
     cr_assert_str_eq(member_state_name(MEMBER_LEFT), "left");
     cr_assert_str_eq(instance_state_name(INSTANCE_PENDING), "pending");
     cr_assert_str_eq(instance_state_name(INSTANCE_LOST), "lost");
+    cr_assert_str_eq(disk_state_name(DISK_OK), "ok");
+    cr_assert_str_eq(disk_state_name(DISK_BROKEN), "broken");
     cr_assert_str_eq(health_name(HEALTH_NONE), "none");
     cr_assert_str_eq(health_name(HEALTH_FAILING), "failing");
 }

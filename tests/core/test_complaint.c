@@ -33,6 +33,13 @@ Test(complaint, the_caret_stands_under_its_column)
         {"\tx\ty: 1\n", 1, 4, "    1 | \tx\ty: 1\n      | \t \t^\n"},
         {"\xc3\xa9\xe2\x82\xac: x", 1, 5,
          "    1 | \xc3\xa9\xe2\x82\xac: x\n      |     ^\n"},
+        {"\xe6\x97\xa5\xe6\x9c\xac: x", 1, 5,
+         "    1 | \xe6\x97\xa5\xe6\x9c\xac: x\n      |       ^\n"},
+        {"\xf0\x9f\x9a\x80: x", 1, 4, "    1 | \xf0\x9f\x9a\x80: x\n      |     ^\n"},
+        {"e\xcc\x81: x", 1, 5, "    1 | e\xcc\x81: x\n      |    ^\n"},
+        {"\xef\xbb\xbf"
+         "ab: x",
+         1, 3, "    1 | ab: x\n      |   ^\n"},
         {"a\x1b[31mb", 1, 7, "    1 | a?[31mb\n      |       ^\n"},
         {"ab", 1, 99, NULL},
         {"a\n\nb", 2, 1, ""},

@@ -113,6 +113,79 @@ Test(doc, json_is_read_as_it_is)
     check(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* What YAML would make otherwise of the same bytes. */
+Test(doc, json_is_read_by_its_own_rules)
+{
+    static const struct row rows[] = {
+        {"{\"job\"\n:\"a\"\n,\n\"n\" : 1}", "{job: 'a', n: 1}"},
+        {"{\"a\":\"\\ud83d\\ude00\\b\\f\\r\"}", "{a: '\xf0\x9f\x98\x80\b\f\r'}"},
+        {"{\"n\":123456789012345678901234567890,\"e\":1E+2,\"z\":-0.0}",
+         "{n: 123456789012345678901234567890, e: 1E+2, z: -0.0}"},
+        {"\xef\xbb\xbf{\"a\":[],\"b\":\"a: b # c\"}", "{a: [], b: 'a: b # c'}"},
+        {"[{\"a\":\"\\u0041\"}]\r\n", "[{a: 'A'}]"},
+        {"{\"<<\":{\"a\":1}}", "{<<: {a: 1}}"},
+        {"{\"a\":1}\n---\n{\"b\":2}\n", "{a: 1} --- {b: 2}"},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(doc, what_is_no_json_is_said_where_it_is)
+{
+    static const struct row rows[] = {
+        {"{\"a\":1,}", "1:7: a comma before '}': JSON allows none there"},
+        {"{\"a\":[1,\n2,]}", "2:2: a comma before ']': JSON allows none there"},
+        {"{\"a\":1,\n\"b\":2,\"a\":3}", "2:7: key 'a' is here twice, first on line 1"},
+        {"{\"a\":1 // one\n}",
+         "1:8: a comment: JSON has none; take it out, or write YAML"},
+        {"{\"a\":1 \"b\":2}", "1:8: JSON wants ',' or '}' here, not '\"'"},
+        {"{\"a\" 1}", "1:6: JSON wants ':' after a key here, not '1'"},
+        {"{\"a\":x y}", "1:6: JSON wants a value here, and a text in quotes, not 'x'"},
+        {"{\"a\":01}", "1:6: JSON wants a value here, and a text in quotes, not '01'"},
+        {"{\"a\":1,b:2}", "1:8: JSON wants a key in quotes here, not 'b'"},
+        {"{\"a\":'x'}", "1:6: JSON wants a value; its quotes are \""},
+        {"{\"a\":\"x\n\"}", "1:6: this quote is not closed"},
+        {"{\"a\":\"x", "1:6: this quote is not closed"},
+        {"{\"a\":\"\t\"}",
+         "1:7: a control character in a text: JSON wants \\t, \\n or \\u00XX"},
+        {"{\"a\":\"\\x41\"}",
+         "1:7: JSON has no such escape: for a backslash write two of them"},
+        {"{\"a\":\"\\ud83dx\"}", "1:7: half a surrogate pair is no character"},
+        {"{\"a\":\"\\ude00\"}", "1:7: half a surrogate pair is no character"},
+        {"{\"a\":\"\\u0000\"}", "1:7: a NUL character in a text"},
+        {"{\"a\":\"\xff\"}", "1:7: this is not UTF-8"},
+        {"{\"a\":{\"b\":1", "1:6: this '{' is not closed"},
+        {"{\"a\":\"\xc3\xa9\",\n \"\xc3\xa9\xc3\xa9\": ]}",
+         "2:8: JSON wants a value here, not ']'"},
+        {"{\"a\":", "1:6: the text ends here: JSON wants a value"},
+    };
+    check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(doc, a_byte_order_mark_is_no_part_of_a_document)
+{
+    struct fixture f;
+    fixture_read(&f, bytes_of_text("\xef\xbb\xbfjob: a\ntask:\n  command: x\n"));
+    cr_assert_eq(f.result, 0);
+    cr_expect_eq(f.docs->child->key_column, 1);
+    cr_expect_eq(f.docs->child->key_line, 1);
+    arena_fini(&f.arena);
+    fixture_read(&f, bytes_of_text("\xef\xbb\xbf{\"a\":1}"));
+    cr_assert_eq(f.result, 0);
+    cr_expect_eq(f.docs->child->key_column, 2);
+    arena_fini(&f.arena);
+}
+
+Test(doc, a_fault_within_an_anchor_is_told_once)
+{
+    struct fixture f;
+    fixture_read(&f, bytes_of_text("a: 1\n"));
+    complain(&f.complaints, 1, 2, "wrong");
+    complain(&f.complaints, 1, 2, "wrong");
+    complain(&f.complaints, 1, 2, "wrong, too");
+    cr_expect_eq(f.complaints.n, 2);
+    arena_fini(&f.arena);
+}
+
 Test(doc, aliases_are_copies_and_merges_lose_to_what_is_there)
 {
     static const struct row rows[] = {
@@ -152,13 +225,26 @@ Test(doc, what_is_wrong_is_said_with_its_place)
         {"[a]: 1", "1:1: a key must be a text"},
         {"? {a: 1}\n: 2", "1:3: a key must be a text"},
         {"a: \"x\\0y\"", "1:4: a NUL character in a text"},
-        {"a: [1, 2",
-         "2:1: did not find expected ',' or ']' while parsing a flow sequence"},
-        {"a: 1\n\tb: 2", "2:1: found a tab character that violates indentation while "
-                         "scanning a plain scalar"},
-        {"a: b: c", "1:5: mapping values are not allowed in this context"},
-        {"a: 1\nb: \xff\n", "2:4: invalid leading UTF-8 octet"},
-        {"a: 1\nb: x\x01\n", "2:5: control characters are not allowed"},
+        {"a: [1, 2", "1:4: this '[' is not closed"},
+        {"a: {b: 1\nc: 2\n", "2:2: wants ',' or '}' here: the '{' of line 1 is open"},
+        {"a: {b: 1,\n# c\n\n", "1:4: this '{' is not closed"},
+        {"a: {k: #x}\n", "1:4: this '{' is not closed"},
+        {"a: [x, \"9]\nb: 1\nc: 2\n", "1:8: this quote is not closed"},
+        {"a: 'x\nb: 1\n", "1:4: this quote is not closed"},
+        {"a: 1\n\tb: 2", "2:1: a tab: YAML wants spaces for indentation"},
+        {"a:\n\tb: 2", "2:1: a tab: YAML wants spaces for indentation"},
+        {"a: @x", "1:4: no text begins with '@' unless it is in quotes"},
+        {"a: b: c", "1:5: a second ':' in this line: put the text in quotes, or the key "
+                    "on a line of its "
+                    "own"},
+        {"a: 1\n  b: 2\n", "2:4: a second ':' in this line: put the text in quotes, or "
+                           "the key on a line of its "
+                           "own"},
+        {"a: \"\\d\"",
+         "1:5: no such escape: within \"...\" a backslash is written \\\\, or use '...'"},
+        {"a: 1\nb: \xff\n", "2:4: this is not UTF-8"},
+        {"a: 1\nb: x\x01\n",
+         "2:5: a control character: write it as an escape within \"...\""},
     };
     check(rows, sizeof(rows) / sizeof(rows[0]));
 }

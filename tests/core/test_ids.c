@@ -125,3 +125,32 @@ Test(ids, localhost_is_this_host_by_name)
     cr_assert_str_eq(endpoint_text(&four, text), "127.0.0.1:80");
     cr_assert_str_eq(endpoint_text(&six, text), "[::1]:80");
 }
+
+Test(ids, an_index_is_written_in_one_way)
+{
+    static const struct {
+        const char *text;
+        int status;
+        uint32_t index;
+    } rows[] = {
+        {"0", 0, 0},
+        {"17", 0, 17},
+        {"4294967295", 0, UINT32_MAX},
+        {"00", ERR_INVALID, 0},
+        {"007", ERR_INVALID, 7},
+        {"", ERR_MALFORMED, 99},
+        {"x", ERR_MALFORMED, 99},
+        {"-1", ERR_MALFORMED, 99},
+        {"+1", ERR_MALFORMED, 99},
+        {" 1", ERR_MALFORMED, 99},
+        {"1 ", ERR_MALFORMED, 99},
+        {"4294967296", ERR_MALFORMED, 99},
+        {"99999999999999999999", ERR_MALFORMED, 99},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint32_t index = 99;
+        cr_expect_eq(index_parse(bytes_of_text(rows[i].text), &index), rows[i].status,
+                     "'%s'", rows[i].text);
+        cr_expect_eq(index, rows[i].index, "'%s'", rows[i].text);
+    }
+}

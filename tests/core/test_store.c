@@ -191,6 +191,23 @@ Test(store_mem, injected_faults_change_nothing)
     fixture_close(&f);
 }
 
+Test(store_mem, a_fault_of_the_sync_writes_and_says_that_it_may_have)
+{
+    struct fixture f;
+    fixture_open(&f, false);
+    struct store_change batch[] = {put(STORE_TABLE, "a", "1"),
+                                   put(STORE_TABLE, "b", "1")};
+    store_mem_fault(f.store, 0, 3);
+    store_mem_fault_sync(f.store, 1);
+    cr_assert_eq(store_write(f.store, batch, 1, false, &f.err), ERR_STORE);
+    expect_each(&f, STORE_TABLE, "", 0, "");
+    cr_assert_eq(store_write(f.store, batch, 1, true, &f.err), ERR_UNSURE);
+    expect_each(&f, STORE_TABLE, "", 0, "a=1 ");
+    cr_assert_eq(store_write(f.store, batch, 2, true, &f.err), ERR_STORE);
+    expect_each(&f, STORE_TABLE, "", 0, "a=1 ");
+    fixture_close(&f);
+}
+
 static void reopen(struct fixture *f, bool expect_damage)
 {
     bool was_damaged = !expect_damage;
@@ -199,6 +216,39 @@ static void reopen(struct fixture *f, bool expect_damage)
     cr_assert_eq(store_rocks_open(f->path, &f->store, &was_damaged, &f->err), 0, "%s",
                  f->err.text);
     cr_assert_eq(was_damaged, expect_damage);
+}
+
+/* Five batches behind a synced one, and a cut after each number of them. */
+Test(store_mem, a_power_cut_keeps_whole_batches_up_to_a_point_behind_the_last_sync)
+{
+    for (size_t n_kept = 0; n_kept <= 5; n_kept++) {
+        struct fixture f;
+        fixture_open(&f, false);
+        write_one(&f, STORE_TABLE, "a", "synced");
+        write_one(&f, STORE_LOCAL, "b", "synced");
+        const struct store_change batches[5][2] = {
+            {put(STORE_TABLE, "a", "1"), put(STORE_TABLE, "c", "1")},
+            {{STORE_LOCAL, bytes_of_text("b"), {0}}, put(STORE_TABLE, "a", "2")},
+            {put(STORE_LOCAL, "b", "3"), put(STORE_LOCAL, "b", "3 again")},
+            {{STORE_TABLE, bytes_of_text("a"), {0}}, {STORE_TABLE, bytes_of_text("c"), {0}}},
+            {put(STORE_TABLE, "a", "5"), put(STORE_TABLE, "c", "5")}};
+        static const char *const a[] = {"synced", "1", "2", "2", NULL, "5"};
+        static const char *const b[] = {"synced", "synced", NULL, "3 again", "3 again",
+                                        "3 again"};
+        static const char *const c[] = {NULL, "1", "1", "1", NULL, "5"};
+        for (size_t i = 0; i < 5; i++)
+            cr_assert_eq(store_write(f.store, batches[i], 2, false, &f.err), 0);
+        cr_expect_eq(store_mem_unsynced(f.store), 5);
+        store_mem_cut(f.store, n_kept);
+        expect(&f, STORE_TABLE, "a", a[n_kept]);
+        expect(&f, STORE_LOCAL, "b", b[n_kept]);
+        expect(&f, STORE_TABLE, "c", c[n_kept]);
+        cr_assert_eq(store_write(f.store, batches[0], 2, false, &f.err), 0);
+        write_one(&f, STORE_LOCAL, "d", "synced");
+        store_mem_cut(f.store, 0); /* a synced write takes with it what came before it */
+        expect(&f, STORE_TABLE, "a", "1");
+        fixture_close(&f);
+    }
 }
 
 Test(store_rocks, what_was_written_is_there_after_reopening)

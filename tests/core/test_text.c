@@ -92,8 +92,14 @@ Test(text, sizes_are_binary)
         {"", REFUSED},
         {"M", REFUSED},
         {"1.5", REFUSED},
-        {"256MB", REFUSED},
-        {"256m", REFUSED},
+        {"256MB", 268435456},
+        {"256m", 268435456},
+        {"1g", 1073741824},
+        {"64kb", 65536},
+        {"256Mb", 268435456},
+        {"256mib", 268435456},
+        {"256Mx", REFUSED},
+        {"256MBs", REFUSED},
         {"-1M", REFUSED},
         {"1 M", REFUSED},
         {"1P", REFUSED},
@@ -105,6 +111,29 @@ Test(text, sizes_are_binary)
         {"18446744073709551616", REFUSED},
     };
     check("size", text_size_bytes, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(text, a_size_is_written_exactly_and_read_back)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {1, "1"},
+                {1023, "1023"},
+                {1024, "1K"},
+                {1536, "1536"},
+                {256ULL << 20, "256M"},
+                {3ULL << 40, "3T"},
+                {1ULL << 50, "1024T"},
+                {(1ULL << 53) + 1, "9007199254740993"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[SIZE_TEXT];
+        uint64_t again;
+        cr_expect_str_eq(size_text(rows[i].bytes, text), rows[i].text);
+        cr_expect_eq(text_size_bytes(text, &again), 0, "%s", text);
+        cr_expect_eq(again, rows[i].bytes, "%s", text);
+    }
 }
 
 Test(text, cpu_is_read_in_thousandths)
@@ -121,7 +150,10 @@ Test(text, cpu_is_read_in_thousandths)
         {"1.", REFUSED},
         {"1e3", REFUSED},
         {"-1", REFUSED},
-        {"500m", REFUSED},
+        {"500m", 500},
+        {"0.5m", REFUSED},
+        {"m", REFUSED},
+        {"4294967296m", REFUSED},
         {"4294967.295", UINT32_MAX},
         {"4294967.296", REFUSED},
         {"18446744073709551615", REFUSED},

@@ -3,6 +3,7 @@
 Every cluster lives in a temporary directory and on loopback addresses of its own, so tests do not meet
 each other.  Only processes started here are ever signalled, by pid."""
 
+import http.client
 import json
 import os
 import shutil
@@ -15,18 +16,24 @@ import urllib.request
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 STRATOS = os.path.abspath(os.environ.get("STRATOS", os.path.join(ROOT, "build/release/stratos")))
+SLOWER = 3 if "/asan/" in STRATOS or "/tsan/" in STRATOS else 1  # than what ships, under a sanitizer
 _next_net = [os.getpid() % 200 + 20]
 
 
 def wait_for(condition, seconds, what):
     """Until `condition()` is true; returns how long it took."""
-    start = time.monotonic()
+    start, seconds = time.monotonic(), seconds * SLOWER
     while True:
         if condition():
             return time.monotonic() - start
         if time.monotonic() - start > seconds:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.05)
+
+
+def at(address, port):
+    """As text: IPv6 addresses stand in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class Answer:
@@ -46,26 +53,32 @@ class Answer:
 class Agent:
     def __init__(self, cluster, index, prefix=()):
         self.cluster, self.index, self.prefix = cluster, index, list(prefix)
+        self.wrapper = []  # words before the program's own
         self.name = f"n{index}"
         self.address = cluster.address(index)
+        self.bind = at(self.address, 7780)  # None: the agent chooses
+        self.dns = self.address
         self.dir = os.path.join(cluster.dir, self.name)
         os.makedirs(self.dir, exist_ok=True)
         self.socket = os.path.join(self.dir, "sock")
         self.data = os.path.join(self.dir, "data")
         self.log = os.path.join(self.dir, "log")
         self.process = None
+        self.program = STRATOS
 
     def start(self, *extra, join=None, discover=False):
         first = 20000 + (self.index - 1) * 100
         if join is None and self.index != 1 and not discover:
-            join = self.cluster.address(1)
-        words = self.prefix + [
-            STRATOS, "agent", "--name", self.name, "--data", self.data, "--secret-file", self.cluster.secret,
-            "--bind", f"{self.address}:7780", "--http", f"{self.http}:7781", "--dns", f"{self.address}:8600",
+            join = at(self.cluster.address(1), 7780)
+        words = self.prefix + self.wrapper + [
+            self.program, "agent", "--name", self.name, "--data", self.data, "--secret-file", self.cluster.secret,
+            "--http", at(self.http, 7781), "--dns", at(self.dns, 8600),
             "--socket", self.socket, "--ports", f"{first}-{first + 99}",
             "--profile", self.cluster.profile, "--cpu", "8", "--memory", "8G"]
         if join:
             words += ["--join", join]
+        if self.bind:
+            words += ["--bind", self.bind]
         if not discover:
             words += ["--no-discover"]
         with open(self.log, "ab") as log:
@@ -92,7 +105,7 @@ class Agent:
         self.process.wait()
 
     def run(self, *words, timeout=60, input=None):
-        done = subprocess.run([STRATOS, *words, "--socket", self.socket], capture_output=True, text=True,
+        done = subprocess.run([self.program, *words, "--socket", self.socket], capture_output=True, text=True,
                               timeout=timeout, input=input, cwd=self.cluster.dir)
         return Answer(done)
 
@@ -121,15 +134,32 @@ class Agent:
         return [i for i in self.instances(job) if i["state"] == "running" and i["health"] in ("passing", "none")]
 
     def dig(self, *words):
-        done = subprocess.run([*self.prefix, "dig", f"@{self.address}", "-p", "8600", "+time=2", "+tries=1", *words],
+        done = subprocess.run([*self.prefix, "dig", f"@{self.dns}", "-p", "8600", "+time=2", "+tries=1", *words],
                               capture_output=True, text=True, timeout=20)
         return done.stdout
 
     def short(self, *words):
         return sorted(line for line in self.dig("+short", *words).splitlines() if line)
 
+    def token(self, *words):
+        """A header for `request`."""
+        answer = self.run("token", *words)
+        if answer.code != 0:
+            raise AssertionError(f"no token: {answer!r}")
+        return {"Authorization": f"Bearer {answer.out.strip()}"}
+
+    def request(self, method, path, headers=None, body=None, timeout=10, port=7781):
+        """Over HTTP: (status, headers, what was said)."""
+        link = http.client.HTTPConnection(self.http, port, timeout=timeout)
+        try:
+            link.request(method, path, body=body, headers=headers or {})
+            answer = link.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            link.close()
+
     def metrics(self):
-        with urllib.request.urlopen(f"http://{self.http}:7781/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{at(self.http, 7781)}/metrics", timeout=5) as answer:
             text = answer.read().decode()
         pairs = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
         return {name: float(value) for name, value in pairs}
@@ -222,7 +252,7 @@ task:
 
 
 def http_get(address, port, path="/", timeout=3):
-    with urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=timeout) as answer:
+    with urllib.request.urlopen(f"http://{at(address, port)}{path}", timeout=timeout) as answer:
         return answer.read().decode()
 
 

@@ -16,7 +16,8 @@ class Dashboard(unittest.TestCase):
 
     def states(self, agent, limit):
         """The first states of the dashboard's stream, at most `limit`."""
-        request = urllib.request.urlopen(f"http://{agent.address}:7781/v1/dashboard", timeout=5)
+        ask = urllib.request.Request(f"http://{agent.address}:7781/v1/dashboard", headers=agent.token("--read"))
+        request = urllib.request.urlopen(ask, timeout=5)
         try:
             for _ in range(limit):
                 event, data = None, []
@@ -64,7 +65,7 @@ class Dashboard(unittest.TestCase):
         wait_for(lambda: any(e["subject"] == "a" for e in agent.json("events")), 5, "the event")
         last = agent.json("events")[-1]["id"]
         request = urllib.request.Request(f"http://{agent.address}:7781/v1/events?follow=1",
-                                         headers={"Last-Event-ID": str(last - 1)})
+                                         headers={"Last-Event-ID": str(last - 1), **agent.token("--read")})
         with urllib.request.urlopen(request, timeout=5) as answer:
             for raw in answer:
                 line = raw.decode().strip()

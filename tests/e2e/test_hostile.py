@@ -70,9 +70,11 @@ class Hostile(unittest.TestCase):
         agent = self.start(1)[0]
         self.assertEqual(agent.run("var", "set", "color", "blue").code, 0)
 
+        token = agent.token()
+
         def ask(method, path, **headers):
             link = http.client.HTTPConnection(agent.http, 7781, timeout=5)
-            link.request(method, path, headers=headers)
+            link.request(method, path, headers={**token, **headers})
             answer = link.getresponse()
             said = answer.status, "" if answer.getheader("Transfer-Encoding") else answer.read().decode()
             link.close()

@@ -89,10 +89,10 @@ class Partition(unittest.TestCase):
         self.assertEqual(told[0], told[2])
         won, lost, base = told[0]
         self.assertEqual([v["version"] for v in told[0]], ["v2", "v2", "v1"])
-        self.assertEqual({won["by"], lost["by"]}, {"n2", "n3"})
+        self.assertEqual({won["by"], lost["by"]}, {"root@n2", "root@n3"})
         self.assertEqual([v["conflict"] for v in told[0]], [True, True, False])
         self.assertEqual(lost["lost_to"], won["spec"])
-        side_of = {"n2": "left", "n3": "right"}
+        side_of = {"root@n2": "left", "root@n3": "right"}
         for agent in self.cluster:
             word = f"web@{lost['spec'][:8]}"
             self.assertEqual(agent.json("inspect", word)["spec"]["labels"], {"side": side_of[lost["by"]]})

@@ -78,6 +78,8 @@ class Rotation(unittest.TestCase):
             self.assertNotIn("state=suspect", agent.logged())
             self.assertNotIn("state=dead", agent.logged())
             self.assertEqual(len([line for line in secret_lines(agent) if line]), 1)
+            with open(agent.secret) as file:
+                self.assertEqual(file.read().count("\n"), 1)  # and no empty ones behind it
             self.assertNotEqual(first_line(agent), old)
             self.assertEqual(os.stat(agent.secret).st_mode & 0o777, 0o600)
         self.assertEqual(len({first_line(a) for a in cluster.agents}), 1)

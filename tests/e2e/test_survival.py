@@ -65,7 +65,7 @@ class Survival(unittest.TestCase):
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the task has ended")
         agent.start()
         wait_for(agent.is_up, 10, "the agent is back")
-        wait_for(lambda: agent.instances("brief") and agent.instances("brief")[0]["last_exit"] == 7, 10,
+        wait_for(lambda: agent.instances("brief") and (agent.instances("brief")[0]["last_exit"] or {}).get("code") == 7, 10,
                  lambda: repr(agent.run("status", "brief", "--json")))
         wait_for(lambda: agent.instances("brief")[0]["restarts"] >= 1, 10, lambda: repr(agent.run("status", "brief")))
 
@@ -108,13 +108,13 @@ class Survival(unittest.TestCase):
                     acked.append(name)
             thread = threading.Thread(target=submit)
             thread.start()
-            time.sleep(0.15 + 0.07 * attempt)
+            wait_for(lambda: acked, 10, "something is acknowledged before the kill")
+            time.sleep(0.07 * attempt)
             agent.kill()
             thread.join()
             agent.start()
             wait_for(agent.is_up, 10, "the agent is back")
             there = {v["name"] for v in agent.json("var", "ls")}
-            self.assertTrue(acked, "something was acknowledged before the kill")
             self.assertEqual(set(acked) - there, set())
 
     def test_a_damaged_store_is_set_aside_with_a_message(self):
@@ -163,11 +163,10 @@ class Survival(unittest.TestCase):
         agent = cluster[0]
         self.assertEqual(agent.run("var", "set", "before", "1").code, 0)
         filler = os.path.join(disk, "filler")
-        with open(filler, "wb") as f:
+        with open(filler, "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(b"x" * 65536)
-                    f.flush()
             except OSError:
                 pass
         refused = None

@@ -38,7 +38,7 @@ static void fuzz_sealed(struct bytes mask)
     struct keyring keys = keyring_of(&secret);
     struct sealer *from = sealer_new(&keys, sessions[0]),
                   *to = sealer_new(&keys, sessions[1]);
-    struct beacon b = {hostile_id(1), hostile_endpoint(1), 1, true}, heard;
+    struct beacon b = {hostile_id(1), hostile_endpoint(1), 1, 7, true}, heard;
     uint8_t plain[BEACON_LEN], sealed[BEACON_SEALED_LEN + 64] = {0};
     size_t len = mask.len < sizeof(sealed) ? mask.len : sizeof(sealed);
     must(from && to);
@@ -123,7 +123,8 @@ static void hear(struct machine *m, struct bytes plain)
     beacon_encode(&b, again);
     must(beacon_decode(BYTES_OF(again), &same) == 0);
     must(node_id_equal(b.id, same.id) && endpoint_equal(&b.endpoint, &same.endpoint) &&
-         b.n_members == same.n_members && b.is_ready == same.is_ready);
+         b.n_members == same.n_members && b.epoch == same.epoch &&
+         b.is_ready == same.is_ready);
     if (!discovery_hear(&m->discovery, m->now_ms, &b, gossip_members(m->gossip)))
         return;
     must(!node_id_equal(b.id, hostile_id(0)));
@@ -159,7 +160,7 @@ static void fuzz_opened(struct bytes in)
     for (int i = 0; i < EVENTS_MAX && reader_error(&script) == 0; i++) {
         uint8_t pick = reader_u8(&script);
         struct beacon b = {hostile_id(pick), hostile_endpoint(pick), 1 + pick % 3u,
-                           pick & 1};
+                           pick, pick & 1};
         uint8_t plain[BEACON_LEN + 1] = {0};
         if (pick >= 0xf0) {
             pass_time(&m, pick);

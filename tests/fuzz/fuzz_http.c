@@ -20,6 +20,11 @@ static uint64_t digest(const struct http_request *r, uint64_t seed)
 {
     seed = digest_text(seed, r->method);
     seed = digest_text(seed, r->path);
+    seed = digest_text(seed, r->raw_path);
+    seed = digest_text(seed, r->authority);
+    if (!r->path || !r->raw_path ||
+        (r->authority && !http_authority_is_valid(r->authority)))
+        abort();
     if (r->n_headers > HTTP_HEADERS_MAX || r->n_params > HTTP_PARAMS_MAX ||
         r->body.len > HTTP_BODY_MAX)
         abort();
@@ -45,7 +50,7 @@ static uint64_t run(struct bytes in, size_t piece)
         in.at += used;
         in.len -= used;
         if (event == HTTP_EVENT_REFUSED) {
-            if (http_parser_status(p) < 400)
+            if (http_parser_status(p) < 400 || !http_parser_why(p))
                 abort();
             seed =
                 hash_mix(seed, 1); /* which status may depend on where the pieces end */

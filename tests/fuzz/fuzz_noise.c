@@ -1,6 +1,6 @@
 /* The handshake: bytes of a stranger, and of a hostile member that has the secret and makes every
  * tag and mac right.  The first byte picks the message, and what the rest is: that message, a mask
- * over a right one, or what is said inside of it. */
+ * over a right one, what is said inside of it, or all that somebody without the secret says. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MESSAGE_MAX = 512, IS_MASK = 4, IS_HELLO = 8 };
+enum { MESSAGE_MAX = 512, IS_MASK = 4, IS_HELLO = 8, IS_STRANGER = 0xfe };
 
 static const struct secret secret = {{1, 2, 3}};
 
@@ -107,7 +107,7 @@ static void fuzz_hello_1(struct bytes in, const struct identity *self)
     static const uint8_t chance[HELLO_CHANCE_LEN] = {7};
     struct hello h = {0};
     struct keyring keys = keyring_of(&secret);
-    uint8_t first[HELLO_1_LEN] = {'S', 'T', 2, secret_epoch(&secret), STREAM_GOSSIP};
+    uint8_t first[HELLO_1_LEN] = {'S', 'T', 3, secret_epoch(&secret), STREAM_GOSSIP};
     uint8_t second[HELLO_2_LEN];
     bool is_start = in.len > 0 && in.at[0] & 1;
     size_t at = is_start ? 0 : HELLO_START_LEN;
@@ -127,7 +127,7 @@ static void fuzz_hello_2(struct bytes in, const struct identity *self)
     struct hello h = {0};
     struct noise noise;
     uint8_t first[HELLO_1_LEN],
-        second[HELLO_2_LEN] = {'S', 'T', 2, secret_epoch(&secret), 0};
+        second[HELLO_2_LEN] = {'S', 'T', 3, secret_epoch(&secret), 0};
     uint8_t third[HELLO_3_LEN], psk[SUBKEY_LEN], own[NOISE_KEY_LEN];
     uint8_t card[HELLO_CARD_LEN] = {1};
     memcpy(card + 1, hostile.public_key, sizeof(hostile.public_key));
@@ -174,13 +174,46 @@ static void fuzz_hello_3(struct bytes in, const struct identity *self)
         abort();
 }
 
+/* ---- without it ---- */
+
+/* What anybody answers to a hello, or begins one with, in two pieces.  It opens nothing; and only a
+ * refusal as it should be says that somebody has another secret. */
+static void fuzz_stranger(bool is_initiator, struct bytes in, const struct identity *self)
+{
+    struct keyring keys = keyring_of(&secret);
+    struct sealed_stream *s = sealed_stream_new(&keys, self, is_initiator, STREAM_GOSSIP);
+    struct bytes frame, first = {in.at, in.len / 2},
+                        rest = {in.at + in.len / 2, in.len - in.len / 2};
+    size_t used;
+    int result = 0;
+    if (!s)
+        return;
+    size_t pending = sealed_stream_pending(s).len; /* an initiator's message 1 */
+    result = sealed_stream_feed(s, first, &used, &frame);
+    if (result == 0)
+        result = sealed_stream_feed(s, rest, &used, &frame);
+    if (result > 0 || sealed_stream_is_open(s) ||
+        pending != (is_initiator ? (size_t)HELLO_1_LEN : 0))
+        abort();
+    pending = sealed_stream_pending(s).len;
+    bool is_refusal = is_initiator && in.len >= HELLO_2_LEN &&
+                      hello_check_start((struct bytes){in.at, HELLO_2_LEN}) == 0 &&
+                      sodium_is_zero(in.at + 3, HELLO_2_LEN - 3);
+    if ((result == ERR_EPOCH && is_initiator) != is_refusal ||
+        (result < 0 && pending != 0 && (is_initiator || pending != HELLO_2_LEN)))
+        abort();
+    sealed_stream_free(s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || seal_init() < 0)
         return 0;
     struct bytes in = {data + 1, size - 1};
     struct identity self = identity_of(11);
-    if (!(data[0] & IS_HELLO))
+    if (data[0] >= IS_STRANGER)
+        fuzz_stranger(data[0] % 2 == 0, in, &self);
+    else if (!(data[0] & IS_HELLO))
         fuzz_noise(data[0] % 4, data[0] & IS_MASK, in);
     else if (data[0] % 3 == 0)
         fuzz_hello_1(in, &self);

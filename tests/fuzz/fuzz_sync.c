@@ -223,7 +223,7 @@ static void hostile(struct pair_of *p, enum event event, unsigned side,
     uint8_t pick = reader_u8(script);
     struct hostile_truth truth = {
         .number = gossip_number(m->gossip),
-        .epoch = 1,
+        .epoch = gossip_epoch(m->gossip),
         .digest = table_digest(gossip_table(m->gossip)),
         .buckets = gossip_table(m->gossip)->hashes,
     };

@@ -3,6 +3,7 @@
 
 A script is what tests/lib/hostile.c reads; the functions below are its fields in their order."""
 import os
+import struct
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -288,6 +289,14 @@ def stored_seeds():
         b"default.web.0", b"/d/tasks/default.web.0", b"/d", b"stratos/x/default.web.0", b"", b"/"))
     launch += texts(b"sh", b"-c", b"true") + u32(1) + text(b"A") + text(b"1") + u32(0) + texts(b"/d")
     yield "launch", bytes([1]) + launch + bytes(16) + u32(100) + u32(50) + u32(3) + u32(0)
+    field = lambda tag, value: struct.pack(">HI", tag, len(value)) + value
+    tagged = field(1, b"d.w.0") + field(7, texts(b"sh", b"-c", b"true")) + field(9, u32(1) + text(b"A") + text(b"1"))
+    tagged += field(17, u32(1) + b"\x00\x50") + field(20, u32(5000)) + field(0x7000, b"later") + field(0x8001, b"must")
+    yield "launch-tagged", bytes([1]) + b"STRL\x03" + tagged + bytes(4)
+    slot = b"STRS\x03" + field(1, u32(2)) + field(2, u32(2)) + field(5, u32(12)) + field(8, u32(1)) + field(9, u32(9))
+    slot += field(10, u32(1)) + field(11, bytes(16))
+    slot += field(0, bytes(512 - len(slot) - 6 - 4)) + bytes(4)
+    yield "state-slots", bytes([2]) + slot + slot
     yield "state", bytes([2]) + b"STRS\x01" + u32(10) + u32(11) + u32(12) + bytes(8) + u32(137) + b"\x01" + u32(2)
 
 

@@ -9,7 +9,9 @@
 static struct gossip_profile short_lived(void)
 {
     struct gossip_profile profile = gossip_profile_lan;
-    profile.reap_after_ms = 600 * 1000; /* tombstones are let go after 1.4 s */
+    profile.reap_after_ms = 600 * 1000;
+    profile.collect_hold_ms = 60 * 1000;
+    profile.collect_lag_ms = 1400;
     return profile;
 }
 
@@ -79,7 +81,7 @@ Test(collect, after_deletes_and_rest_tables_are_equal_and_hold_no_tombstone)
     world_free(w);
 }
 
-Test(collect, a_member_that_is_down_holds_tombstones_until_it_is_reaped)
+Test(collect, a_member_that_is_down_holds_tombstones_for_a_while)
 {
     struct gossip_profile profile = short_lived();
     struct world *w = world_new(4, 2, &profile);
@@ -94,7 +96,8 @@ Test(collect, a_member_that_is_down_holds_tombstones_until_it_is_reaped)
     delete(w, 0, "var/gone");
     world_run(w, 20000);
     cr_assert_eq(n_tombstones(w, 1), 1, "it may come back with what was deleted");
-    cr_assert_neq(world_until(w, none_is_left, 1000000), UINT64_MAX);
+    cr_assert_neq(world_until(w, none_is_left, 60000), UINT64_MAX);
+    cr_assert_eq(world_belief(w, 0, 3), MEMBER_DEAD, "it is not reaped");
     /* Back with its old store: it drops what may have been deleted, keeps its own rows. */
     world_start(w, 3, (size_t[]){0, 1}, 2);
     cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
@@ -129,6 +132,95 @@ Test(collect, an_entry_that_was_seen_and_is_gone_is_taken_only_to_fill_a_gap)
     cr_assert_null(world_read(w, 1, "var/a"));
     cr_assert_eq(entries_hear(g, w->now_ms, &range, true, &w->nodes[1].fx), 1);
     cr_assert_not_null(world_read(w, 1, "var/a"));
+    world_free(w);
+}
+
+/* ---- past the dead, at their true pace ---- */
+
+enum { MANY_KEYS = 2000, HOUR_MS = 3600 * 1000 };
+
+static void write_many(struct world *w, size_t by, const char *value)
+{
+    for (int k = 0; k < MANY_KEYS; k++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        cr_assert_eq(world_write(w, by, key, value, NULL), 0);
+        if (k % 100 == 99)
+            world_run(w, 100);
+    }
+}
+
+static size_t n_of_many(struct world *w, size_t i)
+{
+    size_t n = 0;
+    for (int k = 0; k < MANY_KEYS; k++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "var/%d", k);
+        n += world_read(w, i, key) != NULL;
+    }
+    return n;
+}
+
+Test(collect, one_that_is_dead_holds_deletions_for_an_hour_and_no_longer)
+{
+    struct world *w = world_new(3, 12, &gossip_profile_lan);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    write_many(w, 0, "x");
+    cr_assert_neq(world_until(w, world_is_equal, 20000), UINT64_MAX);
+    world_kill(w, 2);
+    world_run(w, 10000);
+    write_many(w, 1, NULL);
+    world_run(w, HOUR_MS / 2);
+    cr_expect_eq(n_tombstones(w, 0), MANY_KEYS, "it may come back any time");
+    world_run(w, 3 * HOUR_MS / 2);
+    cr_expect_leq(n_tombstones(w, 0), 10, "%zu", n_tombstones(w, 0));
+    cr_expect_leq(n_tombstones(w, 1), 10, "%zu", n_tombstones(w, 1));
+    world_free(w);
+}
+
+Test(collect, one_that_was_cut_off_for_longer_than_deletions_wait_revives_nothing)
+{
+    struct world *w = world_new(3, 13, &gossip_profile_lan);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    write_many(w, 0, "x");
+    cr_assert_neq(world_until(w, world_is_equal, 20000), UINT64_MAX);
+    world_part(w, 2, true);
+    world_run(w, 10000);
+    write_many(w, 1, NULL);
+    world_run(w, 3 * HOUR_MS / 2);
+    cr_assert_leq(n_tombstones(w, 0), 10, "%zu", n_tombstones(w, 0));
+    cr_assert_eq(n_of_many(w, 2), MANY_KEYS);
+    world_part(w, 2, false);
+    for (int second = 0; second < 60; second++) {
+        world_run(w, 1000);
+        cr_assert_eq(n_of_many(w, 0) + n_of_many(w, 1), 0, "after %d s", second);
+    }
+    cr_expect_eq(n_of_many(w, 2), 0);
+    cr_expect(world_is_equal(w));
+    world_free(w);
+}
+
+Test(collect, a_table_that_is_half_full_waits_for_nobody_who_is_gone)
+{
+    struct gossip_profile profile = short_lived();
+    profile.collect_hold_ms = HOUR_MS;
+    struct world *w = world_new(3, 14, &profile);
+    world_start_all(w);
+    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        w->nodes[i].gossip->table.entries_max = 3 * MANY_KEYS;
+    write_many(w, 0, "x");
+    cr_assert_neq(world_until(w, world_is_equal, 20000), UINT64_MAX);
+    world_kill(w, 2);
+    world_run(w, 10000);
+    write_many(w, 0, NULL);
+    world_run(w, 20000);
+    cr_assert_eq(n_tombstones(w, 1), MANY_KEYS);
+    for (size_t i = 0; i < 2; i++)
+        w->nodes[i].gossip->table.entries_max = 2 * MANY_KEYS;
+    cr_expect_neq(world_until(w, none_is_left, 10000), UINT64_MAX);
     world_free(w);
 }
 
@@ -168,28 +260,31 @@ Test(collect, halves_that_were_apart_for_longer_than_the_reap_time_keep_each_oth
     world_free(w);
 }
 
+/* By whoever: also by the one that deleted it, and has let its own tombstone go. */
 Test(collect, a_key_that_is_written_anew_is_greater_than_what_a_returner_has_of_it)
 {
-    struct gossip_profile profile = short_lived();
-    struct world *w = world_new(3, 4, &profile);
-    world_start_all(w);
-    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
-    for (int k = 0; k < 9; k++)
-        cr_assert_eq(world_write(w, 0, "var/a", k % 2 ? "old" : "older", NULL), 0);
-    world_run(w, 1000);
-    world_kill(w, 2);
-    delete(w, 0, "var/a");
-    world_run(w, 700000);
-    cr_assert_eq(n_tombstones(w, 0), 0);
-    cr_assert_eq(world_write(w, 1, "var/a", "new", NULL), 0);
-    struct entry e;
-    cr_assert(table_find(gossip_table(w->nodes[1].gossip), bytes_of_text("var/a"), &e));
-    cr_assert_gt(e.generation, 10);
-    world_start(w, 2, (size_t[]){0}, 1);
-    cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
-    for (size_t i = 0; i < 3; i++)
-        cr_assert_str_eq(world_read(w, i, "var/a"), "new");
-    world_free(w);
+    for (size_t by = 0; by < 2; by++) {
+        struct gossip_profile profile = short_lived();
+        struct world *w = world_new(3, 4, &profile);
+        world_start_all(w);
+        cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+        for (int k = 0; k < 9; k++)
+            cr_assert_eq(world_write(w, 0, "var/a", k % 2 ? "old" : "older", NULL), 0);
+        world_run(w, 1000);
+        world_kill(w, 2);
+        delete(w, 0, "var/a");
+        world_run(w, 700000);
+        cr_assert_eq(n_tombstones(w, 0), 0);
+        cr_assert_eq(world_write(w, by, "var/a", "new", NULL), 0);
+        struct entry e;
+        cr_assert(table_find(gossip_table(w->nodes[by].gossip), bytes_of_text("var/a"), &e));
+        cr_assert_gt(e.generation, 10, "by n%zu", by + 1);
+        world_start(w, 2, (size_t[]){0}, 1);
+        cr_assert_neq(world_until(w, world_is_whole, 20000), UINT64_MAX);
+        for (size_t i = 0; i < 3; i++)
+            cr_assert_str_eq(world_read(w, i, "var/a"), "new");
+        world_free(w);
+    }
 }
 
 static bool is_ripe(struct world *w)

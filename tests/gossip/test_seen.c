@@ -21,7 +21,7 @@ Test(seen, numbers_advance_over_spans_in_any_order)
     } steps[] = {
         {1, 0, 3, 1, 3},   {1, 0, 2, 0, 3},    {1, 5, 7, 1, 3},   {1, 9, 11, 1, 3},
         {1, 5, 7, 0, 3},   {1, 3, 5, 1, 7},    {1, 7, 9, 1, 11},  {1, 20, 30, 1, 11},
-        {0, 0, 99, 0, 11}, {2, 5, 9, 1, 11},   {2, 0, 4, 1, 4},   {1, 11, 20, 0, 4},
+        {0, 0, 99, 0, 11}, {2, 5, 9, 0, 11},   {2, 0, 4, 1, 4},   {1, 11, 20, 0, 4},
         {2, 6, 8, 1, 4},   {2, 7, 10, 1, 4},   {2, 4, 6, 1, 10},
     };
     struct seen s;
@@ -53,10 +53,30 @@ Test(seen, nothing_is_claimed_that_was_not_covered)
             uint64_t upto = 0;
             while (is_covered[upto + 1])
                 upto++;
-            cr_assert_leq(seen_find(&s, node(1))->number, upto);
+            const struct seen_number *line = seen_find(&s, node(1));
+            cr_assert_leq(line ? line->number : 0, upto);
         }
         seen_fini(&s);
     }
+}
+
+/* Else its former lives would count as seen, and what of them comes would be dropped. */
+Test(seen, nothing_is_claimed_of_a_writer_whose_beginning_is_missing)
+{
+    struct seen s;
+    struct node_id w = {{7}};
+    seen_init(&s);
+    cr_assert_eq(seen_advance(&s, w, 3, 5, 8), 1);
+    cr_assert_eq(seen_advance(&s, w, 3, 5, 8), 0, "it is news once");
+    cr_assert_eq(seen_find(&s, w)->number, 0);
+    cr_assert(!seen_covers(&s, w, 2, 1) && !seen_covers(&s, w, 3, 5));
+    cr_assert(seen_covers(&s, w, 3, 6), "but what came is here");
+    struct seen_number begun = {w, 3, 0, 2, 9};
+    cr_assert_eq(seen_begin(&s, &begun), 1);
+    cr_assert_eq(seen_advance(&s, w, 3, 0, 5), 1);
+    cr_assert_eq(seen_find(&s, w)->number, 8, "what came early counts then");
+    cr_assert(seen_covers(&s, w, 2, 9) && !seen_covers(&s, w, 2, 10));
+    seen_fini(&s);
 }
 
 Test(seen, writers_are_sorted_and_bounded)

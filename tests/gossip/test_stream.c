@@ -54,6 +54,28 @@ Test(stream, takes_no_message_of_another_than_its_peer)
     world_free(w);
 }
 
+/* Whoever answers a knock is whom it was meant for: it is told. */
+Test(stream, a_member_that_only_tcp_reaches_is_told_of)
+{
+    struct world *w = world_new(2, 1, &gossip_profile_lan);
+    world_start(w, 0, NULL, 0);
+    world_run(w, 2000);
+    struct gossip *g = w->nodes[0].gossip;
+    struct gossip_effects *fx = &w->nodes[0].fx;
+    gossip_effects_clear(fx);
+    cr_assert(gossip_knock(g, w->now_ms, w->nodes[1].endpoint, fx));
+    uint32_t stream = fx->list[0].stream;
+    gossip_effects_clear(fx);
+    gossip_stream_opened(g, w->now_ms, stream, w->nodes[1].id, fx);
+    bool is_told = false;
+    for (size_t i = 0; i < fx->n; i++)
+        is_told = is_told || fx->list[i].kind == GOSSIP_KNOCKED;
+    cr_expect(is_told);
+    cr_expect(has_closed(fx, stream));
+    gossip_effects_clear(fx);
+    world_free(w);
+}
+
 /* The address of a member leads to another: it has moved, or its place was taken. */
 Test(stream, says_nothing_to_another_than_it_meant)
 {

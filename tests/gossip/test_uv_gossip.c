@@ -2,6 +2,7 @@
  * closed. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,7 +29,9 @@ struct peer {
     struct identity self;
     struct uv_gossip_stream *api;
     uint32_t api_hash;
-    unsigned n_pipe_opened, n_pipe_closed;
+    unsigned n_pipe_opened, n_pipe_closed, n_strangers;
+    enum knock how; /* the last stream ended */
+    struct endpoint stranger;
     bool wants_api, echoes;
 };
 
@@ -65,11 +68,19 @@ static void on_frame(void *ctx, uint32_t stream, struct bytes frame)
         uv_gossip_stream_send(p->g, stream, frame);
 }
 
-static void on_stream_closed(void *ctx, uint32_t stream)
+static void on_stream_closed(void *ctx, uint32_t stream, enum knock how)
 {
     struct peer *p = ctx;
     (void)stream;
     p->n_closed++;
+    p->how = how;
+}
+
+static void on_stranger(void *ctx, struct endpoint from)
+{
+    struct peer *p = ctx;
+    p->n_strangers++;
+    p->stranger = from;
 }
 
 static void on_pipe_opened(void *ctx)
@@ -115,8 +126,14 @@ static void on_api(void *ctx, struct uv_gossip_stream *stream)
 static int try_peer(uv_loop_t *loop, struct peer *p, const struct secret *with,
                     const char *at, struct err *err)
 {
-    struct uv_gossip_events events = {on_datagram,      on_refused, on_opened, on_frame,
-                                      on_stream_closed, on_api,     p};
+    struct uv_gossip_events events = {.datagram = on_datagram,
+                                      .refused = on_refused,
+                                      .stream_opened = on_opened,
+                                      .stream_frame = on_frame,
+                                      .stream_closed = on_stream_closed,
+                                      .stranger = on_stranger,
+                                      .api_stream = on_api,
+                                      .ctx = p};
     cr_assert_eq(seal_init(), 0);
     cr_assert_eq(endpoint_parse(at, 0, &p->at), 0);
     struct keyring keys = keyring_of(with);
@@ -234,6 +251,43 @@ Test(uv_gossip, carries_datagrams_both_ways)
     close_all(&loop, &a, &b);
 }
 
+Test(uv_gossip, goes_on_at_another_address_and_keeps_all_when_that_cannot_be_had)
+{
+    uv_loop_t loop;
+    struct peer a = {0}, b = {0};
+    struct err err;
+    struct endpoint taken, next = {4, {127, 0, 0, 99}, 0};
+    uv_loop_init(&loop);
+    open_peer(&loop, &a, &secret);
+    open_peer(&loop, &b, &secret);
+    uv_gossip_stream_connect(a.g, 7, b.at);
+    run_until(&loop, &a.n_opened, 1);
+    taken = b.at;
+    cr_expect_eq(uv_gossip_bind(a.g, &taken, &err), -EADDRINUSE);
+    uv_gossip_send(b.g, a.at, bytes_of_text("still there"));
+    run_until(&loop, &a.n_datagrams, 1);
+    cr_expect_eq(a.n_closed, 0);
+    next.port = a.at.port;
+    cr_assert_eq(uv_gossip_bind(a.g, &next, &err), 0, "%s", err.text);
+    run_until(&loop, &a.n_closed, 1);
+    run_until(&loop, &b.n_closed, 1);
+    uv_gossip_send(a.g, b.at, bytes_of_text("moved"));
+    run_until(&loop, &b.n_datagrams, 1);
+    cr_expect(endpoint_equal(&b.from, &next));
+    cr_expect_eq(b.metrics.drop_replayed, 0);
+    uv_gossip_send(b.g, a.at, bytes_of_text("lost"));
+    uv_gossip_send(b.g, next, bytes_of_text("found"));
+    run_until(&loop, &a.n_datagrams, 2);
+    cr_expect(a.datagram_len == 5 && memcmp(a.datagram, "found", 5) == 0);
+    uv_gossip_unbind(a.g);
+    uv_gossip_send(a.g, b.at, bytes_of_text("from nowhere"));
+    uv_gossip_send(b.g, next, bytes_of_text("to nowhere"));
+    run_for(&loop, 100);
+    cr_expect_eq(a.n_datagrams, 2);
+    cr_expect_eq(b.n_datagrams, 1);
+    close_all(&loop, &a, &b);
+}
+
 Test(uv_gossip, takes_a_burst)
 {
     enum { BURST = 2000 };
@@ -292,14 +346,14 @@ Test(uv_gossip, a_captured_datagram_has_no_effect_but_a_counter)
     int len = sealer_seal(s, bytes_of_text("once"), sealed, sizeof(sealed));
     send_raw(a.at, sealed, (size_t)len, 1);
     run_until(&loop, &a.n_datagrams, 1);
-    for (unsigned i = 2; i < 70; i++) { /* it leaves the window */
+    for (unsigned i = 2; i < SEAL_WINDOW + 6; i++) { /* it leaves the window */
         int n = sealer_seal(s, bytes_of_text("later"), other, sizeof(other));
         send_raw(a.at, other, (size_t)n, 1);
         run_until(&loop, &a.n_datagrams, i);
         send_raw(a.at, sealed, (size_t)len, 1); /* each time from another port */
     }
     run_for(&loop, 50);
-    cr_expect_eq(a.metrics.drop_replayed, 68);
+    cr_expect_eq(a.metrics.drop_replayed, SEAL_WINDOW + 4);
     for (int bit = 0; bit < 8 * len; bit++) {
         memcpy(other, sealed, (size_t)len);
         other[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -311,9 +365,10 @@ Test(uv_gossip, a_captured_datagram_has_no_effect_but_a_counter)
         uv_run(&loop, UV_RUN_NOWAIT);
     }
     run_for(&loop, 50);
-    cr_expect_eq(a.n_datagrams, 69);
-    cr_expect_eq(a.metrics.drop_replayed, 68);
-    cr_expect_eq(a.metrics.drop_forged + a.metrics.drop_malformed, (unsigned)(9 * len - 1));
+    cr_expect_eq(a.n_datagrams, SEAL_WINDOW + 5);
+    cr_expect_eq(a.metrics.drop_replayed, SEAL_WINDOW + 4);
+    cr_expect_eq(a.metrics.drop_forged + a.metrics.drop_malformed,
+                 (unsigned)(9 * len - 1));
     sealer_free(s);
     close_all(&loop, &a, NULL);
 }
@@ -447,7 +502,52 @@ Test(uv_gossip, refuses_a_stream_of_another_secret_on_both_sides)
     cr_expect_eq(a.metrics.drop_forged, 1);
     cr_expect_eq(a.metrics.streams_refused, 1);
     cr_expect_eq(stranger.metrics.drop_forged, 1);
+    cr_expect_eq(stranger.how, KNOCK_SECRET, "it knows why");
+    cr_expect_eq(a.n_strangers, 1, "and so does the other");
+    cr_expect_eq(stranger.n_strangers, 0);
+    uv_gossip_send(stranger.g, a.at, bytes_of_text("hello?"));
+    run_until(&loop, &a.n_strangers, 2);
+    cr_expect(endpoint_equal(&a.stranger, &stranger.at));
     close_all(&loop, &a, &stranger);
+}
+
+/* A listener that hangs up, one that says something else, and one of another version. */
+static enum knock knock_at_server(uv_loop_t *loop, struct peer *a, const char *answer)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET,
+                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(sin);
+    unsigned closed = a->n_closed;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one;
+    cr_assert_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+    cr_assert_eq(listen(fd, 1), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+    uv_gossip_stream_connect(a->g, 7, endpoint_loopback(4, ntohs(sin.sin_port)));
+    run_for(loop, 20);
+    one = accept(fd, NULL, NULL);
+    cr_assert_geq(one, 0);
+    cr_assert_eq(write(one, answer, strlen(answer)), (ssize_t)strlen(answer));
+    shutdown(one, SHUT_WR);
+    run_until(loop, &a->n_closed, closed + 1);
+    close(one);
+    close(fd);
+    return a->how;
+}
+
+Test(uv_gossip, tells_why_a_stream_did_not_open)
+{
+    uv_loop_t loop;
+    struct peer a = {0}, gone = {0};
+    uv_loop_init(&loop);
+    open_and_close_peer(&loop, &gone);
+    open_peer(&loop, &a, &secret);
+    uv_gossip_stream_connect(a.g, 1, gone.at);
+    run_until(&loop, &a.n_closed, 1);
+    cr_expect_eq(a.how, KNOCK_NOBODY);
+    cr_expect_eq(knock_at_server(&loop, &a, ""), KNOCK_FOREIGN);
+    cr_expect_eq(knock_at_server(&loop, &a, "220 mail.example ESMTP\r\n"), KNOCK_FOREIGN);
+    cr_expect_eq(knock_at_server(&loop, &a, "ST\x09"), KNOCK_VERSION);
+    close_all(&loop, &a, NULL);
 }
 
 Test(uv_gossip, changes_its_keys_without_losing_a_stream)

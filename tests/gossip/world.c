@@ -9,7 +9,13 @@
 #include "core/err.h"
 #include "proto/codec.h"
 
-enum event_kind { EVENT_DATAGRAM, EVENT_REFUSED, EVENT_OPENED, EVENT_FRAME, EVENT_CLOSED };
+enum event_kind {
+    EVENT_DATAGRAM,
+    EVENT_REFUSED,
+    EVENT_OPENED,
+    EVENT_FRAME,
+    EVENT_CLOSED
+};
 
 struct world_event {
     uint64_t at_ms, order;
@@ -83,9 +89,18 @@ static void post(struct world *w, enum event_kind kind, uint64_t at_ms, size_t f
     heap_push(w, e);
 }
 
-static uint64_t delay_ms(struct world *w)
+static bool is_far(const struct world *w, size_t from, size_t to)
 {
-    return w->delay_min_ms + rng_below(&w->rng, w->delay_max_ms - w->delay_min_ms + 1);
+    return w->nodes[from].site != w->nodes[to].site;
+}
+
+static uint64_t delay_ms(struct world *w, size_t from, size_t to)
+{
+    uint64_t ms =
+        w->delay_min_ms + rng_below(&w->rng, w->delay_max_ms - w->delay_min_ms + 1);
+    if (is_far(w, from, to))
+        ms += w->far_min_ms + rng_below(&w->rng, w->far_max_ms - w->far_min_ms + 1);
+    return ms;
 }
 
 /* ---- the store ---- */
@@ -145,7 +160,8 @@ static void forget_undo(struct world_node *n)
 
 static void note_undo(struct world_node *n, const struct store_change *c)
 {
-    struct world_undo u = {n->n_unsynced, c->space, malloc(c->key.len + 1), NULL, c->key.len, 0};
+    struct world_undo u = {n->n_unsynced, c->space,   malloc(c->key.len + 1),
+                           NULL,          c->key.len, 0};
     memcpy(u.key, c->key.at, c->key.len);
     for (size_t i = 0; i < n->n_store; i++) {
         const struct world_record *r = &n->store[i];
@@ -180,9 +196,35 @@ static void store_batch(struct world_node *n, const struct gossip_effect *e)
 static size_t node_at(const struct world *w, struct endpoint at)
 {
     size_t i = 0;
-    while (i < w->n && !endpoint_equal(&w->nodes[i].endpoint, &at))
+    while (i < w->n) {
+        const struct world_node *n = &w->nodes[i];
+        if (endpoint_equal(n->nat.family ? &n->nat : &n->endpoint, &at) ||
+            (n->second.family && endpoint_equal(&n->second, &at)))
+            break;
         i++;
+    }
     return i;
+}
+
+static struct endpoint seen_from(const struct world_node *n)
+{
+    return n->nat.family ? n->nat : n->endpoint;
+}
+
+/* Where a datagram of this family comes from; family 0: the node has no such address. */
+static struct endpoint source(const struct world_node *n, uint32_t family)
+{
+    static const struct endpoint none;
+    return n->second.family == family      ? n->second
+           : seen_from(n).family == family ? seen_from(n)
+                                           : none;
+}
+
+/* Its sockets are bound to what the host has had. */
+static bool is_stranded(const struct world_node *n)
+{
+    struct endpoint told = gossip_endpoint(n->gossip);
+    return !endpoint_equal(&told, &n->endpoint);
 }
 
 static struct world_link *link_of(struct world *w, size_t node, uint32_t stream,
@@ -212,13 +254,20 @@ static void send_datagram(struct world *w, size_t from, const struct gossip_effe
     w->longest = e->bytes.len > w->longest ? e->bytes.len : w->longest;
     arena_init(&arena, 0);
     assert(message_decode(e->bytes, &arena, &m) == 0);
-    bool is_lost = to == w->n || w->is_blocked[from][to] ||
+    bool is_lost = to == w->n || is_stranded(&w->nodes[from]) ||
+                   source(&w->nodes[from], e->endpoint.family).family == 0 ||
+                   e->endpoint.family == w->lost_family || w->is_blocked[from][to] ||
                    rng_chance(&w->rng, w->loss) || (int)m.kind == w->lost_kind;
+    bool is_between = to < w->n && is_far(w, from, to);
+    w->n_pushes[is_between] += m.kind == MESSAGE_PUSH;
+    is_lost = is_lost || (is_between && rng_chance(&w->rng, w->far_loss));
     arena_fini(&arena);
     if (!is_lost && w->has_refusals && !w->nodes[to].is_up)
-        post(w, EVENT_REFUSED, w->now_ms + delay_ms(w), to, from, 0, (struct bytes){0});
+        post(w, EVENT_REFUSED, w->now_ms + delay_ms(w, from, to), to, from, 0,
+             (struct bytes){0});
     else if (!is_lost)
-        post(w, EVENT_DATAGRAM, w->now_ms + delay_ms(w), from, to, 0, e->bytes);
+        post(w, EVENT_DATAGRAM, w->now_ms + delay_ms(w, from, to), from, to,
+             e->endpoint.family, e->bytes);
 }
 
 static void open_stream(struct world *w, size_t from, const struct gossip_effect *e)
@@ -226,11 +275,13 @@ static void open_stream(struct world *w, size_t from, const struct gossip_effect
     size_t to = node_at(w, e->endpoint);
     uint64_t at_ms = w->now_ms + 2 * w->delay_max_ms;
     w->n_streams++;
-    if (to == w->n || !w->nodes[to].is_up || w->is_blocked[from][to] ||
-        w->is_blocked[to][from] || w->are_streams_blocked) {
+    if (to == w->n || !w->nodes[to].is_up || is_stranded(&w->nodes[from]) ||
+        source(&w->nodes[from], e->endpoint.family).family == 0 ||
+        w->is_blocked[from][to] || w->is_blocked[to][from] || w->are_streams_blocked) {
         post(w, EVENT_CLOSED, at_ms, from, from, e->stream, (struct bytes){0});
         return;
     }
+    at_ms += is_far(w, from, to) ? 2 * w->far_max_ms : 0;
     if (w->n_links == w->links_cap) {
         w->links_cap = w->links_cap ? w->links_cap * 2 : 64;
         w->links = realloc(w->links, w->links_cap * sizeof(*w->links));
@@ -245,7 +296,7 @@ static void open_stream(struct world *w, size_t from, const struct gossip_effect
 
 static uint64_t stream_time(struct world *w, struct world_link *l, size_t towards)
 {
-    uint64_t at_ms = w->now_ms + delay_ms(w);
+    uint64_t at_ms = w->now_ms + delay_ms(w, l->node[0], l->node[1]);
     if (at_ms < l->last_ms[towards])
         at_ms = l->last_ms[towards];
     l->last_ms[towards] = at_ms;
@@ -297,13 +348,15 @@ static void perform(struct world *w, size_t i, const struct gossip_effect *e)
         open_stream(w, i, e);
         break;
     case GOSSIP_STREAM_SEND:
+        w->n_stream_bytes += e->bytes.len;
         send_frame(w, i, e);
         break;
     case GOSSIP_STREAM_CLOSE:
         close_stream(w, i, e);
         break;
     case GOSSIP_PERSIST:
-        store_batch(n, e);
+        if (!n->is_unwritten)
+            store_batch(n, e);
         break;
     case GOSSIP_MEMBER_CHANGED:
         n->n_member_changes++;
@@ -314,6 +367,15 @@ static void perform(struct world *w, size_t i, const struct gossip_effect *e)
         break;
     case GOSSIP_CONFLICT:
         n->n_conflicts++;
+        break;
+    case GOSSIP_KNOCKED:
+        n->knocked = e->knock;
+        break;
+    case GOSSIP_OLD_COPY:
+        n->n_old_copies++;
+        break;
+    case GOSSIP_TWIN:
+        n->n_twins++;
         break;
     case GOSSIP_READY:
         n->is_ready = true;
@@ -396,13 +458,15 @@ void world_free(struct world *w)
 void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds)
 {
     struct world_node *n = &w->nodes[i];
-    struct endpoint list[WORLD_NODES_MAX];
+    struct endpoint list[2 * WORLD_NODES_MAX];
+    size_t n_list = 0;
     assert(!n->is_up);
     gossip_free(n->gossip);
     n->epoch += n->n_store == 0; /* a new store begins a new epoch */
     struct gossip_options options = {
         .id = n->id,
         .name = n->name,
+        .second = n->second,
         .endpoint = n->endpoint,
         .profile = w->profile,
         .epoch = n->epoch,
@@ -421,9 +485,16 @@ void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds)
                                  (struct bytes){r->value, r->value_len});
         assert(err == 0);
     }
-    for (size_t k = 0; k < n_seeds; k++)
-        list[k] = w->nodes[seeds[k]].endpoint;
-    gossip_join(n->gossip, w->now_ms, list, n_seeds, &n->fx);
+    for (size_t k = 0; k < n_seeds; k++) {
+        list[n_list++] = w->nodes[seeds[k]].endpoint;
+        if (w->nodes[seeds[k]].second.family)
+            list[n_list++] = w->nodes[seeds[k]].second;
+    }
+    if (n->is_unwritten)
+        gossip_leap(n->gossip);
+    if (w->holds_starts)
+        gossip_hold(n->gossip, w->now_ms, true, &n->fx);
+    gossip_join(n->gossip, w->now_ms, list, n_list, &n->fx);
     world_perform(w, i);
 }
 
@@ -431,6 +502,20 @@ void world_start_all(struct world *w)
 {
     for (size_t i = 0; i < w->n; i++)
         world_start(w, i, (size_t[]){0}, 1);
+}
+
+void world_move(struct world *w, size_t i, struct endpoint to, uint64_t late_ms)
+{
+    struct world_node *n = &w->nodes[i];
+    n->endpoint = to;
+    for (size_t k = 0; k < w->n_links; k++) {
+        struct world_link *l = &w->links[k];
+        if (!l->is_closed && (l->node[0] == i || l->node[1] == i))
+            end_stream(w, l, true, true);
+    }
+    world_run(w, late_ms);
+    gossip_move(n->gossip, w->now_ms, to, &n->fx);
+    world_perform(w, i);
 }
 
 void world_kill(struct world *w, size_t i)
@@ -498,11 +583,11 @@ static void deliver(struct world *w, struct world_event *e)
     }
     switch (e->kind) {
     case EVENT_DATAGRAM:
-        (void)gossip_receive(n->gossip, w->now_ms, unix_ms, w->nodes[e->from].endpoint,
-                             in, &n->fx);
+        (void)gossip_receive(n->gossip, w->now_ms, unix_ms,
+                             source(&w->nodes[e->from], e->stream), in, &n->fx);
         break;
     case EVENT_REFUSED:
-        gossip_refused(n->gossip, w->now_ms, w->nodes[e->from].endpoint, &n->fx);
+        gossip_refused(n->gossip, w->now_ms, seen_from(&w->nodes[e->from]), &n->fx);
         break;
     case EVENT_OPENED:
         gossip_stream_opened(n->gossip, w->now_ms, e->stream, w->nodes[e->from].id,
@@ -588,9 +673,8 @@ int world_write(struct world *w, size_t i, const char *key, const char *value,
                 uint64_t *ret_number)
 {
     struct world_node *n = &w->nodes[i];
-    int err =
-        gossip_publish(n->gossip, w->now_ms, wall(w, n), bytes_of_text(key),
-                       bytes_of_text(value), ret_number, &n->fx);
+    int err = gossip_publish(n->gossip, w->now_ms, wall(w, n), bytes_of_text(key),
+                             bytes_of_text(value), ret_number, &n->fx);
     world_perform(w, i);
     return err;
 }

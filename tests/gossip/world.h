@@ -23,7 +23,10 @@ struct world_node {
     struct gossip_effects fx;
     struct node_id id;
     char name[16];
-    struct endpoint endpoint;
+    unsigned site;
+    struct endpoint endpoint; /* of its host; family 0: that has none */
+    struct endpoint second;   /* the same of the other family */
+    struct endpoint nat;      /* whom others see and answer in its place; family 0: itself */
     struct metrics metrics;
     struct tracer tracer;
     struct world *world;
@@ -32,7 +35,10 @@ struct world_node {
     uint64_t stalled_until_ms; /* does not run until then; its timers fire before its mail is read */
     /* what it told its host */
     bool is_ready, has_left;
-    size_t n_conflicts, n_member_changes, n_table_changes, n_unsynced_sends;
+    enum knock knocked; /* the latest */
+    bool is_unwritten; /* its disk is full: nothing it is told to store is stored; set before a start */
+    size_t n_twins; /* lives it was told of, or found, beside another of the same id */
+    size_t n_old_copies, n_conflicts, n_member_changes, n_table_changes, n_unsynced_sends;
     size_t n_deaths_seen; /* members it declared or heard dead */
     int64_t skew_ms; /* of its wall clock */
     struct world_record *store; /* sorted by (space, key) */
@@ -51,13 +57,18 @@ struct world {
     struct rng rng;
     const struct gossip_profile *profile;
     uint32_t listen_ms; /* for nodes started from now on */
+    bool holds_starts;  /* they are held, see gossip_hold */
     struct world_node nodes[WORLD_NODES_MAX];
     size_t n;
     bool is_blocked[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* from, to */
     bool are_streams_blocked; /* connects fail everywhere */
     double loss;              /* of datagrams */
+    uint8_t lost_family;      /* datagrams of which are lost; 0: of none */
     bool has_refusals;        /* ICMP tells the sender that a dead node's port is closed */
     size_t delay_min_ms, delay_max_ms;
+    size_t far_min_ms, far_max_ms; /* and more, one way, between sites; of datagrams are lost: */
+    double far_loss;
+    uint64_t n_pushes[2]; /* datagrams with fresh entries: within sites, between them */
     /* drops this kind of datagram (enum message_kind), to prove that others make up for it */
     int lost_kind;
     struct world_event **heap;
@@ -66,6 +77,7 @@ struct world {
     struct world_link *links;
     size_t n_links, links_cap;
     uint64_t n_datagrams, n_streams, n_bytes, n_ticks;
+    uint64_t n_stream_bytes; /* n_bytes: of datagrams */
     uint64_t n_to[WORLD_NODES_MAX]; /* datagrams sent to that node */
     size_t longest;                 /* datagram */
     char *lines[WORLD_LINES_MAX]; /* "n1: suspect n2 incarnation=1" */
@@ -79,10 +91,13 @@ void world_free(struct world *w);
 void world_start(struct world *w, size_t i, const size_t *seeds, size_t n_seeds);
 /* All nodes; every one but the first joins by the first. */
 void world_start_all(struct world *w);
+/* Its host has another address, or none (family 0), and its machine hears of it `late_ms` later; the
+ * world runs on meanwhile. */
+void world_move(struct world *w, size_t i, struct endpoint to, uint64_t late_ms);
 void world_kill(struct world *w, size_t i); /* no goodbye; the store stays */
 /* The power fails: of the batches since the last synced one only some first ones are on the disk. */
 void world_cut(struct world *w, size_t i);
-void world_wipe(struct world *w, size_t i); /* lose the store of a dead node; keep its identity */
+void world_wipe(struct world *w, size_t i); /* lose the store of a node; keep its identity */
 void world_part(struct world *w, size_t n_left, bool is_parted); /* nodes below n_left from the rest */
 void world_run(struct world *w, uint64_t for_ms);
 /* Run until `is_so` or the limit; returns the time it took, UINT64_MAX at the limit. */

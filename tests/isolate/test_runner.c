@@ -1,11 +1,7 @@
-/* The runner with real processes: each test has a data directory and a loop of its own.
- */
-#include "isolate/uv_runner.h"
-
+/* The runner with real processes. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,163 +13,7 @@
 #include "core/hash.h"
 #include "isolate/cgroup.h"
 #include "isolate/files.h"
-#include "isolate/logs.h"
-
-enum { WAIT_MS = 20000 };
-
-struct world {
-    uv_loop_t loop;
-    uv_timer_t limit;
-    struct uv_runner *runner;
-    struct uv_runner_options options;
-    char dir[64], shim[PATH_MAX];
-    int n_started, n_failed, n_exited, n_found;
-    uint32_t pid, found_pid;
-    int32_t status;
-    bool is_oom, is_late;
-    char why[512], found_note[64];
-};
-
-static void on_started(void *ctx, const char *key, uint32_t pid)
-{
-    struct world *w = ctx;
-    (void)key;
-    w->n_started++;
-    w->pid = pid;
-}
-
-static void on_failed(void *ctx, const char *key, const char *why)
-{
-    struct world *w = ctx;
-    (void)key;
-    w->n_failed++;
-    (void)snprintf(w->why, sizeof(w->why), "%s", why);
-}
-
-static void on_exited(void *ctx, const char *key, int32_t status, bool is_oom)
-{
-    struct world *w = ctx;
-    (void)key;
-    w->n_exited++;
-    w->status = status;
-    w->is_oom = is_oom;
-}
-
-static void on_limit(uv_timer_t *timer)
-{
-    ((struct world *)timer->data)->is_late = true;
-}
-
-static void open_runner(struct world *w)
-{
-    struct uv_runner_events events = {on_started, on_failed, on_exited, w};
-    struct err err = {0};
-    w->options.data_dir = w->dir;
-    w->options.name = "n1";
-    w->options.shim_path = w->shim;
-    cr_assert(uv_runner_open(&w->loop, &w->options, &events, &w->runner, &err) == 0, "%s",
-              err.text);
-}
-
-static void world_open(struct world *w)
-{
-    struct cgroup g;
-    struct err err = {0};
-    if (geteuid() != 0)
-        cr_skip_test("needs root");
-    if (cgroup_find("stratos/probe", &g, &err))
-        cr_skip_test("needs memory, pids and cpu control groups");
-    *w = (struct world){0};
-    (void)strcpy(w->dir, "/run/stratos-test-XXXXXX");
-    cr_assert(mkdtemp(w->dir));
-    ssize_t len = readlink("/proc/self/exe", w->shim, sizeof(w->shim) - 1);
-    cr_assert(len > 0);
-    w->shim[len] = '\0';
-    for (int i = 0; i < 2; i++)
-        *strrchr(w->shim, '/') = '\0';
-    (void)strcat(w->shim, "/stratos");
-    cr_assert(uv_loop_init(&w->loop) == 0);
-    cr_assert(uv_timer_init(&w->loop, &w->limit) == 0);
-    w->limit.data = w;
-    open_runner(w);
-}
-
-static void run_until(struct world *w, const int *counter, int wanted)
-{
-    w->is_late = false;
-    (void)uv_timer_start(&w->limit, on_limit, WAIT_MS, 0);
-    while (!w->is_late && *counter < wanted && w->n_failed == 0)
-        (void)uv_run(&w->loop, UV_RUN_ONCE);
-    (void)uv_timer_stop(&w->limit);
-    cr_assert(*counter >= wanted, "waited for %d, have %d; failed: %s", wanted, *counter,
-              w->why);
-}
-
-static void pause_ms(struct world *w, uint64_t ms)
-{
-    w->is_late = false;
-    (void)uv_timer_start(&w->limit, on_limit, ms, 0);
-    while (!w->is_late)
-        (void)uv_run(&w->loop, UV_RUN_ONCE);
-}
-
-static void world_close(struct world *w)
-{
-    uv_runner_remove(w->runner, "d.t.0");
-    pause_ms(w, 300);
-    uv_runner_close(w->runner);
-    uv_close((uv_handle_t *)&w->limit, NULL);
-    (void)uv_run(&w->loop, UV_RUN_DEFAULT);
-    cr_assert(uv_loop_close(&w->loop) == 0);
-    cr_assert(dir_empty(w->dir) == 0);
-    (void)rmdir(w->dir);
-}
-
-static void launch_with(struct world *w, const char *script, struct task_spec task)
-{
-    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
-    static const struct pair env[] = {{"STRATOS_JOB", "t"}, {"PORT", "20001"}};
-    task.argv = argv;
-    task.n_argv = 3;
-    if (!task.memory_bytes)
-        task.memory_bytes = 64 << 20;
-    if (!task.pids)
-        task.pids = 64;
-    task.cpu_milli = 1000;
-    struct launch l = {.key = "d.t.0",
-                       .task = &task,
-                       .env = env,
-                       .n_env = 2,
-                       .note = {(const uint8_t *)"the note", 8}};
-    uv_runner_launch(w->runner, &l);
-}
-
-static void launch(struct world *w, const char *script)
-{
-    launch_with(w, script, (struct task_spec){0});
-}
-
-/* The script's output, from its log. */
-static const char *output(const struct world *w, const char *stream)
-{
-    static char text[1 << 20];
-    char dir[PATH_MAX];
-    struct log_cursor cursor = {0};
-    (void)snprintf(dir, sizeof(dir), "%s/tasks/d.t.0", w->dir);
-    long len = log_read(dir, stream, 0, &cursor, (uint8_t *)text, sizeof(text) - 1);
-    cr_assert(len >= 0);
-    text[len] = '\0';
-    return text;
-}
-
-static void run_script(struct world *w, const char *script, int32_t wanted)
-{
-    int n = w->n_exited;
-    launch(w, script);
-    run_until(w, &w->n_exited, n + 1);
-    cr_assert(w->status == wanted, "status %d of '%s'; it says:\n%s%s", w->status, script,
-              output(w, "stdout"), output(w, "stderr"));
-}
+#include "tests/isolate/world.h"
 
 Test(runner, reports_the_exit_status_and_keeps_all_output)
 {
@@ -183,9 +23,21 @@ Test(runner, reports_the_exit_status_and_keeps_all_output)
     cr_assert_str_eq(output(&w, "stdout"), "out\ntail\n");
     cr_assert_str_eq(output(&w, "stderr"), "err\n");
     run_script(&w, "seq 1 20000; kill -9 $$", 137);
-    const char *text = output(&w, "stdout");
+    const char *text = output_of_all(&w, "stdout");
     cr_assert(strstr(text, "\n20000\n") && strncmp(text, "out\ntail\n1\n2\n", 13) == 0);
     cr_assert(!w.is_oom);
+    world_close(&w);
+}
+
+Test(runner, a_host_that_lets_nothing_run_from_memory_gets_the_agents_own_program)
+{
+    struct world w;
+    world_open(&w);
+    uv_runner_close(w.runner);
+    w.options.shim_path = w.shim;
+    open_runner(&w);
+    run_script(&w, "echo out; exit 7", 7);
+    cr_assert_str_eq(output(&w, "stdout"), "out\n");
     world_close(&w);
 }
 
@@ -306,8 +158,10 @@ Test(runner, a_removed_tasks_directory_is_deleted_beside_the_loop)
     struct world w;
     char path[128];
     world_open(&w);
-    run_script(&w, "i=0; while [ $i -lt 300 ]; do mkdir -p d$i/e/f; i=$((i+1)); done; "
-                   "i=0; while [ $i -lt 200 ]; do mkdir d; cd d; i=$((i+1)); done", 0);
+    run_script(&w,
+               "i=0; while [ $i -lt 300 ]; do mkdir -p d$i/e/f; i=$((i+1)); done; "
+               "i=0; while [ $i -lt 200 ]; do mkdir d; cd d; i=$((i+1)); done",
+               0);
     uv_runner_remove(w.runner, "d.t.0");
     (void)snprintf(path, sizeof(path), "%s/tasks/d.t.0/work", w.dir);
     for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
@@ -377,7 +231,8 @@ Test(runner, memory_and_pids_are_limited)
     launch_with(&w, "head -c 200m /dev/zero | tail -c 150m >/dev/null",
                 (struct task_spec){.memory_bytes = 16 << 20});
     run_until(&w, &w.n_exited, 2);
-    cr_assert(w.is_oom && w.status == 137, "status %d oom %d", w.status, w.is_oom);
+    cr_assert((w.is_oom || w.fact.had_oom) && w.status == 137, "status %d oom %d",
+              w.status, w.is_oom);
     launch_with(&w, "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo all",
                 (struct task_spec){.pids = 6});
     run_until(&w, &w.n_exited, 3);
@@ -393,7 +248,7 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     run_until(&w, &w.n_started, 1);
     while (!strstr(output(&w, "stdout"), "up"))
         pause_ms(&w, 10);
-    uv_runner_signal(w.runner, "d.t.0", SIGTERM);
+    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
     run_until(&w, &w.n_exited, 1);
     cr_assert(w.status == 3, "status %d", w.status);
     cr_assert(strstr(output(&w, "stdout"), "got"));
@@ -401,7 +256,7 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     launch(&w,
            "exec sleep 100"); /* no handler: the default applies, as it would outside */
     run_until(&w, &w.n_started, 2);
-    uv_runner_signal(w.runner, "d.t.0", SIGTERM);
+    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
     run_until(&w, &w.n_exited, 2);
     cr_assert(w.status == 143, "status %d", w.status);
 
@@ -409,7 +264,7 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     run_until(&w, &w.n_started, 3);
     while (!strstr(output(&w, "stdout"), "deaf"))
         pause_ms(&w, 10);
-    uv_runner_signal(w.runner, "d.t.0", SIGTERM);
+    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
     pause_ms(&w, 100);
     cr_assert(w.n_exited == 2);
     uv_runner_kill(w.runner, "d.t.0");
@@ -446,18 +301,6 @@ Test(runner, a_killed_shim_takes_its_task_along)
     cr_assert(kill(task, 0) < 0 && errno == ESRCH);
     run_script(&w, "echo again", 0);
     world_close(&w);
-}
-
-static void on_found(void *ctx, const char *key, uint32_t pid, uint64_t started_unix_ms,
-                     struct bytes note)
-{
-    struct world *w = ctx;
-    cr_assert_str_eq(key, "d.t.0");
-    cr_assert(pid == 0 || started_unix_ms > 0);
-    w->n_found++;
-    w->found_pid = pid;
-    (void)snprintf(w->found_note, sizeof(w->found_note), "%.*s", (int)note.len,
-                   (const char *)note.at);
 }
 
 Test(runner, a_new_agent_finds_what_runs_and_what_ended)
@@ -507,7 +350,7 @@ Test(runner, an_adopted_task_can_be_signalled_and_watched)
     uv_runner_close(w.runner);
     open_runner(&w);
     uv_runner_found(w.runner, on_found, &w);
-    uv_runner_signal(w.runner, "d.t.0", SIGTERM);
+    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
     run_until(&w, &w.n_exited, 1);
     cr_assert(w.status == 5, "status %d", w.status);
     world_close(&w);
@@ -590,22 +433,317 @@ Test(runner, a_killed_agent_takes_tasks_along_that_are_tied_to_it)
     world_close(&w);
 }
 
-Test(runner, logs_of_removed_tasks_expire)
+static void set_old(const struct world *w, const char *name)
+{
+    const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    char path[192];
+    (void)snprintf(path, sizeof(path), "%s/tasks/d.t.0%s", w->dir, name);
+    cr_assert(utimensat(AT_FDCWD, path, old, 0) == 0, "%s", path);
+}
+
+Test(runner, output_outlives_its_task_and_goes_when_it_is_old)
 {
     struct world w;
     char dir[128];
-    struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     world_open(&w);
+    (void)snprintf(dir, sizeof(dir), "%s/tasks/d.t.0", w.dir);
     run_script(&w, "echo x", 0);
     uv_runner_remove(w.runner, "d.t.0");
     pause_ms(&w, 50);
-    (void)snprintf(dir, sizeof(dir), "%s/tasks/d.t.0", w.dir);
     cr_assert_str_eq(output(&w, "stdout"), "x\n");
     uv_runner_found(w.runner, on_found, &w);
     cr_assert(access(dir, F_OK) == 0 && w.n_found == 0);
-    cr_assert(utimensat(AT_FDCWD, dir, old, 0) == 0);
+    run_script(&w, "echo y", 0);
+    cr_assert_str_eq(output_of_all(&w, "stdout"), "x\ny\n",
+                     "what the one before it wrote stays");
+    set_old(&w, "/stdout.log");
+    set_old(&w, "/stderr.log");
+    set_old(&w, "/runs");
+    set_old(&w, "");
+    pause_ms(&w, 1200);
+    cr_assert(access(dir, F_OK) == 0, "the task is still there");
+    uv_runner_remove(w.runner, "d.t.0");
+    pause_ms(&w, 50);
+    set_old(&w, "");
+    uv_runner_close(w.runner);
+    open_runner(&w);
     uv_runner_found(w.runner, on_found, &w);
-    cr_assert(access(dir, F_OK) < 0 && w.n_found == 0);
+    for (int i = 0; i < 100 && access(dir, F_OK) == 0; i++)
+        pause_ms(&w, 100);
+    cr_assert(access(dir, F_OK) < 0);
+    world_close(&w);
+}
+
+static bool is_beside(pid_t pid)
+{
+    char path[64], text[4096];
+    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    FILE *file = fopen(path, "re");
+    cr_assert(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file);
+    cr_assert(strstr(text, "/d.t.0"), "%s", text);
+    return strstr(text, "/d.t.0~") != NULL;
+}
+
+/* The task's own control file, as the host sees it; "" = none. */
+static const char *group_file(const struct world *w, const char *identity,
+                              enum cgroup_controller controller, const char *file)
+{
+    static char text[256];
+    char group[CGROUP_GROUP_MAX], full[128], path[CGROUP_PATH_MAX + 64];
+    struct cgroup g;
+    cgroup_group(identity, group);
+    (void)snprintf(full, sizeof(full), "%s/d.t.0%s", group,
+                   is_beside((pid_t)w->pid) ? "~" : "");
+    cr_assert(cgroup_find(full, &g, NULL) == 0);
+    (void)snprintf(path, sizeof(path), "%s/%s", g.dirs[g.is_v2 ? 0 : controller].path,
+                   file);
+    FILE *in = fopen(path, "r");
+    size_t len = in ? fread(text, 1, sizeof(text) - 1, in) : 0;
+    if (in)
+        (void)fclose(in);
+    text[len] = '\0';
+    return text;
+}
+
+static bool is_v2(void)
+{
+    struct cgroup g;
+    return cgroup_find("stratos/probe", &g, NULL) == 0 && g.is_v2;
+}
+
+/* The share is of use against others; the least there is does not slow down a task alone. */
+Test(runner, a_small_share_is_no_cap_and_a_cap_is)
+{
+    static const struct {
+        uint32_t share, cap;
+        const char *v1, *v2;
+    } rows[] = {
+        {100, 0, "-1\n", "max 100000\n"},
+        {100, 200, "20000\n", "20000 100000\n"},
+        {2000, 10, "1000\n", "1000 100000\n"},
+        {1000, 2500, "250000\n", "250000 100000\n"},
+    };
+    struct world w;
+    world_open(&w);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int n = w.n_started, ended = w.n_exited;
+        struct task_spec task = {.cpu_milli = rows[i].share,
+                                 .cpu_cap_milli = rows[i].cap};
+        launch_with(&w, "exec sleep 100", task);
+        run_until(&w, &w.n_started, n + 1);
+        cr_expect_str_eq(
+            group_file(&w, w.dir, CGROUP_CPU, is_v2() ? "cpu.max" : "cpu.cfs_quota_us"),
+            is_v2() ? rows[i].v2 : rows[i].v1, "row %zu", i);
+        uv_runner_kill(w.runner, "d.t.0");
+        run_until(&w, &w.n_exited, ended + 1);
+    }
+    world_close(&w);
+}
+
+Test(runner, two_agents_of_one_path_do_not_share_groups)
+{
+    struct world w;
+    char one[CGROUP_GROUP_MAX], two[CGROUP_GROUP_MAX];
+    cgroup_group("00c0ffee", one);
+    cgroup_group("00c0ffef", two);
+    cr_assert_str_neq(one, two);
+    world_open(&w);
+    uv_runner_close(w.runner);
+    (void)snprintf(w.identity, sizeof(w.identity), "another-%s", w.dir);
+    open_runner(&w);
+    launch(&w, "exec sleep 100");
+    run_until(&w, &w.n_started, 1);
+    cr_expect_str_neq(group_file(&w, w.identity, CGROUP_PIDS, "cgroup.procs"), "");
+    cr_expect_str_eq(group_file(&w, w.dir, CGROUP_PIDS, "cgroup.procs"), "");
+    world_close(&w);
+}
+
+/* An older agent named them by its path. */
+Test(runner, an_adopted_task_keeps_its_groups_until_its_next_start)
+{
+    struct world w;
+    world_open(&w);
+    launch(&w, "exec sleep 100");
+    run_until(&w, &w.n_started, 1);
+    uv_runner_close(w.runner);
+    (void)snprintf(w.identity, sizeof(w.identity), "renamed-%s", w.dir);
+    open_runner(&w);
+    uv_runner_found(w.runner, on_found, &w);
+    cr_assert(w.n_found == 1 && w.found_pid == w.pid);
+    cr_expect_str_neq(group_file(&w, w.dir, CGROUP_PIDS, "cgroup.procs"), "");
+    uv_runner_kill(w.runner, "d.t.0");
+    run_until(&w, &w.n_exited, 1);
+    launch(&w, "exec sleep 100");
+    run_until(&w, &w.n_started, 2);
+    cr_expect_str_neq(group_file(&w, w.identity, CGROUP_PIDS, "cgroup.procs"), "");
+    cr_expect_str_eq(group_file(&w, w.dir, CGROUP_PIDS, "cgroup.procs"), "");
+    world_close(&w);
+}
+
+/* A shim that is killed leaves its groups, under whatever name. */
+Test(runner, groups_that_a_killed_shim_left_under_another_name_are_removed)
+{
+    struct world w;
+    struct cgroup g;
+    char group[CGROUP_GROUP_MAX];
+    world_open(&w);
+    launch(&w, "exec sleep 100");
+    run_until(&w, &w.n_started, 1);
+    uv_runner_close(w.runner);
+    pid_t shim = parent_of(parent_of((pid_t)w.pid)); /* above init */
+    cr_assert(shim > 1 && kill(shim, SIGKILL) == 0 && waitpid(shim, NULL, 0) == shim);
+    for (int i = 0; i < 200 && kill((pid_t)w.pid, 0) == 0; i++)
+        pause_ms(&w, 10);
+    (void)snprintf(w.identity, sizeof(w.identity), "renamed-%s", w.dir);
+    open_runner(&w);
+    uv_runner_found(w.runner, on_found, &w);
+    run_until(&w, &w.n_exited, 1);
+    launch(&w, "exec sleep 100");
+    run_until(&w, &w.n_started, 2);
+    cgroup_group(w.dir, group);
+    cr_assert(cgroup_find(group, &g, NULL) == 0);
+    for (size_t i = 0; i < g.n; i++)
+        cr_expect(access(g.dirs[i].path, F_OK) < 0, "%s", g.dirs[i].path);
+    world_close(&w);
+}
+
+static void run_version(struct world *w, const char *version, const char *user,
+                        const char *script, const char *wanted)
+{
+    struct task_spec task = {.user = user};
+    int n = w->n_exited;
+    launch_order(w, script, (struct launch){.task = &task, .version = version});
+    run_until(w, &w->n_exited, n + 1);
+    const char *said = output(w, "stdout");
+    size_t len = strlen(said), want = strlen(wanted);
+    cr_expect(len >= want && strcmp(said + len - want, wanted) == 0,
+              "%s of version %s says '%s%s', not '%s'", script, version, said,
+              output(w, "stderr"), wanted);
+}
+
+Test(runner, its_directory_is_new_for_another_version_and_kept_within_one)
+{
+    struct world w;
+    char path[128];
+    world_open(&w);
+    run_version(&w, "aa", "nobody",
+                "ls -A; touch kept; mkdir -m 700 d; touch d/x; echo .", ".\n");
+    run_version(&w, "aa", "nobody", "echo $(ls -A)", "d kept\n");
+    run_version(&w, "ab", "daemon",
+                "echo $(ls -A)-$(stat -c %U .); touch mine && echo ok", "-daemon\nok\n");
+    run_version(&w, "ab", NULL, "echo $(ls -A)", "mine\n");
+    run_version(&w, "aa", "nobody", "echo back $(ls -A)", "back\n");
+    (void)snprintf(path, sizeof(path), "%s/trash", w.dir);
+    for (int i = 0; i < 200 && rmdir(path) < 0; i++)
+        pause_ms(&w, 10); /* what was there goes in its own time */
+    cr_expect(access(path, F_OK) < 0);
+    cr_assert(mkdir(path, 0700) == 0);
+    world_close(&w);
+}
+
+/* It wrote no file that says so; the variable that its task was given does. */
+Test(runner, an_older_agents_directory_is_kept_within_one_version)
+{
+    struct world w;
+    char path[128];
+    world_open(&w);
+    run_version(&w, "aa", NULL, "touch kept; echo .", ".\n");
+    (void)snprintf(path, sizeof(path), "%s/tasks/d.t.0/made-for", w.dir);
+    cr_assert(unlink(path) == 0);
+    run_version(&w, "aa", NULL, "echo $(ls -A)", "kept\n");
+    cr_assert(access(path, F_OK) == 0);
+    world_close(&w);
+}
+
+/* What the kernel has yet to take down of the last run is in another group than the next one. */
+Test(runner, a_start_right_after_an_end_waits_for_nothing_and_leaves_nothing)
+{
+    enum { RUNS = 12 };
+    struct world w;
+    struct cgroup g;
+    char group[CGROUP_GROUP_MAX + 16];
+    world_open(&w);
+    for (int i = 0; i < RUNS; i++) {
+        launch(&w, i % 2 ? "exit 3" : "kill -9 $$");
+        run_until(&w, &w.n_exited, i + 1);
+        cr_assert(w.n_failed == 0 && w.n_started == i + 1, "%s", w.why);
+        cr_assert(w.status == (i % 2 ? 3 : 137), "run %d: %d", i, w.status);
+    }
+    uv_runner_remove(w.runner, "d.t.0");
+    pause_ms(&w, 100);
+    for (int beside = 0; beside < 2; beside++) {
+        cgroup_group(w.dir, group);
+        (void)strcat(group, beside ? "/d.t.0~" : "/d.t.0");
+        cr_assert(cgroup_find(group, &g, NULL) == 0);
+        for (size_t i = 0; i < g.n; i++) {
+            for (int k = 0; k < 200 && access(g.dirs[i].path, F_OK) == 0; k++)
+                pause_ms(&w, 20);
+            cr_assert(access(g.dirs[i].path, F_OK) < 0, "%s", g.dirs[i].path);
+        }
+    }
+    for (int k = 0; k < 200 && waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0;
+         k++)
+        pause_ms(&w, 20); /* a shim is a while about it */
+    cr_assert(waitpid(-1, NULL, WNOHANG) < 0, "no shim is left to be waited for");
+    world_close(&w);
+}
+
+/* The shim of the last run may be late in removing its own, also for the next agent. */
+Test(runner, no_start_takes_the_control_group_of_the_run_before)
+{
+    struct world w;
+    bool was_beside = true;
+    world_open(&w);
+    for (int i = 0; i < 6; i++) {
+        launch(&w, "exec sleep 100");
+        run_until(&w, &w.n_started, i + 1);
+        cr_assert(is_beside((pid_t)w.pid) != was_beside, "run %d", i);
+        was_beside = !was_beside;
+        bool is_away = i == 2 || i == 3;
+        if (is_away)
+            uv_runner_close(w.runner);
+        cr_assert(kill((pid_t)w.pid, SIGKILL) == 0);
+        if (is_away) {
+            pause_ms(&w, 500);
+            open_runner(&w);
+            uv_runner_found(w.runner, on_found, &w);
+        }
+        run_until(&w, &w.n_exited, i + 1);
+    }
+    world_close(&w);
+}
+
+/* It has said that its task ended: by then the name may be the next run's. */
+Test(runner, a_shim_that_tidies_up_kills_nobody)
+{
+    struct world w;
+    struct cgroup g;
+    char group[CGROUP_GROUP_MAX + 16];
+    struct err err = {0};
+    world_open(&w);
+    cgroup_group(w.dir, group);
+    (void)strcat(group, "/d.t.0");
+    cr_assert(cgroup_find(group, &g, NULL) == 0);
+    launch(&w, "read line < /dev/null; sleep 0.3; exit 3");
+    run_until(&w, &w.n_started, 1);
+    int ready[2];
+    char is_in = 0;
+    cr_assert(pipe(ready) == 0);
+    pid_t other = fork();
+    if (other == 0) {
+        is_in = cgroup_enter(&g, &err) == 0;
+        (void)!write(ready[1], &is_in, 1);
+        for (;;)
+            (void)pause();
+    }
+    cr_assert(read(ready[0], &is_in, 1) == 1 && is_in);
+    run_until(&w, &w.n_exited, 1);
+    pause_ms(&w, 500);
+    cr_assert(waitpid(other, NULL, WNOHANG) == 0, "it was killed");
+    cr_assert(kill(other, SIGKILL) == 0);
+    cr_assert(waitpid(other, NULL, 0) == other);
     world_close(&w);
 }
 
@@ -623,8 +761,9 @@ Test(runner, leaves_no_control_group_behind)
     for (size_t i = 0; i < g.n; i++)
         cr_assert(access(g.dirs[i].path, F_OK) == 0, "%s", g.dirs[i].path);
     uv_runner_remove(w.runner, "d.t.0");
-    for (int i = 0; i < 100 && access(g.dirs[g.n - 1].path, F_OK) == 0; i++)
-        pause_ms(&w, 20);
+    for (size_t i = 0; i < g.n; i++)
+        for (int k = 0; k < 100 && access(g.dirs[i].path, F_OK) == 0; k++)
+            pause_ms(&w, 20);
     cr_assert(w.n_exited == 0, "a removed task is forgotten");
     cr_assert(kill((pid_t)w.pid, 0) < 0);
     for (size_t i = 0; i < g.n; i++)

@@ -24,12 +24,15 @@ static size_t line_of(const char *text, const char *line)
 Test(sandbox, hides_before_it_shows_and_seals_last)
 {
     static const char *const hidden[] = {"/srv/secret"};
+    static const uint16_t ports[] = {8080, 20001};
     struct shim_launch l = {.key = "default.web.0",
                             .dir = "/var/lib/stratos/tasks/default.web.0",
                             .data_dir = "/var/lib/stratos",
                             .hidden = hidden,
                             .n_hidden = 1,
-                            .memory_bytes = 64 << 20};
+                            .memory_bytes = 64 << 20,
+                            .ports = ports,
+                            .n_ports = 2};
     struct cgroup groups = {
         .is_v2 = true, .n = 1, .dirs = {{.path = "/sys/fs/cgroup/stratos/x/k"}}};
     struct arena arena;
@@ -37,9 +40,11 @@ Test(sandbox, hides_before_it_shows_and_seals_last)
     arena_init(&arena, 0);
     const char *text = plan_text(&l, &groups, &arena, &s);
     size_t order[] = {
-        line_of(text, "detach\n"),
+        line_of(text, "detach\ntame /\n"),
         line_of(text, "keep from /var/lib/stratos/tasks/default.web.0/work\n"),
         line_of(text, "keep from /sys/fs/cgroup/stratos/x/k\n"),
+        line_of(text, "tmpfs /dev mode=755"),
+        line_of(text, "device /dev/null\n"),
         line_of(text, "read-only /etc\n"),
         line_of(text, "tmpfs /tmp mode=1777,size=33554432\n"),
         line_of(text, "mask /etc/stratos\n"),
@@ -49,10 +54,10 @@ Test(sandbox, hides_before_it_shows_and_seals_last)
         line_of(text, "bind /var/lib/stratos/tasks/default.web.0/work\n"),
         line_of(text, "bind /sys/fs/cgroup\n"),
         line_of(text, "proc /proc\n"),
-        line_of(text, "tmpfs /dev mode=755"),
         line_of(text, "mask /proc/kcore\n"),
         line_of(text, "read-only /proc/sys\n"),
         line_of(text, "read-only /sys\n"),
+        line_of(text, "tcp 8080\ntcp 20001\n"),
     };
     for (size_t i = 1; i < sizeof(order) / sizeof(order[0]); i++)
         cr_assert(order[i - 1] < order[i], "operation %zu is out of order:\n%s", i, text);
@@ -76,6 +81,23 @@ Test(sandbox, a_host_with_v1_shows_the_task_its_own_groups_only)
               line_of(text, "bind /sys/fs/cgroup/memory\n"));
     cr_assert(line_of(text, "bind /sys/fs/cgroup/cpu\n") <
               line_of(text, "read-only /sys\n"));
+    arena_fini(&arena);
+}
+
+Test(sandbox, a_token_is_a_file_in_memory_and_there_only_where_one_is_given)
+{
+    struct shim_launch l = {.key = "k", .dir = "/d/tasks/k", .data_dir = "/d"};
+    struct cgroup groups = {0};
+    struct arena arena;
+    struct sandbox s;
+    arena_init(&arena, 0);
+    cr_assert_null(strstr(plan_text(&l, &groups, &arena, &s), "token"));
+    l.has_token = true;
+    const char *text = plan_text(&l, &groups, &arena, &s);
+    cr_assert(line_of(text, "tmpfs /dev mode=755") <
+              line_of(text, "dir /dev/stratos\n"
+                            "tmpfs /dev/stratos mode=755,size=32k\n"
+                            "token /dev/stratos/token\n"));
     arena_fini(&arena);
 }
 

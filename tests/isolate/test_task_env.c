@@ -71,6 +71,34 @@ Test(task_env, a_shell_text_is_left_to_the_shell)
     arena_fini(&arena);
 }
 
+Test(task_env, in_its_own_value_a_name_is_what_lies_below)
+{
+    static const char *const words[] = {"${PATH}", "$${HOME}", "a$${b}c$$${PORT}", NULL};
+    static const struct pair own[] = {{"PATH", "/opt/app/bin:${PATH}"},
+                                      {"NONE", "<${NONE}>"},
+                                      {"LIT", "$${HOME} ${LIT2}"},
+                                      {"LIT2", "x$${LIT2}${LIT2}"},
+                                      {"ALSO", "${PATH}"}};
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct shim_launch l = launch_of(words, 3);
+    l.task_env = own;
+    l.n_task_env = 5;
+    struct task_env env;
+    struct err err = {0};
+    cr_assert_eq(task_env_make(&l, "/w", &arena, &env, &err), 0, "%s", err.text);
+    static const char path[] =
+        "/opt/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    cr_expect_str_eq(value_of(env.envp, "PATH"), path);
+    cr_expect_str_eq(value_of(env.envp, "ALSO"), path);
+    cr_expect_str_eq(value_of(env.envp, "NONE"), "<>");
+    cr_expect_str_eq(value_of(env.envp, "LIT"), "${HOME} x${LIT2}");
+    cr_expect_str_eq(env.argv[0], path);
+    cr_expect_str_eq(env.argv[1], "${HOME}");
+    cr_expect_str_eq(env.argv[2], "a${b}c$${PORT}");
+    arena_fini(&arena);
+}
+
 Test(task_env, circles_are_refused)
 {
     static const char *const words[] = {"x", NULL};

@@ -47,3 +47,21 @@ Test(users, are_found_by_name_and_number_with_their_groups)
                   rows[i].user);
     }
 }
+
+Test(users, have_names_where_people_can_read_them)
+{
+    char name[USER_NAME_MAX + 1];
+    static const char odd[] = "a b:x:7:7::/:\n:x:8:8::/:\nr\xc3\xbct:x:9:9::/:\n"
+                              "abcdefghijklmnopqrstuvwxyz0123456:x:10:10::/:\n"
+                              "_apt.x-1:x:11:11::/:\nsecond:x:11:11::/:\ncut:x";
+    cr_assert_eq(users_name(bytes_of_text(passwd), 0, name), 0);
+    cr_assert_str_eq(name, "root");
+    cr_assert_eq(users_name(bytes_of_text(passwd), 33, name), 0);
+    cr_assert_str_eq(name, "www-data");
+    cr_assert_eq(users_name(bytes_of_text(passwd), 34, name), ERR_NOT_FOUND);
+    for (uint32_t uid = 7; uid <= 10; uid++)
+        cr_assert_eq(users_name(bytes_of_text(odd), uid, name), ERR_NOT_FOUND);
+    cr_assert_eq(users_name(bytes_of_text(odd), 11, name), 0);
+    cr_assert_str_eq(name, "_apt.x-1");
+    cr_assert_eq(users_name((struct bytes){0}, 0, name), ERR_NOT_FOUND);
+}

@@ -187,8 +187,10 @@ static void perform(struct crowd *c, size_t i)
             post(c, EVENT_DATAGRAM, arrival_ms(c, i, to), i, to, 0, e->bytes);
         if (e->kind == GOSSIP_STREAM_OPEN)
             open_stream(c, i, e);
-        if (e->kind == GOSSIP_STREAM_SEND)
+        if (e->kind == GOSSIP_STREAM_SEND) {
+            c->n_stream_bytes += e->bytes.len;
             along_stream(c, i, e, EVENT_FRAME);
+        }
         if (e->kind == GOSSIP_STREAM_CLOSE)
             along_stream(c, i, e, EVENT_CLOSED);
         if (e->kind == GOSSIP_MEMBER_CHANGED)
@@ -196,7 +198,7 @@ static void perform(struct crowd *c, size_t i)
     }
     gossip_effects_clear(&c->fx);
     if (c->watcher.probe && n->metrics.probes != n->n_probes)
-        c->watcher.probe(c->watcher.ctx, i, n->gossip->swim.target);
+        c->watcher.probe(c->watcher.ctx, i, n->gossip->swim.probes[0].target);
     n->n_probes = n->metrics.probes;
     uint64_t at_ms = gossip_deadline_ms(n->gossip);
     at_ms = at_ms > c->now_ms ? at_ms : c->now_ms + 1;

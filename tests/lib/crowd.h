@@ -52,6 +52,7 @@ struct crowd {
     uint32_t next_accepted;
     /* what was counted; set to zero at will */
     uint64_t n_datagrams, n_bytes; /* plain: without seal and headers */
+    uint64_t n_stream_bytes;       /* of frames */
     uint64_t n_accused;            /* deaths of well and running nodes, told by anybody */
     uint64_t n_accused_by_well;    /* by nodes that are well themselves */
 };

@@ -200,6 +200,9 @@ static void random_node(struct fake_view *f, struct rng *r)
         node->has_doc = node->takes_work = false;
     } else if (rng_chance(r, 0.1)) {
         node->doc.n_attributes = 0;
+    } else if (rng_chance(r, 0.1)) {
+        node->doc.disk = rng_chance(r, 0.5) ? DISK_FULL : DISK_BROKEN;
+        node->takes_work = false;
     }
 }
 

@@ -40,7 +40,7 @@ void fake_past(struct fake_view *f, uint32_t job, uint32_t index, uint64_t gener
 void fake_sort(struct fake_view *f);
 
 /* A small cluster with everything in it: scarce capacity, constraints, ports, duplicates, dead,
- * draining and away nodes, refusals, ended claims. */
+ * draining and away nodes, full and broken disks, refusals, ended claims. */
 void fake_random(struct fake_view *f, struct rng *r);
 
 #endif

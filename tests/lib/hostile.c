@@ -234,6 +234,24 @@ static bool take_lists(struct reader *script, struct arena *arena, unsigned part
     return true;
 }
 
+/* What parts of its buckets it is about. */
+static bool take_bucket_parts(struct reader *script, struct arena *arena,
+                              struct message *m)
+{
+    enum { BIT_BYTES = MESSAGE_PARTS / 8 };
+    uint8_t look = reader_u8(script);
+    uint8_t *bits = arena_alloc(arena, m->n_listed * BIT_BYTES + 1);
+    m->parts = arena_array(arena, m->n_listed * MESSAGE_PARTS, sizeof(*m->parts));
+    if (!bits || !m->parts)
+        return false;
+    memset(bits, look, m->n_listed * BIT_BYTES);
+    memset(m->parts, 0, m->n_listed * MESSAGE_PARTS * sizeof(*m->parts));
+    m->n_parts = look & 1 ? m->n_listed * MESSAGE_PARTS : 0;
+    if (look & 2)
+        m->listed_parts = (struct bytes){bits, m->n_listed * BIT_BYTES};
+    return true;
+}
+
 static bool take_buckets(struct reader *script, struct arena *arena,
                          const struct hostile_truth *truth, struct message *m)
 {
@@ -271,7 +289,9 @@ bool hostile_message(struct reader *script, struct arena *arena,
         m.target = take_member(script, arena, truth);
     if (!take_lists(script, arena, parts, truth, &m) ||
         (parts & HAS_RANGES && !take_ranges(script, arena, truth, &m)) ||
-        (parts & HAS_BUCKETS && !take_buckets(script, arena, truth, &m)))
+        (parts & HAS_BUCKETS && !take_buckets(script, arena, truth, &m)) ||
+        ((m.kind == MESSAGE_BUCKET_PARTS || (m.kind == MESSAGE_LIST && !m.n_buckets)) &&
+         !take_bucket_parts(script, arena, &m)))
         return false;
     if (parts & HAS_COORDINATE) {
         m.coordinate = arena_bytes(arena, reader_take(script, MESSAGE_COORDINATE));

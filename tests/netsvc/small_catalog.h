@@ -14,20 +14,21 @@
     }
 
 static const struct catalog_endpoint small_web[] = {
-    {"web.0", 0, "n1", V4(127, 77, 0, 1, 20011), HEALTH_PASSING, true, NULL},
-    {"web.1", 1, "n2", V4(127, 77, 0, 2, 20012), HEALTH_PASSING, true, NULL},
-    {"web.2", 2, "n1", V4(127, 77, 0, 1, 20013), HEALTH_PASSING, true, NULL},
+    {"web.0", 0, "n1", V4(127, 77, 0, 1, 20011), HEALTH_PASSING, true, NULL, NULL, 0},
+    {"web.1", 1, "n2", V4(127, 77, 0, 2, 20012), HEALTH_PASSING, true, NULL, NULL, 0},
+    {"web.2", 2, "n1", V4(127, 77, 0, 1, 20013), HEALTH_PASSING, true, NULL, NULL, 0},
     {"web.3", 3, "n3", V4(127, 77, 0, 3, 20014), HEALTH_FAILING, false,
-     "health check failing"},
+     "health check failing", NULL, 0},
 };
 static const struct catalog_endpoint small_one[] = {
-    {"one.0", 0, "n1", V4(127, 77, 0, 1, 20099), HEALTH_PASSING, true, NULL},
+    {"one.0", 0, "n1", V4(127, 77, 0, 1, 20099), HEALTH_PASSING, true, NULL, NULL, 0},
 };
 static const struct catalog_endpoint small_six[] = {
-    {"six.0", 0, "n3", V6_LOOPBACK(53), HEALTH_NONE, true, NULL},
+    {"six.0", 0, "n3", V6_LOOPBACK(53), HEALTH_NONE, true, NULL, NULL, 0},
 };
 static const struct catalog_endpoint small_down[] = {
-    {"down.0", 0, "n3", V4(127, 77, 0, 3, 1), HEALTH_UNKNOWN, false, "starting"},
+    {"down.0", 0, "n3", V4(127, 77, 0, 3, 1), HEALTH_UNKNOWN, false, "starting", NULL,
+     0},
 };
 static const struct catalog_service small_services[] = {
     {"default", "down", "tcp", "main", small_down, 1},
@@ -42,6 +43,12 @@ static const struct catalog_node small_nodes[] = {
     {"n3", V4(127, 77, 0, 3, 0), false},
 };
 
+static const struct endpoint small_hosts[] = {
+    V4(127, 77, 0, 1, 0),
+    V4(127, 77, 0, 2, 0),
+    V6_LOOPBACK(0),
+};
+
 static inline struct catalog small_catalog(void)
 {
     return (struct catalog){.refs = 1,
@@ -51,7 +58,9 @@ static inline struct catalog small_catalog(void)
                             .n_services =
                                 sizeof(small_services) / sizeof(small_services[0]),
                             .nodes = small_nodes,
-                            .n_nodes = sizeof(small_nodes) / sizeof(small_nodes[0])};
+                            .n_nodes = sizeof(small_nodes) / sizeof(small_nodes[0]),
+                            .hosts = small_hosts,
+                            .n_hosts = sizeof(small_hosts) / sizeof(small_hosts[0])};
 }
 
 #endif

@@ -98,6 +98,41 @@ static const struct catalog_rule RULES[] = {
     {"default", "idle", "idle", "http", "tcp"},
 };
 
+Test(catalog, says_what_a_check_said_of_what_is_not_served)
+{
+    static const struct {
+        enum health health;
+        const char *said, *reason;
+    } rows[] = {
+        {HEALTH_FAILING, "answered 500: no database",
+         "health check 'ready' fails: answered 500: no database"},
+        {HEALTH_FAILING, "", "health check 'ready' fails: it says no more"},
+        {HEALTH_UNKNOWN, "connection refused",
+         "health check 'ready' has not passed yet: connection refused"},
+    };
+    struct world w;
+    world_init(&w);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint8_t buf[512];
+        struct writer out = writer_of(buf, sizeof(buf));
+        struct claim_doc doc = {.generation = 1,
+                                .state = INSTANCE_RUNNING,
+                                .health = rows[i].health,
+                                .check = {.name = "ready", .said = rows[i].said}};
+        cr_assert_eq(record_encode_claim(&doc, &out), 0);
+        put(&w, 1, key_claim(id_of(1), "default", "web", i), writer_done(&out));
+    }
+    struct catalog *c = catalog_build(&w.members, &w.table, NULL, RULES, 4, true, 5);
+    const struct catalog_service *web = catalog_find(c, "default", "web");
+    cr_assert_eq(web->n_endpoints, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_not(web->endpoints[i].is_served);
+        cr_expect_str_eq(web->endpoints[i].reason, rows[i].reason);
+    }
+    catalog_unref(c);
+    world_fini(&w);
+}
+
 Test(catalog, serves_the_healthy_on_live_nodes_and_says_why_not_the_rest)
 {
     struct world w;
@@ -131,7 +166,7 @@ Test(catalog, serves_the_healthy_on_live_nodes_and_says_why_not_the_rest)
         {"web.6", "n1", "127.77.0.1:20007", "starting"},
         {"web2.7", "n1", "127.77.0.1:20008", NULL},
     };
-    struct catalog *c = catalog_build(&w.members, &w.table, RULES, 4, true, 5);
+    struct catalog *c = catalog_build(&w.members, &w.table, NULL, RULES, 4, true, 5);
     cr_assert_not_null(c);
     cr_expect_eq(c->serial, 5);
     cr_expect_eq(c->n_services, 3);
@@ -145,6 +180,9 @@ Test(catalog, serves_the_healthy_on_live_nodes_and_says_why_not_the_rest)
         cr_expect_str_eq(e->node, want[i].node, "%s", e->instance);
         cr_expect_str_eq(endpoint_text(&e->at, text), want[i].address);
         cr_expect_eq(e->is_served, want[i].reason == NULL, "%s", e->instance);
+        cr_assert_eq(e->n_ports, 2);
+        cr_expect_str_eq(e->ports[0].name, "admin");
+        cr_expect_eq(e->ports[1].port, e->at.port, "%s", e->instance);
         cr_expect_str_eq(e->reason ? e->reason : "",
                          want[i].reason ? want[i].reason : "");
     }
@@ -158,11 +196,36 @@ Test(catalog, serves_the_healthy_on_live_nodes_and_says_why_not_the_rest)
     world_fini(&w);
 }
 
+/* Which of two keeps a name is decided with the view (core/naming.h). */
+Test(catalog, a_node_is_called_what_means_it_alone)
+{
+    static const char *const called[] = {"n1", "n2", "N3", "n4",
+                                         "05050505050505050505050505050505"};
+    struct world w;
+    world_init(&w);
+    add_claim(&w, 5, "web", 0, INSTANCE_RUNNING, HEALTH_PASSING, 20000);
+    struct catalog *c = catalog_build(&w.members, &w.table, called, RULES, 4, true, 1);
+    char text[ADDRESS_TEXT_MAX];
+    const struct catalog_node *node = catalog_find_node(c, "n1");
+    cr_assert_str_eq(endpoint_host_text(&node->at, text), "127.77.0.1");
+    node = catalog_find_node(c, called[4]);
+    cr_assert_str_eq(endpoint_host_text(&node->at, text), "127.77.0.5");
+    const struct catalog_endpoint *e = &catalog_find(c, "default", "web")->endpoints[0];
+    cr_expect_str_eq(e->node, called[4]);
+    cr_expect_str_eq(e->reason, "node 05050505050505050505050505050505 is dead");
+    struct endpoint at = {.family = 4, .address = {127, 77, 0, 1}, .port = 9};
+    cr_expect(catalog_has_host(c, &at), "of a live node, whatever the port");
+    at.address[3] = 5;
+    cr_expect_not(catalog_has_host(c, &at), "of a dead one");
+    catalog_unref(c);
+    world_fini(&w);
+}
+
 Test(catalog, nodes_are_found_by_name_the_live_one_of_two)
 {
     struct world w;
     world_init(&w);
-    struct catalog *c = catalog_build(&w.members, &w.table, NULL, 0, true, 1);
+    struct catalog *c = catalog_build(&w.members, &w.table, NULL, NULL, 0, true, 1);
     cr_assert_not_null(c);
     cr_expect_eq(c->n_nodes, 4);
     const struct catalog_node *n1 = catalog_find_node(c, "n1"),

@@ -82,8 +82,8 @@ Test(dns, answers_are_these_very_bytes)
     a = ask(&c, "one.service.stratos", DNS_SRV, 4096);
     expect_hex(
         &a, "beef85000001000100000002036f6e6507736572766963650773747261746f730000210001"
-            "c00c002100010000000200170000"
-            "00004e83026e31046e6f64650773747261746f7300"
+            "c00c0021000100000002001d0000"
+            "00014e8308376634643030303104616464720773747261746f7300"
             "c03700010001000000020004"
             "7f4d0001"
             "00002904d0000000000000");
@@ -152,6 +152,16 @@ Test(dns, every_kind_of_name_has_its_answer)
         {"n3.node.stratos", DNS_A, 0, 0, 1, 0}, /* dead */
         {"n9.node.stratos", DNS_A, 3, 0, 1, 0},
         {"x.n1.node.stratos", DNS_A, 3, 0, 1, 0},
+        {"7f4d0001.addr.stratos", DNS_A, 0, 1, 0, 0},
+        {"7F4D0001.Addr.stratos", DNS_A, 0, 1, 0, 0},
+        {"7f4d0001.addr.stratos", DNS_AAAA, 0, 0, 1, 0},
+        {"7f4d0001.addr.stratos", DNS_ANY, 0, 1, 0, 0},
+        {"00000000000000000000000000000001.addr.stratos", DNS_AAAA, 0, 1, 0, 0},
+        {"7f4d0003.addr.stratos", DNS_A, 3, 0, 1, 0}, /* of a dead node */
+        {"7f4d000.addr.stratos", DNS_A, 3, 0, 1, 0},
+        {"7f4d000g.addr.stratos", DNS_A, 3, 0, 1, 0},
+        {"x.7f4d0001.addr.stratos", DNS_A, 3, 0, 1, 0},
+        {"addr.stratos", DNS_A, 0, 0, 1, 0},
         {"stratos", DNS_SOA, 0, 1, 0, 0},
         {"stratos", DNS_NS, 0, 1, 0, 2},
         {"stratos", DNS_A, 0, 0, 1, 0},
@@ -376,17 +386,17 @@ Test(dns, resolve_says_what_is_given_and_what_is_left_out)
     struct catalog c = small_catalog();
     struct arena arena;
     arena_init(&arena, 0);
-    const char *web = "A 127.77.0.1; A 127.77.0.2; SRV 0 0 20011 n1.node.stratos.; "
-                      "SRV 0 0 20012 n2.node.stratos.; SRV 0 0 20013 n1.node.stratos.; "
+    const char *web = "A 127.77.0.1; A 127.77.0.2; SRV 0 1 20011 7f4d0001.addr.stratos.; "
+                      "SRV 0 1 20012 7f4d0002.addr.stratos.; SRV 0 1 20013 7f4d0001.addr.stratos.; "
                       "-web.3 health check failing; ";
     cr_expect_str_eq(resolve(&c, "web", &arena), web);
     cr_expect_str_eq(resolve(&c, "web.service.stratos.", &arena), web);
     cr_expect_str_eq(resolve(&c, "web.shop", &arena),
-                     "A 127.77.0.1; SRV 0 0 20099 n1.node.stratos.; ");
+                     "A 127.77.0.1; SRV 0 1 20099 7f4d0001.addr.stratos.; ");
     cr_expect_str_eq(resolve(&c, "down", &arena), "-down.0 starting; ");
     cr_expect_str_eq(resolve(&c, "n1.node.stratos", &arena), "A 127.77.0.1; ");
     cr_expect_str_eq(resolve(&c, "six", &arena),
-                     "AAAA ::1; SRV 0 0 53 n3.node.stratos.; ");
+                     "AAAA ::1; SRV 0 1 53 00000000000000000000000000000001.addr.stratos.; ");
     cr_expect_str_eq(resolve(&c, "nobody", &arena), err_name(ERR_NOT_FOUND));
     cr_expect_str_eq(resolve(&c, "a..b", &arena), err_name(ERR_NOT_FOUND));
     cr_expect_str_eq(resolve(NULL, "web", &arena), err_name(ERR_NOT_READY));

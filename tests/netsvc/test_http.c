@@ -92,6 +92,8 @@ Test(http, pipelined_requests_come_one_by_one_and_leave_the_rest)
     }
 }
 
+#define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 Test(http, what_cannot_be_served_is_refused_with_its_status)
 {
     static const struct {
@@ -104,7 +106,10 @@ Test(http, what_cannot_be_served_is_refused_with_its_status)
         {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
         {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501},
-        {"MKCOL / HTTP/1.1\r\nHost: a\r\n\r\n", 501},
+        {"brew / HTTP/1.1\r\nHost: a\r\n\r\n", 501}, /* methods have a case */
+        {"get / HTTP/1.1\r\nHost: a\r\n\r\n", 501},
+        {"DESCRIBE / HTTP/1.1\r\nHost: a\r\n\r\n", 501}, /* of another protocol */
+        {"PRI * HTTP/1.1\r\nHost: a\r\n\r\n", 501},
         {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501},
         {"\x16\x03\x01\x02", 400}, /* TLS */
         {"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400},
@@ -128,16 +133,257 @@ Test(http, what_cannot_be_served_is_refused_with_its_status)
         {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n", 400},
+        /* lines */
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n", 400}, /* folded */
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\t2\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n \r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\n X: 1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400}, /* the first one too */
+        {"GET / HTTP/1.1\r\n\tX: 1\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n Content-Length: 5\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400}, /* a space before the colon */
+        {"GET / HTTP/1.1\r\nHost\t: a\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", 400}, /* no name */
+        {"GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", 400},   /* no colon */
+        {"GET / HTTP/1.1\r\nHost: a\r\nX(y): z\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX\xc3\xa4: z\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\rX: 1\r\n\r\n", 400}, /* CR alone, LF alone */
+        {"GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\nHost: a\n\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\rX", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n", 400},
+        {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400}, /* the request line */
+        {"GET /  HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400},
+        {"GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET /\tHTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {" GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET / http/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/11\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/1.10\r\nHost: a\r\n\r\n", 400},
+        {"GET / RTSP/1.0\r\nHost: a\r\n\r\n", 400},
+        {"GET / HTTP/0.9\r\n\r\n", 505},
+        {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505},
+        {"GET / \r\nHost: a\r\n\r\n", 400},
+        {"\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        /* targets */
+        {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"OPTIONS *?a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"OPTIONS %2a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 421},
+        {"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET http://:77/x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET http://a:1:2/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET http://a/ HTTP/1.1\r\n\r\n", 400},
+        {"GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+        {"GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"GET /?a=%c3 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        /* bodies */
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3.0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3 3\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551617\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, "
+         "chunked\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n",
+         400},
+        {CHUNKED "\r\n", 400},
+        {CHUNKED "-1\r\n", 400},
+        {CHUNKED "+1\r\n", 400},
+        {CHUNKED "0x1\r\n", 400},
+        {CHUNKED " 1\r\na\r\n", 400},
+        {CHUNKED "1 \r\na\r\n", 400},
+        {CHUNKED "1\na\n0\n\n", 400},
+        {CHUNKED "1;x\n", 400},
+        {CHUNKED "1;x\rb", 400},
+        {CHUNKED "1\r\nab", 400},
+        {CHUNKED "1\r\na\n0\r\n", 400},
+        {CHUNKED "00000000000000001\r\n", 400},
+        {CHUNKED "ffffffffffffffff\r\n", 413},
+        {CHUNKED "200001\r\n", 413},
+        {CHUNKED "0\r\n X: 1\r\n\r\n", 400}, /* trailers are lines too */
+        {CHUNKED "0\r\nX: 1\r\n 2\r\n\r\n", 400},
+        {CHUNKED "0\r\nX : 1\r\n\r\n", 400},
+        {CHUNKED "0\r\nX: 1\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nExpect: foo\r\n\r\n", 417},
+        {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, foo\r\nContent-Length: "
+         "1\r\n\r\n",
+         417},
+        {"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: "
+         "later\r\nContent-Length: 1\r\n\r\n",
+         417},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         for (size_t piece = 1; piece <= 200; piece += 199) {
             struct http_parser *p = http_parser_new();
             enum http_event event = feed_all(p, text(rows[i].in), piece);
             cr_expect_eq(event, HTTP_EVENT_REFUSED, "row %zu: event %d", i, (int)event);
-            cr_expect_eq(http_parser_status(p), rows[i].status, "row %zu: %d", i,
-                         http_parser_status(p));
+            cr_expect_eq(http_parser_status(p), rows[i].status, "row %zu, %s: %d", i,
+                         rows[i].in, http_parser_status(p));
+            const char *why = http_parser_why(p); /* a sentence that JSON can hold */
+            cr_assert_not_null(why, "row %zu", i);
+            cr_expect(strlen(why) > 20 && !strpbrk(why, "\"\\\n"), "row %zu: %s", i, why);
             http_parser_free(p);
         }
+}
+
+Test(http, a_byte_that_ends_strings_ends_no_check)
+{
+    static const char *const rows[] = {
+        "GET /~ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a~\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX~: b\r\n\r\n",
+        CHUNKED "1;~\r\n",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char in[200];
+        size_t len = strlen(rows[i]);
+        memcpy(in, rows[i], len);
+        *(char *)memchr(in, '~', len) = '\0';
+        struct http_parser *p = http_parser_new();
+        cr_expect_eq(feed_all(p, (struct bytes){(uint8_t *)in, len}, 1000),
+                     HTTP_EVENT_REFUSED, "row %zu", i);
+        cr_expect_eq(http_parser_status(p), 400);
+        http_parser_free(p);
+    }
+}
+
+Test(http, whoever_is_asked_for_must_be_a_host_and_perhaps_a_port)
+{
+    static const struct {
+        const char *text;
+        bool is_valid;
+    } rows[] = {
+        {"localhost", true},
+        {"localhost:77", true},
+        {"localhost:", true},
+        {"", true},
+        {"127.0.0.1:7781", true},
+        {"[::1]:7781", true},
+        {"[::1]", true},
+        {"a_b.c-d~e", true},
+        {"a%20b", true},
+        {"localhost:65535", true},
+        {":77", true},
+        {"localhost:77:81", false},
+        {"a b", false},
+        {"user@x", false},
+        {"localhost:65536", false},
+        {"localhost:7a", false},
+        {"localhost:-1", false},
+        {"localhost:+1", false},
+        {"::1", false},
+        {"[::1", false},
+        {"[::1]x", false},
+        {"[]", false},
+        {"[::g]", false},
+        {"[127.0.0.1]", false},
+        {"a/b", false},
+        {"a?b", false},
+        {"a#b", false},
+        {"a%2", false},
+        {"a\\b", false},
+        {"<a>", false},
+        {"\xc3\xa4", false},
+        {"a,b", true},
+        {"[fe80::1%25eth0]", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char in[200];
+        (void)snprintf(in, sizeof(in), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
+                       rows[i].text);
+        struct http_parser *p = http_parser_new();
+        enum http_event event = feed_all(p, text(in), 1000);
+        cr_expect_eq(event, rows[i].is_valid ? HTTP_EVENT_DONE : HTTP_EVENT_REFUSED,
+                     "Host: %s", rows[i].text);
+        if (rows[i].is_valid)
+            cr_expect_str_eq(http_parser_request(p)->authority, rows[i].text);
+        cr_expect_eq(http_authority_is_valid(rows[i].text), rows[i].is_valid);
+        http_parser_free(p);
+    }
+}
+
+Test(http, forms_that_are_rare_and_right_are_served)
+{
+    static const struct {
+        const char *in, *method, *path, *raw_path, *authority, *body;
+    } rows[] = {
+        {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET", "/", "/", "a", ""},
+        {"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET", "/", "/", "a", ""},
+        {"GET / HTTP/1.2\r\nHost: a\r\n\r\n", "GET", "/", "/", "a", ""},
+        {"MKCOL /x HTTP/1.1\r\nHost: a\r\n\r\n", "MKCOL", "/x", "/x", "a", ""},
+        {"TRACE /x HTTP/1.1\r\nHost: a\r\n\r\n", "TRACE", "/x", "/x", "a", ""},
+        {"M-SEARCH /x HTTP/1.1\r\nHost: a\r\n\r\n", "M-SEARCH", "/x", "/x", "a", ""},
+        {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS", "*", "*", "a", ""},
+        {"OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS", "*", "*", "b", ""},
+        {"GET HTTP://b:8/a%2fb%20c?d HTTP/1.1\r\nHost: a\r\n\r\n", "GET", "/a/b c",
+         "/a%2fb%20c", "b:8", ""},
+        {"GET http://b HTTP/1.1\r\nHost:\r\n\r\n", "GET", "/", "/", "b", ""},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX:\tb \xe4 c\t\r\nExpect:\r\n\r\n", "GET", "/",
+         "/", "a", ""},
+        {"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 002\r\n\r\nhi", "PUT", "/x", "/x",
+         "a", "hi"},
+        {CHUNKED "002 ; a=\"b\"\r\nhi\r\nA\r\n0123456789\r\n0;x\r\nX: y\r\nZ:\r\n\r\n",
+         "POST", "/", "/", "a", "hi0123456789"},
+        {"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: , Chunked\r\n\r\n0\r\n\r\n",
+         "PUT", "/x", "/x", "a", ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (size_t piece = 1; piece <= 200; piece++) {
+            struct http_parser *p = http_parser_new();
+            enum http_event event = feed_all(p, text(rows[i].in), piece);
+            const struct http_request *r = http_parser_request(p);
+            cr_assert_eq(event, HTTP_EVENT_DONE, "row %zu piece %zu: %s", i, piece,
+                         http_parser_why(p));
+            cr_expect_str_eq(r->method, rows[i].method);
+            cr_expect_str_eq(r->path, rows[i].path);
+            cr_expect_str_eq(r->raw_path, rows[i].raw_path);
+            cr_expect_str_eq(r->authority, rows[i].authority);
+            cr_expect(bytes_equal(r->body, text(rows[i].body)), "row %zu", i);
+            http_parser_free(p);
+        }
+}
+
+Test(http, refusals_are_error_objects)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } rows[] = {{400, "malformed"},   {408, "timeout"},     {413, "too_large"},
+                {417, "unsupported"}, {421, "denied"},      {431, "too_large"},
+                {500, "failed"},      {501, "unsupported"}, {505, "unsupported"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char out[200], expected[200];
+        struct writer w = writer_of(out, sizeof(out) - 1);
+        http_error_write(rows[i].status, "do it so", &w);
+        out[w.len] = '\0';
+        (void)snprintf(expected, sizeof(expected),
+                       "{\"error\":{\"code\":\"%s\",\"message\":\"do it so\"}}",
+                       rows[i].code);
+        cr_expect_str_eq(out, expected);
+    }
 }
 
 Test(http, heads_and_bodies_end_at_their_bounds)

@@ -19,17 +19,22 @@ struct world {
     uint16_t port;
 };
 
-static void world_init(struct world *w)
+static void world_init_of(struct world *w, size_t n_connections)
 {
     struct err err;
     struct endpoint at = {.family = 4, .address = {127, 0, 0, 1}};
     *w = (struct world){.catalog = small_catalog()};
     cr_assert_eq(uv_loop_init(&w->loop), 0);
-    cr_assert_eq(uv_dns_open(&w->loop, &at, 5, &w->metrics, &w->dns, &err), 0, "%s",
-                 err.text);
+    cr_assert_eq(uv_dns_open(&w->loop, &at, n_connections, 5, &w->metrics, &w->dns, &err),
+                 0, "%s", err.text);
     cr_assert_neq(at.port, 0);
     w->port = at.port;
     uv_dns_serve(w->dns, &w->catalog);
+}
+
+static void world_init(struct world *w)
+{
+    world_init_of(w, DNS_CONNECTIONS_MAX);
 }
 
 static void world_fini(struct world *w)
@@ -40,12 +45,31 @@ static void world_fini(struct world *w)
     cr_expect_eq(w->catalog.refs, 1); /* its reference is back */
 }
 
+static int dial(struct world *w)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(w->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+static void turn(struct world *w, int times)
+{
+    for (int i = 0; i < times; i++) {
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+}
+
 /* What dig prints. */
 static char *dig(struct world *w, const char *const *words)
 {
     static char out[4096];
     char port[16], path[] = "/tmp/stratos-dig-XXXXXX";
-    const char *args[24] = {"dig", "@127.0.0.1", "-p", port, "+tries=1", "+time=5", "+noall"};
+    const char *args[24] = {"dig",      "@127.0.0.1", "-p",    port,
+                            "+tries=1", "+time=5",    "+noall"};
     snprintf(port, sizeof(port), "%u", w->port);
     size_t n = 7;
     for (; *words; words++)
@@ -88,8 +112,8 @@ Test(uv_dns, dig_understands_every_answer)
     cr_expect(count_of(out, "127.77.0.1") == 1 && count_of(out, "127.77.0.2") == 1, "%s",
               out);
     out = DIG(&w, "+answer", "+additional", "_http._tcp.web.service.stratos", "SRV");
-    cr_expect_eq(count_of(out, "node.stratos."), 5, "%s", out);
-    cr_expect_not_null(strstr(out, "0 0 20012 n2.node.stratos."));
+    cr_expect_eq(count_of(out, "addr.stratos."), 5, "%s", out);
+    cr_expect_not_null(strstr(out, "0 1 20012 7f4d0002.addr.stratos."));
     out = DIG(&w, "+answer", "+tcp", "six.service.stratos", "AAAA");
     cr_expect_not_null(strstr(out, "::1"), "%s", out);
     out = DIG(&w, "+answer", "web.service.stratos", "TXT");
@@ -143,36 +167,121 @@ Test(uv_dns, tcp_queries_may_be_pipelined_and_cut_anywhere)
         cr_expect_eq(got, 3 * 55, "cut %zu: %zu", cut, got);
         close(fd);
     }
-    int fd = socket(AF_INET, SOCK_STREAM, 0); /* an absurd length ends it */
-    cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-    cr_assert_eq(send(fd, "\xff\xff", 2, 0), 2);
-    for (int i = 0; i < 10; i++) {
-        uv_run(&w.loop, UV_RUN_NOWAIT);
-        usleep(1000);
-    }
+    int fd = dial(&w); /* what is no query ends it */
+    cr_assert_eq(send(fd, "\0\3abc", 5, 0), 5);
+    turn(&w, 10);
     char byte;
     cr_expect_eq(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
     close(fd);
     world_fini(&w);
 }
 
-Test(uv_dns, connections_are_bounded)
+Test(uv_dns, who_asks_and_says_no_more_is_answered)
 {
     struct world w;
     world_init(&w);
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons(w.port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fds[140];
-    for (size_t i = 0; i < 140; i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
-        cr_assert_eq(connect(fds[i], (struct sockaddr *)&at, sizeof(at)), 0);
-        uv_run(&w.loop, UV_RUN_NOWAIT);
+    static const char query[] =
+        "\0\x25\xbe\xef\1\0\0\1\0\0\0\0\0\0\3one\7service\7stratos\0\0\1\0\1";
+    size_t len = sizeof(query) - 1;
+    int fd = dial(&w);
+    for (size_t i = 0; i < 100; i++) /* together with the end */
+        cr_assert_eq(send(fd, query, len, 0), (ssize_t)len);
+    shutdown(fd, SHUT_WR);
+    uint8_t out[100 * 55 + 1];
+    size_t got = 0;
+    for (int i = 0; i < 200; i++) {
+        turn(&w, 1);
+        ssize_t n = recv(fd, out + got, sizeof(out) - got, MSG_DONTWAIT);
+        got += n > 0 ? (size_t)n : 0;
+        if (n == 0)
+            break;
     }
-    for (int i = 0; i < 10; i++)
-        uv_run(&w.loop, UV_RUN_NOWAIT);
-    cr_expect_eq(w.metrics.drop_bound, 12);
-    for (size_t i = 0; i < 140; i++)
+    cr_expect_eq(got, 100 * 55, "%zu", got);
+    close(fd);
+    world_fini(&w);
+}
+
+Test(uv_dns, a_query_may_be_as_long_as_its_prefix_can_say)
+{
+    struct world w;
+    world_init(&w);
+    static uint8_t in[2 + 0xffff] = "\xff\xff\xbe\xef\1\0\0\1\0\0\0\0\0\1"
+                                    "\3one\7service\7stratos\0\0\1\0\1"
+                                    "\0\0\x29\4\xd0\0\0\0\0";
+    size_t head =
+        2 + 12 + 21 + 4 + 9; /* an OPT record with one long option of no meaning */
+    size_t option = sizeof(in) - head - 2;
+    in[head] = (uint8_t)(option >> 8);
+    in[head + 1] = (uint8_t)option;
+    in[head + 2] = 0xfd;
+    in[head + 3] = 0xe9;
+    in[head + 4] = (uint8_t)((option - 4) >> 8);
+    in[head + 5] = (uint8_t)(option - 4);
+    int fd = dial(&w);
+    uint8_t out[512];
+    ssize_t n = -1;
+    for (size_t at = 0; at < sizeof(in) || n < 0;) {
+        ssize_t sent = send(fd, in + at, sizeof(in) - at, MSG_DONTWAIT);
+        at += sent > 0 ? (size_t)sent : 0;
+        turn(&w, 1);
+        n = recv(fd, out, sizeof(out), MSG_DONTWAIT);
+        cr_assert_neq(n, 0);
+    }
+    cr_assert(n > 14);
+    cr_expect_eq(out[2], 0xbe);
+    cr_expect_eq(out[5] & 15, 0, "rcode %d", out[5] & 15);
+    close(fd);
+    world_fini(&w);
+}
+
+Test(uv_dns, the_longest_idle_connection_goes_and_never_the_newcomer)
+{
+    struct world w;
+    world_init_of(&w, 64); /* all of this is one source, which may have a quarter */
+    int fds[40];
+    for (size_t i = 0; i < 40; i++) {
+        fds[i] = dial(&w);
+        turn(&w, 1);
+    }
+    cr_expect_eq(w.metrics.connections_evicted, 24);
+    for (size_t i = 0; i < 40; i++) {
+        char byte;
+        ssize_t n = recv(fds[i], &byte, 1, MSG_DONTWAIT);
+        cr_expect_eq(n, i < 24 ? 0 : -1, "connection %zu: %zd", i, n);
         close(fds[i]);
+    }
+    turn(&w, 5);
+    const char *out = DIG(&w, "+answer", "+tcp", "web.service.stratos", "A");
+    cr_expect_not_null(strstr(out, "127.77.0.1"), "%s", out);
+    world_fini(&w);
+}
+
+Test(uv_dns, what_cannot_be_had_whole_is_not_kept_in_part)
+{
+    struct world w;
+    struct err err;
+    struct uv_dns *dns;
+    world_init(&w);
+    struct endpoint at = {.family = 4, .address = {127, 0, 0, 1}};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int tcp = socket(AF_INET, SOCK_STREAM, 0); /* somebody has the port, by TCP alone */
+    cr_assert_eq(bind(tcp, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(listen(tcp, 1), 0);
+    cr_assert_eq(getsockname(tcp, (struct sockaddr *)&address, &len), 0);
+    at.port = ntohs(address.sin_port);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(uv_dns_open(&w.loop, &at, 4, 5, &w.metrics, &dns, &err),
+                     UV_EADDRINUSE);
+        int udp = socket(AF_INET, SOCK_DGRAM, 0); /* UDP is free at once */
+        cr_expect_eq(bind(udp, (struct sockaddr *)&address, sizeof(address)), 0);
+        close(udp);
+    }
+    close(tcp);
+    turn(&w, 2);
+    cr_assert_eq(uv_dns_open(&w.loop, &at, 4, 5, &w.metrics, &dns, &err), 0, "%s",
+                 err.text);
+    uv_dns_close(dns);
     world_fini(&w);
 }

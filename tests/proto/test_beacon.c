@@ -11,15 +11,17 @@ static const struct beacon sample = {
             0xae, 0xaf}},
     .endpoint = {4, {10, 77, 0, 1}, 7780},
     .n_members = 258,
+    .epoch = 0x1112131415161718,
     .is_ready = true,
 };
 
-static const char golden[] = "07010104"
+static const char golden[] = "07020104"
                              "0a4d0001000000000000000000000000"
                              "1e64"
                              "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
                              "00000102"
-                             "00000000000000000000000000000000000000000000";
+                             "1112131415161718"
+                             "0000000000000000000000000000";
 
 Test(beacon, golden_bytes)
 {
@@ -44,6 +46,7 @@ Test(beacon, comes_back_as_it_was)
         cr_expect(node_id_equal(back.id, b.id));
         cr_expect(endpoint_equal(&back.endpoint, &b.endpoint));
         cr_expect_eq(back.n_members, 258);
+        cr_expect_eq(back.epoch, b.epoch);
         cr_expect_eq(back.is_ready, b.is_ready);
     }
 }
@@ -66,13 +69,14 @@ Test(beacon, impossible_values_are_refused)
         int error;
     } rows[] = {
         {0, 1, 8, ERR_MALFORMED},  /* a message */
-        {1, 1, 2, ERR_UNSUPPORTED},
+        {1, 1, 3, ERR_UNSUPPORTED},
+        {1, 1, 0, ERR_UNSUPPORTED},
         {3, 1, 0, ERR_MALFORMED},  /* no address */
         {3, 1, 5, ERR_MALFORMED},
         {20, 2, 0, ERR_MALFORMED}, /* port */
         {22, 16, 0, ERR_MALFORMED},
         {38, 4, 0, ERR_MALFORMED}, /* nobody alive, not even the sender */
-        {42, 22, 9, 0},            /* room: not looked at */
+        {50, 14, 9, 0},            /* room: not looked at */
         {2, 1, 0xff, 0},           /* flags to come */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -82,6 +86,17 @@ Test(beacon, impossible_values_are_refused)
         memset(out + rows[i].at, rows[i].value, rows[i].len);
         cr_expect_eq(beacon_decode(BYTES_OF(out), &back), rows[i].error, "row %zu", i);
     }
+}
+
+Test(beacon, of_0_1_is_read_without_an_epoch)
+{
+    uint8_t out[BEACON_LEN];
+    struct beacon back;
+    beacon_encode(&sample, out);
+    out[1] = 1;
+    cr_assert_eq(beacon_decode(BYTES_OF(out), &back), 0);
+    cr_expect_eq(back.epoch, 0);
+    cr_expect(node_id_equal(back.id, sample.id));
 }
 
 Test(beacon, is_no_message_so_that_it_cannot_be_replayed_to_the_gossip_port)

@@ -26,11 +26,12 @@ static void fill(struct message *m, struct message_member *members, struct messa
 {
     *members = member(7, "seven");
     members->endpoint = (struct endpoint){6, {0xfe, 0x80, [15] = 1}, 1};
+    members->second = (struct endpoint){4, {10, 0, 0, 1}, 2};
     entries[0] = (struct message_entry){bytes_of_text("var/a"), bytes_of_text("1"), 3, 4, 5};
     entries[1] = (struct message_entry){.key = bytes_of_text("var/b"), .number = 6};
     entries[2] = (struct message_entry){bytes_of_text("var/c"), {(const uint8_t *)"", 0}, 7, 0, 0};
-    *range = (struct message_range){members->id, 2, 2, 9, entries, 3};
-    *seen = (struct message_seen){members->id, 2, 9, true};
+    *range = (struct message_range){members->id, 2, 2, 9, entries, 3, 1, 8};
+    *seen = (struct message_seen){members->id, 2, 9, true, 1, 8};
     for (size_t i = 0; i < MESSAGE_BUCKETS; i++)
         numbers[i] = i;
     listed[0] = 0;
@@ -47,6 +48,7 @@ static void fill(struct message *m, struct message_member *members, struct messa
         .known_epoch = 13,
         .known_number = 14,
         .at_unix_ms = 15,
+        .epoch = 16,
         .members = members,
         .n_members = 1,
         .ranges = range,
@@ -68,7 +70,7 @@ Test(codec, a_ping_looks_like_this)
     struct bytes out;
     char text[512];
     struct message m = {.kind = MESSAGE_PING, .sender = member(1, "n1"), .sequence = 9,
-                        .digest = 0x0102030405060708};
+                        .digest = 0x0102030405060708, .epoch = 0x1112131415161718};
     arena_init(&arena, 0);
     cr_assert_eq(message_encode(&m, &arena, &out), 0);
     hex_encode(out.at, out.len, text);
@@ -81,7 +83,8 @@ Test(codec, a_ping_looks_like_this)
                            "2805"
                            "321002020202020202020202020202020202"
                            "2009"
-                           "310807060504030201");
+                           "310807060504030201"
+                           "91011817161514131211");
     arena_fini(&arena);
 }
 
@@ -99,25 +102,48 @@ Test(codec, a_message_comes_back_as_it_was)
     arena_init(&arena, 0);
     fill(&m, members, entries, &range, &seen, numbers, listed);
     m.coordinate = (struct bytes){(const uint8_t *)"0123456789a", MESSAGE_COORDINATE};
+    m.observed = (struct endpoint){6, {0xfd, 0, [15] = 9}, 7780};
     cr_assert_eq(message_encode(&m, &arena, &out), 0);
     cr_assert_eq(message_decode(out, &arena, &back), 0);
     cr_assert(bytes_equal(back.coordinate, m.coordinate));
+    cr_assert(endpoint_equal(&back.observed, &m.observed));
     cr_assert(back.kind == m.kind && back.sequence == 77 && back.has_target);
     cr_assert(node_id_equal(back.to, m.to));
     cr_assert_str_eq(back.sender.name, "n1");
     cr_assert(node_id_equal(back.sender.accuser, m.sender.accuser));
     cr_assert(endpoint_equal(&back.members[0].endpoint, &members[0].endpoint));
+    cr_assert(endpoint_equal(&back.members[0].second, &members[0].second));
     cr_assert_eq(back.members[0].state, MEMBER_SUSPECT);
     cr_assert(back.digest == 11 && back.members_digest == 12 && back.known_epoch == 13 &&
-              back.known_number == 14 && back.at_unix_ms == 15);
+              back.known_number == 14 && back.at_unix_ms == 15 && back.epoch == 16);
+    cr_assert(back.ranges[0].before_epoch == 1 && back.ranges[0].before_number == 8);
     cr_assert(back.n_ranges == 1 && back.ranges[0].n_entries == 3 && back.ranges[0].through == 9);
     cr_assert(bytes_equal(back.ranges[0].entries[0].value, entries[0].value));
     cr_assert_eq(back.ranges[0].entries[0].stamp, 5);
     cr_assert_null(back.ranges[0].entries[1].value.at);
     cr_assert_not_null(back.ranges[0].entries[2].value.at);
-    cr_assert(back.n_seen == 1 && back.seen[0].number == 9 && back.seen[0].is_stale);
+    cr_assert(back.n_seen == 1 && back.seen[0].number == 9 && back.seen[0].is_stale &&
+              back.seen[0].before_epoch == 1 && back.seen[0].before_number == 8);
     cr_assert(back.n_buckets == MESSAGE_BUCKETS && back.buckets[127] == 127);
     cr_assert(back.n_listed == 2 && back.listed[1] == 127 && back.n_items == 5);
+    arena_fini(&arena);
+}
+
+Test(codec, a_second_endpoint_is_of_the_other_family)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    for (uint8_t first = 4; first <= 6; first += 2) {
+        for (uint8_t second = 0; second <= 6; second += second ? 2 : 4) {
+            struct bytes out;
+            struct message back, m = {.kind = MESSAGE_ACK,
+                                      .sender = {.id = {{1}}, .name = "n",
+                                                 .endpoint = {first, {127}, 1},
+                                                 .second = {second, {127}, 1}}};
+            cr_assert_eq(message_encode(&m, &arena, &out), 0);
+            cr_assert_eq(message_decode(out, &arena, &back), first == second ? ERR_MALFORMED : 0);
+        }
+    }
     arena_fini(&arena);
 }
 
@@ -220,6 +246,46 @@ static void few_buckets(struct message *m)
 {
     m->n_buckets = 127;
 }
+static void few_parts(struct message *m)
+{
+    m->parts = m->buckets;
+    m->n_parts = MESSAGE_BUCKETS;
+}
+static void part_too_high(struct message *m)
+{
+    m->listed[0] = MESSAGE_PARTS;
+    m->differing = m->listed;
+    m->n_differing = 1;
+    m->n_listed = 0;
+}
+static void unsaid_too_high(struct message *m)
+{
+    part_too_high(m);
+    m->unsaid = m->differing;
+    m->n_unsaid = 1;
+    m->n_differing = 0;
+}
+static void parts_of_no_bucket(struct message *m)
+{
+    static uint64_t parts[MESSAGE_PARTS];
+    m->kind = MESSAGE_BUCKET_PARTS;
+    m->parts = parts;
+    m->n_parts = MESSAGE_PARTS;
+    m->n_listed = 0;
+}
+static void parts_of_some_bucket(struct message *m)
+{
+    static uint8_t bits[MESSAGE_PARTS / 8 - 1];
+    m->n_listed = 1;
+    m->listed_parts = BYTES_OF(bits);
+}
+static void parts_of_many_buckets(struct message *m)
+{
+    static uint32_t listed[MESSAGE_PARTED_MAX + 1];
+    m->kind = MESSAGE_BUCKET_PARTS;
+    m->listed = listed;
+    m->n_listed = MESSAGE_PARTED_MAX + 1;
+}
 static void bucket_too_high(struct message *m)
 {
     m->listed[0] = 128;
@@ -231,11 +297,50 @@ static void no_writer(struct message *m)
 
 Test(codec, impossible_values_are_refused)
 {
-    void (*const all[])(struct message *) = {no_kind,  strange_kind, no_sender,   strange_state,
-                                             long_name, no_key,       long_key,    few_buckets,
-                                             bucket_too_high, no_writer};
+    void (*const all[])(struct message *) = {no_kind,
+                                             strange_kind,
+                                             no_sender,
+                                             strange_state,
+                                             long_name,
+                                             no_key,
+                                             long_key,
+                                             few_buckets,
+                                             bucket_too_high,
+                                             few_parts,
+                                             part_too_high,
+                                             unsaid_too_high,
+                                             no_writer,
+                                             parts_of_no_bucket,
+                                             parts_of_some_bucket,
+                                             parts_of_many_buckets};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         cr_assert_eq(after(all[i]), ERR_MALFORMED, "case %zu", i);
+}
+
+Test(codec, parts_of_buckets_arrive_with_the_buckets_that_they_are_of)
+{
+    struct arena arena;
+    struct bytes wire;
+    uint32_t listed[2] = {3, 127};
+    uint64_t parts[2 * MESSAGE_PARTS] = {[0] = 5, [2 * MESSAGE_PARTS - 1] = 9};
+    uint8_t bits[2 * MESSAGE_PARTS / 8] = {[0] = 1, [255] = 0x80};
+    struct message m = {.kind = MESSAGE_BUCKET_PARTS,
+                        .sender = {.id = {{1}}, .name = "n"},
+                        .listed = listed,
+                        .n_listed = 2,
+                        .parts = parts,
+                        .n_parts = 2 * MESSAGE_PARTS,
+                        .listed_parts = BYTES_OF(bits)},
+                   out;
+    m.sender.endpoint = (struct endpoint){4, {127, 0, 0, 1}, 7780};
+    arena_init(&arena, 0);
+    cr_assert_eq(message_encode(&m, &arena, &wire), 0);
+    cr_assert_eq(message_decode(wire, &arena, &out), 0);
+    cr_assert_eq(out.n_listed, 2);
+    cr_assert_eq(out.n_parts, 2 * MESSAGE_PARTS);
+    cr_expect_eq(out.parts[2 * MESSAGE_PARTS - 1], 9);
+    cr_expect(bytes_equal(out.listed_parts, m.listed_parts));
+    arena_fini(&arena);
 }
 
 Test(codec, a_message_of_nothing_but_parts_stays_within_its_arena)
@@ -259,16 +364,19 @@ Test(codec, sizes_are_never_underestimated)
     memset(name, 'n', NAME_LEN_MAX);
     struct message_member longest = member(0xff, name);
     longest.endpoint.family = 6;
+    longest.second.family = 4;
     longest.incarnation = UINT32_MAX;
     longest.state = MEMBER_LEFT;
     static uint8_t value[ENTRY_LEN_MAX];
     struct message_entry entry = {bytes_of_text("var/a"), BYTES_OF(value), UINT64_MAX, UINT64_MAX,
                                   UINT64_MAX};
-    struct message_range range = {longest.id, UINT64_MAX, UINT64_MAX, UINT64_MAX, NULL, 0};
+    struct message_range range = {longest.id, UINT64_MAX, UINT64_MAX, UINT64_MAX, NULL, 0,
+                                  UINT64_MAX, UINT64_MAX};
     struct message m = {.kind = MESSAGE_PUSH, .sender = longest, .to = longest.id,
                         .sequence = UINT32_MAX, .has_target = true, .target = longest,
                         .digest = 1, .members_digest = 1, .known_epoch = UINT64_MAX,
                         .known_number = UINT64_MAX, .at_unix_ms = UINT64_MAX,
+                        .epoch = UINT64_MAX,
                         .coordinate = {value, MESSAGE_COORDINATE}};
     struct bytes bare, more;
     cr_assert_eq(message_encode(&m, &arena, &bare), 0);

@@ -23,7 +23,7 @@ Test(key, has_one_spelling)
          "version/default/web/4294967295/" HASH},
         {key_control("a", "b"), "control/a/b"},
         {key_intent(node), "intent/" NODE},
-        {key_var("db/Pass_word.v-1"), "var/db/Pass_word.v-1"},
+        {key_var("shop", "db/Pass_word.v-1"), "var/shop/db/Pass_word.v-1"},
         {key_node(node), "node/" NODE},
         {key_secret(), "secret/next"},
         {key_claim(node, "default", "web", 0), "claim/" NODE "/default/web/0"},
@@ -56,7 +56,8 @@ Test(key, is_taken_apart_again)
     cr_expect_eq(parts.version, 12);
     cr_expect_eq(parts.spec.at[0], 0x17);
 
-    cr_assert_eq(key_parse(bytes_of_text("var/a/b"), &parts), 0);
+    cr_assert_eq(key_parse(bytes_of_text("var/shop/a/b"), &parts), 0);
+    cr_expect(bytes_equal(parts.ns, bytes_of_text("shop")));
     cr_expect(bytes_equal(parts.name, bytes_of_text("a/b")));
 
     cr_assert_eq(key_parse(bytes_of_text("secret/next"), &parts), 0);
@@ -100,7 +101,11 @@ Test(key, with_a_bad_part_does_not_parse)
         "version/default/web/99999999999/" HASH,
         "version/default/web/1/17",
         "var/",
-        "var/with space",
+        "var/default",
+        "var/default/",
+        "var//a",
+        "var/No/a",
+        "var/default/with space",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct key_parts parts;
@@ -118,10 +123,15 @@ Test(key, of_what_is_no_name_is_empty)
     cr_expect_eq(key_job("", "web").len, 0);
     cr_expect_eq(key_claim(node, "default", "web", 100000).len, 0);
     cr_expect_eq(key_version("default", "web", 0, (struct spec_hash){{1}}).len, 0);
-    cr_expect_eq(key_var("").len, 0);
-    cr_expect_eq(key_var(long_name).len, 0);
-    cr_expect_eq(key_var(long_name + 5).len, KEY_LEN_MAX - 1);
-    cr_expect_eq(key_var(long_name + 4).len, 0);
+    cr_expect_eq(key_var("default", "").len, 0);
+    cr_expect_eq(key_var("No", "a").len, 0);
+    cr_expect_eq(key_var("default", long_name).len, 0);
+
+    /* The longest name fits into the longest namespace, and not a byte more into the shortest. */
+    const char *ns = long_name + sizeof(long_name) - 1 - NAME_LEN_MAX,
+               *name = long_name + sizeof(long_name) - 1 - VAR_NAME_LEN_MAX;
+    cr_expect_eq(key_var(ns, name).len, KEY_LEN_MAX - 1);
+    cr_expect_eq(key_var("a", name - 1).len, 0);
 
     struct key_parts parts;
     cr_expect_eq(key_parse(bytes_of_text(long_name), &parts), ERR_MALFORMED);

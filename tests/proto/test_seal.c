@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/bounds.h"
+#include "core/rng.h"
 #include "proto/replay.h"
 #include "proto/seal.h"
 
@@ -110,11 +111,32 @@ Test(sealer, makes_these_bytes)
     size_t len = seal(s, "hello", sealed);
     hex_encode(sealed, len, hex);
     cr_expect_str_eq(hex,
-                     "01c0"
+                     "02c0"
                      "73657373696f6e20612e2e2e2e2e2e00"
                      "0000000000000001"
-                     "50b9b4fb3916b4b7dca5ddfd4d9c0a709c1764105c",
+                     "50b9b4fb391c945e5d79422f2e0108667e3b55033e",
                      "%s", hex);
+    sealer_free(s);
+}
+
+Test(sealer, knows_a_datagram_of_0_1)
+{
+    static const char hex[] = "01c0"
+                              "73657373696f6e20612e2e2e2e2e2e00"
+                              "0000000000000001"
+                              "50b9b4fb3916b4b7dca5ddfd4d9c0a709c1764105c";
+    uint8_t sealed[sizeof(hex) / 2], out[DATAGRAM_MAX];
+    for (size_t i = 0; i < sizeof(sealed); i++) {
+        unsigned byte;
+        cr_assert_eq(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        sealed[i] = (uint8_t)byte;
+    }
+    struct sealer *s = sealer(session_b);
+    cr_expect_eq(sealer_open(s, 0, BYTES_OF(sealed), out, sizeof(out)), ERR_FORMER);
+    cr_expect_eq(memcmp(out, "hello", 5), 0);
+    cr_expect_eq(sealer_open(s, 0, BYTES_OF(sealed), out, sizeof(out)), ERR_REPLAYED);
+    sealed[0] = 2;
+    cr_expect_eq(sealer_open(s, 0, BYTES_OF(sealed), out, sizeof(out)), ERR_FORGED);
     sealer_free(s);
 }
 
@@ -146,7 +168,10 @@ Test(sealer, refuses_every_cut_and_every_flipped_bit)
                      cut < SEAL_OVERHEAD ? ERR_TRUNCATED : ERR_FORGED, "cut at %zu", cut);
     for (size_t bit = 0; bit < 8 * len; bit++) {
         sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        cr_expect_eq(open_sealed(b, sealed, len), bit / 8 == 1 ? ERR_EPOCH : ERR_FORGED,
+        cr_expect_eq(open_sealed(b, sealed, len),
+                     bit / 8 == 0   ? ERR_UNSUPPORTED
+                     : bit / 8 == 1 ? ERR_EPOCH
+                                    : ERR_FORGED,
                      "bit %zu", bit);
         sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -308,6 +333,62 @@ Test(sealer, sends_the_same_bytes_twice_as_different_ones)
     sealer_free(a);
 }
 
+/* ---- sessions ---- */
+
+Test(session, is_spent_with_age_and_when_a_clock_moves_against_the_monotonic_one)
+{
+    static const struct clocks drawn = {100000, 500000, 1700000000000};
+    static const struct {
+        const char *what;
+        int64_t monotonic, boot, wall; /* since */
+        bool is_spent;
+    } rows[] = {
+        {"at once", 0, 0, 0, false},
+        {"time passes", 60000, 60000, 60000, false},
+        {"a wall clock that is slewed", 600000, 600000, 601999, false},
+        {"or read a moment later", 600000, 600003, 598001, false},
+        {"a quarter of an hour", 900000, 900000, 900000, true},
+        {"a millisecond less", 899999, 899999, 899999, false},
+        {"it slept", 1000, 3001, 1000, true},
+        {"a nap", 1000, 3000, 1000, false},
+        {"its wall clock was set forward", 1000, 1000, 3001, true},
+        {"and back", 1000, 1000, -1001, true},
+        {"by a second", 1000, 1000, 0, false},
+        {"memory of a minute ago", 10, 60010, 60010, true},
+        {"a monotonic clock that went back", -1, -1, -1, true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct clocks now = {drawn.monotonic_ms + (uint64_t)rows[i].monotonic,
+                             drawn.boot_ms + (uint64_t)rows[i].boot,
+                             drawn.wall_ms + (uint64_t)rows[i].wall};
+        cr_expect_eq(session_is_spent(&drawn, &now), rows[i].is_spent, "%s",
+                     rows[i].what);
+    }
+}
+
+/* Peers take the new session of one they know as they took the old one. */
+Test(sealer, changes_its_session_and_loses_nothing)
+{
+    uint8_t sealed[3][DATAGRAM_MAX];
+    const struct clocks at = {1, 1, 1}, soon = {2, 2, 2};
+    struct sealer *a = sealer(session_a), *b = sealer(session_b);
+    cr_expect(sealer_is_spent(a, &(struct clocks){1, 1, 1700000000000}));
+    size_t len = seal(a, "old", sealed[0]);
+    seal(a, "old", sealed[1]);
+    sealer_renew(a, (const uint8_t *)"session c......", &at);
+    cr_expect_not(sealer_is_spent(a, &soon));
+    seal(a, "new", sealed[2]);
+    cr_expect_eq(open_sealed(b, sealed[1], len), 3);
+    cr_expect_eq(open_sealed(b, sealed[2], len), 3);
+    cr_expect_eq(open_sealed(b, sealed[0], len), 3, "it was long on its way");
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_eq(open_sealed(b, sealed[i], len), ERR_REPLAYED);
+        cr_expect_eq(open_sealed(a, sealed[i], len), ERR_REPLAYED, "its own");
+    }
+    sealer_free(a);
+    sealer_free(b);
+}
+
 /* ---- the window ---- */
 
 static void session_of(uint32_t i, uint8_t out[static SESSION_LEN])
@@ -326,20 +407,25 @@ Test(replay, takes_each_counter_once_within_the_window)
         {10, ERR_REPLAYED},
         {9, 0},
         {12, 0},
+        {10, ERR_REPLAYED}, /* the one it moved from */
         {11, 0},
         {11, ERR_REPLAYED},
         {9, ERR_REPLAYED},
-        {73, 0},            /* 10 is the last in the window */
+        {1033, 0},          /* 10 is the last in the window */
         {10, ERR_REPLAYED}, /* seen */
         {13, 0},
         {9, ERR_REPLAYED}, /* too old */
-        {1000, 0},
-        {937, 0},            /* the last in the window */
-        {936, ERR_REPLAYED}, /* one behind it, never seen */
+        {5000, 0},
+        {1033, ERR_REPLAYED}, /* far behind */
+        {3977, 0},            /* the last in the window */
+        {3976, ERR_REPLAYED}, /* one behind it, never seen */
+        {6024, 0},            /* exactly one window further */
+        {5000, ERR_REPLAYED},
+        {5001, 0},
         {UINT64_MAX, 0},
         {UINT64_MAX, ERR_REPLAYED},
-        {UINT64_MAX - 63, 0},
-        {UINT64_MAX - 64, ERR_REPLAYED},
+        {UINT64_MAX - 1023, 0},
+        {UINT64_MAX - 1024, ERR_REPLAYED},
         {0, ERR_REPLAYED},
     };
     struct replay_table t;
@@ -347,6 +433,51 @@ Test(replay, takes_each_counter_once_within_the_window)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         cr_expect_eq(replay_check(&t, session_a, rows[i].counter), rows[i].result,
                      "row %zu", i);
+    replay_fini(&t);
+}
+
+/* Against a list of all that was taken: jumps of all lengths, old ones again and again. */
+Test(replay, takes_what_was_not_taken_and_is_not_too_old)
+{
+    enum { COUNTERS = 20000 };
+    static bool is_taken[COUNTERS];
+    struct replay_table t;
+    struct rng rng;
+    replay_init(&t, 1);
+    rng_init(&rng, 3);
+    uint64_t newest = 1;
+    for (size_t i = 0; newest + 3 * SEAL_WINDOW < COUNTERS; i++) {
+        static const uint64_t steps[] = {2, 3, 70, SEAL_WINDOW, 3 * SEAL_WINDOW};
+        uint64_t step = rng_below(&rng, i % 64 ? 2 : 1 + steps[rng_below(&rng, 5)]);
+        uint64_t behind = rng_below(&rng, SEAL_WINDOW + 20);
+        uint64_t counter = i % 3 == 0         ? newest + step
+                           : behind >= newest ? 1
+                                              : newest - behind;
+        bool is_new =
+            !is_taken[counter] && (counter > newest || newest - counter < SEAL_WINDOW);
+        cr_assert_eq(replay_check(&t, session_a, counter) == 0, is_new || i == 0,
+                     "%zu: %llu, newest %llu", i, (unsigned long long)counter,
+                     (unsigned long long)newest);
+        is_taken[counter] = true;
+        newest = counter > newest ? counter : newest;
+    }
+    replay_fini(&t);
+}
+
+Test(replay, a_burst_in_any_order_is_taken_whole)
+{
+    struct replay_table t;
+    uint64_t burst[SEAL_WINDOW];
+    struct rng rng;
+    replay_init(&t, 1);
+    rng_init(&rng, 5);
+    for (size_t i = 0; i < SEAL_WINDOW; i++)
+        burst[i] = 100 + i;
+    rng_shuffle(&rng, burst, SEAL_WINDOW, sizeof(burst[0]));
+    for (size_t i = 0; i < SEAL_WINDOW; i++)
+        cr_assert_eq(replay_check(&t, session_a, burst[i]), 0);
+    for (size_t i = 0; i < SEAL_WINDOW; i++)
+        cr_assert_eq(replay_check(&t, session_a, burst[i]), ERR_REPLAYED);
     replay_fini(&t);
 }
 

@@ -92,24 +92,24 @@ static size_t seal(struct sealed_stream *s, const char *text, uint8_t *out, size
 /* The bytes below were computed by another implementation of the primitives and of Noise,
  * from hello.h. */
 static const char golden_1[] =
-    "53540247018f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285ff9"
-    "b96ac7d0c0dc9a8f54fca96eaf96877eaa62d50acfb1202cd914252f293aac";
+    "53540347018f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f58"
+    "a84159f93908d7ba0f59f8e49baaf9ebddb6e27e1790939ee7b7d31c701ba0";
 static const char golden_2[] =
-    "53540247007d9c24316539825c1896e57f28197746793ce60cbee3ad47da9d07b85fa55e2a5b"
-    "c0a36feb9a9a9faeaf3d535f3bfce9a05bec5f5773d3941c09d126b836939ffeffaf2aaba2b5"
-    "90823f5d13230817259c5c93d1ff8b0567b678a8f429e9856fd74772fc49696e5959a893c3bf"
-    "43604176053ff350d785a753a81172645f48bae498b13015af866bfc81543cfc5e355d90";
+    "53540347007d9c24316539825c1896e57f28197746793ce60cbee3ad47da9d07b85fa55e2a5b"
+    "c0a36feb9a9a9faeaf3d535f3bfce9a05bec5f5773d3941c09d126b836939f0651583b3d73e4"
+    "547715b2b164c6da3c9c5c93d1ff8b0567b678a8f429e9856fd74772fc49696e5959a893c3bf"
+    "4360417683ddee1aa4de793f698a7fd8e9f4df51477cd8fd9a464ae955d5559120401493";
 static const char golden_3[] =
-    "ce872f684d2182f9f9921a96bf8d714eda040214d8566e468aa618858fd81f15d5fe99cb35a2"
-    "06d843299dceabd7fa371b9dcaaeab87cee3c4b985f779044877d181fbcac376d4762f374fcc"
-    "a867f49d5f6daf7e098beb481f4d40c5854e7dc3b2";
+    "ce872f684d2182f9f9921a96bf8d714eda040214d8566e468aa618858fd81f1532573754dd43"
+    "77bf81ed58208cd7b84b1b9dcaaeab87cee3c4b985f779044877d181fbcac376d4762f374fcc"
+    "a867f49d5f34ce6572962dec6091547581c2b3018c";
 static const char golden_keys[] =
     "67f6632e6ba54f9c525a1d27242850c9d46a6b2775516e9266faebefc49affa2fe7f0c3322d8"
     "9d33457512af94309b4fb98b5afc7ac477ae3496376dd822c91e";
 static const char golden_guest[] =
-    "0188be16ff3ebe2df138647dd13118b5b9c36bfd2cc7ec0634af6ddfa642c556c96733d528f5"
-    "6d8505521d15cb14ba1b776a942dca9469d5a64af2af9e40535106fd471ac664614137ebbab6"
-    "a5e73fbf9cec4248b8db8d517fd5fcbf77e0496815";
+    "0188be16ff3ebe2df138647dd13118b5b9c36bfd2cc7ec0634af6ddfa642c556ad2b6ff9e404"
+    "fdd0a03eb228582d345b776a942dca9469d5a64af2af9e40535106fd471ac664614137ebbab6"
+    "a5e73fbf9cb1d03f022739ddfa06015b7b6e43d0e8";
 
 static const char *hex_of(const uint8_t *in, size_t len)
 {
@@ -319,7 +319,7 @@ Test(stream_seal, tells_both_sides_of_a_wrong_secret)
     struct pair_of p = begin(&secret, &other_secret);
     cr_expect_eq(feed(p.b, p.hello_1, HELLO_1_LEN), ERR_EPOCH);
     cr_expect_eq(take_pending(p.b, p.hello_2, sizeof(p.hello_2)), HELLO_2_LEN);
-    cr_expect_eq(feed(p.a, p.hello_2, HELLO_2_LEN), ERR_FORGED);
+    cr_expect_eq(feed(p.a, p.hello_2, HELLO_2_LEN), ERR_EPOCH);
     cr_expect_not(sealed_stream_is_open(p.a));
     cr_expect_not(sealed_stream_is_open(p.b));
     cr_expect_eq(feed(p.b, p.hello_1, 1), ERR_EPOCH, "broken stays broken");
@@ -339,7 +339,7 @@ Test(stream_seal, opens_with_any_key_of_the_ring)
         take_pending(p.a, p.hello_1, sizeof(p.hello_1));
         cr_expect_eq(feed(p.b, p.hello_1, HELLO_1_LEN), i ? ERR_EPOCH : 0);
         take_pending(p.b, p.hello_2, sizeof(p.hello_2));
-        cr_expect_eq(feed(p.a, p.hello_2, HELLO_2_LEN), i ? ERR_FORGED : 0);
+        cr_expect_eq(feed(p.a, p.hello_2, HELLO_2_LEN), i ? ERR_EPOCH : 0);
         cr_expect_eq(sealed_stream_is_open(p.a), i == 0);
         end(&p);
     }
@@ -408,7 +408,22 @@ Test(stream_seal, refuses_other_protocols_at_their_first_bytes)
     end(&p);
     p = begin(&secret, &secret);
     cr_expect_eq(feed(p.b, (const uint8_t *)"ST", 2), 0);
-    cr_expect_eq(feed(p.b, (const uint8_t *)"\x01", 1), ERR_FORGED);
+    cr_expect_eq(feed(p.b, (const uint8_t *)"\x01", 1), ERR_UNSUPPORTED);
+    end(&p);
+}
+
+Test(stream_seal, tells_both_sides_of_another_version)
+{
+    struct pair_of p = begin(&secret, &secret);
+    uint8_t other[HELLO_1_LEN];
+    memcpy(other, p.hello_1, sizeof(other));
+    other[2]++;
+    cr_expect_eq(feed(p.b, other, sizeof(other)), ERR_UNSUPPORTED);
+    cr_expect_eq(take_pending(p.b, p.hello_2, sizeof(p.hello_2)), HELLO_2_LEN);
+    cr_expect_eq(p.hello_2[2], p.hello_1[2], "it answers with its own");
+    p.hello_2[2]++;
+    cr_expect_eq(feed(p.a, p.hello_2, HELLO_2_LEN), ERR_UNSUPPORTED);
+    cr_expect_eq(take_pending(p.a, p.hello_2, sizeof(p.hello_2)), 0);
     end(&p);
 }
 

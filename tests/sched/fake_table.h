@@ -12,6 +12,7 @@ enum { FAKE_MEMBERS = 8, FAKE_ENTRIES = 64, VALUE_MAX = 2048 };
 struct members {
     struct member list[FAKE_MEMBERS];
     char names[FAKE_MEMBERS][8];
+    uint64_t former_ms; /* of all */
     size_t n;
 };
 

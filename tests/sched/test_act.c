@@ -12,7 +12,7 @@
 
 static const char *acts_text(struct fake_view *f, uint32_t self)
 {
-    static const char *const kinds[] = {"start", "stop", "replace"};
+    static const char *const kinds[] = {"start", "stop", "replace", "amend"};
     struct plan plan;
     struct act *acts;
     size_t n;
@@ -33,6 +33,21 @@ static void two_nodes(struct fake_view *f, uint32_t count)
     fake_node(f, 4000, 1ul << 32);
     fake_node(f, 4000, 1ul << 32);
     fake_job(f, count, 500, 256 << 20);
+}
+
+/* A new version of the only job, of which `edit` lies between. */
+static void submit(struct fake_view *f, enum edit edit)
+{
+    f->jobs[0].doc.spec.at[0]++;
+    f->jobs[0].doc.version++;
+    for (size_t i = 0; i < f->n_claims; i++)
+        f->claims[i].edit = edit;
+}
+
+static void be_current(struct fake_view *f, size_t claim)
+{
+    f->claims[claim].doc.spec = f->jobs[0].doc.spec;
+    f->claims[claim].doc.version = f->jobs[0].doc.version;
 }
 
 Test(act, starts_what_the_plan_gives_to_us_and_nothing_else)
@@ -136,6 +151,46 @@ Test(act, a_leaving_node_waits_for_its_heir_if_there_can_be_one)
     fake_fini(&f);
 }
 
+/* As a leaving one, but it stays: what nobody else can take goes on running there. */
+Test(act, a_node_with_a_broken_disk_hands_over_and_keeps_what_nobody_takes)
+{
+    struct fake_view f;
+    two_nodes(&f, 1);
+    fake_claim(&f, 0, 0, 0, 1);
+    f.nodes[0].doc.disk = DISK_BROKEN;
+    f.nodes[0].takes_work = false;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    cr_assert_str_eq(acts_text(&f, 1), "start job0.0: the only fitting node");
+    struct view_claim *heir = fake_claim(&f, 0, 0, 1, 2);
+    heir->doc.health = HEALTH_UNKNOWN;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    f.claims[0].doc.health = HEALTH_NONE; /* the higher generation sorts first */
+    cr_assert_str_eq(acts_text(&f, 0), "stop job0.0: held by n1");
+    f.claims[0] = f.claims[--f.n_claims];
+    f.nodes[1].takes_work = false;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    fake_fini(&f);
+}
+
+Test(act, on_a_full_disk_what_works_is_not_switched)
+{
+    struct fake_view f;
+    two_nodes(&f, 1);
+    fake_claim(&f, 0, 0, 0, 1);
+    f.jobs[0].doc.spec.at[0] = 2;
+    f.jobs[0].doc.version = 2;
+    f.nodes[0].doc.disk = DISK_FULL;
+    f.nodes[0].takes_work = false;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    cr_assert_str_eq(acts_text(&f, 1), "");
+    f.jobs[0].count = 0; /* but it is stopped as anywhere */
+    cr_assert_str_eq(acts_text(&f, 0), "stop job0.0: scaled to 0");
+    f.jobs[0].count = 1;
+    f.nodes[0].doc.disk = DISK_OK;
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.0: update from v1 to v2");
+    fake_fini(&f);
+}
+
 Test(act, switches_only_with_evidence_of_what_comes_before)
 {
     struct fake_view f;
@@ -148,9 +203,9 @@ Test(act, switches_only_with_evidence_of_what_comes_before)
     f.jobs[0].doc.version = 2;
     cr_assert_str_eq(acts_text(&f, 0),
                      "replace job0.0: update from v1 to v2; replace job0.1: update from v1 to v2");
-    f.claims[1].doc.spec.at[0] = 2; /* 1 is done, 0 is not: no evidence for 2 */
+    be_current(&f, 1); /* 1 is done, 0 is not: no evidence for 2 */
     cr_assert_str_eq(acts_text(&f, 0), "replace job0.0: update from v1 to v2");
-    f.claims[0].doc.spec.at[0] = 2;
+    be_current(&f, 0);
     f.claims[0].doc.is_proven = false;
     cr_assert_str_eq(acts_text(&f, 0), "");
     f.claims[0].doc.is_proven = true;
@@ -173,7 +228,7 @@ Test(act, passes_over_what_nobody_holds_and_fits_nowhere)
     f.jobs[0].doc.spec.at[0] = 2;
     f.jobs[0].doc.version = 2;
     cr_assert_str_eq(acts_text(&f, 0), "replace job0.1: update from v1 to v2");
-    f.claims[0].doc.spec.at[0] = 2;
+    be_current(&f, 0);
     cr_assert_str_eq(acts_text(&f, 0), "replace job0.3: update from v1 to v2");
     fake_refuse(&f, 0, 2, 1, "crashed there 3 times");
     f.refusals[0].doc.spec.at[0] = 1; /* the old version: nothing is known of the new one */
@@ -217,6 +272,96 @@ Test(act, restarts_roll_like_updates)
     fake_fini(&f);
 }
 
+/* ---- edits ---- */
+
+Test(act, takes_over_at_once_what_the_task_cannot_see)
+{
+    struct fake_view f;
+    two_nodes(&f, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        fake_claim(&f, 0, i, 0, 1);
+    submit(&f, EDIT_UNSEEN);
+    f.claims[1].doc.state = INSTANCE_PENDING;
+    f.claims[1].doc.is_proven = false;
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: ; amend job0.1: ; amend job0.2: ");
+    for (size_t i = 0; i < 3; i++)
+        be_current(&f, i);
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    f.jobs[0].doc.version = 9; /* the same text again, under a new number */
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: ; amend job0.1: ; amend job0.2: ");
+    fake_fini(&f);
+}
+
+/* A check that fails everywhere must not reach all of them at once. */
+Test(act, brings_new_checks_to_healthy_instances_in_turn)
+{
+    struct fake_view f;
+    two_nodes(&f, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        fake_claim(&f, 0, i, 0, 1);
+    submit(&f, EDIT_CHECKS);
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: update from v1 to v2");
+    be_current(&f, 0);
+    f.claims[0].doc.is_proven = false;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    f.claims[2].doc.health = HEALTH_UNKNOWN; /* has nothing to lose */
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.2: ");
+    f.claims[0].doc.is_proven = true;
+    f.claims[2].doc.health = HEALTH_PASSING;
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.1: update from v1 to v2");
+    fake_fini(&f);
+}
+
+Test(act, restarts_what_waits_for_a_restart_and_takes_the_edit_over_meanwhile)
+{
+    struct fake_view f;
+    two_nodes(&f, 2);
+    for (uint32_t i = 0; i < 2; i++)
+        fake_claim(&f, 0, i, 0, 1);
+    f.jobs[0].control.restart_at = 3;
+    submit(&f, EDIT_UNSEEN);
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: ; amend job0.1: ");
+    be_current(&f, 0);
+    be_current(&f, 1);
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.0: a restart was requested");
+    submit(&f, EDIT_CHECKS);
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.0: a restart was requested");
+    submit(&f, EDIT_RESTART);
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.0: update from v2 to v4");
+    fake_fini(&f);
+}
+
+/* A start needs files that cannot be written now; what goes on needs none. */
+Test(act, takes_over_on_a_full_disk_as_well_and_starts_nothing_anew)
+{
+    struct fake_view f;
+    two_nodes(&f, 1);
+    fake_claim(&f, 0, 0, 0, 1);
+    f.nodes[0].doc.disk = DISK_FULL;
+    submit(&f, EDIT_RESTART);
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    f.claims[0].edit = EDIT_CHECKS;
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: update from v1 to v2");
+    f.claims[0].edit = EDIT_UNSEEN;
+    cr_assert_str_eq(acts_text(&f, 0), "amend job0.0: ");
+    fake_fini(&f);
+}
+
+/* What was not taken over yet is no evidence: an older agent may yet start it anew. */
+Test(act, counts_nothing_as_switched_that_does_not_say_so)
+{
+    struct fake_view f;
+    two_nodes(&f, 2);
+    fake_claim(&f, 0, 0, 1, 1);
+    fake_claim(&f, 0, 1, 0, 1);
+    submit(&f, EDIT_RESTART);
+    f.claims[0].edit = EDIT_UNSEEN;
+    cr_assert_str_eq(acts_text(&f, 0), "");
+    be_current(&f, 0);
+    cr_assert_str_eq(acts_text(&f, 0), "replace job0.1: update from v1 to v2");
+    fake_fini(&f);
+}
+
 /* ---- a cluster that realizes its plans ---- */
 
 enum { STEPS_MAX = 400, CLAIMS_CAP = 512, NODES_CAP = 16 };
@@ -231,6 +376,7 @@ struct cluster {
     struct rng r;
     struct moment_of_claims *history; /* the truth, by step */
     unsigned step;
+    uint8_t broken; /* a spec whose tasks never get healthy; 0 = none */
     unsigned seen[NODES_CAP][NODES_CAP]; /* by viewer and owner: up to which step */
 };
 
@@ -290,6 +436,9 @@ static void cluster_perform(struct cluster *c, struct moment_of_claims *now, uin
     } else if (act->kind == ACT_REPLACE && own && own->doc.state != INSTANCE_STOPPING) {
         own->doc.state = INSTANCE_STOPPING;
         own->doc.is_proven = false;
+    } else if (act->kind == ACT_AMEND && own) {
+        own->doc.spec = j->doc.spec;
+        own->doc.version = j->doc.version;
     }
 }
 
@@ -303,10 +452,11 @@ static void cluster_progress(struct cluster *c, struct moment_of_claims *now)
         if (d->state == INSTANCE_STOPPING) {
             *d = fresh_claim(&c->base.jobs[now->list[i].job], d->generation, c->step);
         } else if (d->state == INSTANCE_STARTING) {
+            bool is_broken = c->broken && d->spec.at[0] == c->broken;
             d->state = INSTANCE_RUNNING;
-            d->health = HEALTH_PASSING;
+            d->health = is_broken ? HEALTH_UNKNOWN : HEALTH_PASSING;
         } else {
-            d->is_proven = true;
+            d->is_proven = d->health == HEALTH_PASSING;
         }
     }
 }
@@ -502,7 +652,10 @@ Test(act, drains_a_node_without_a_gap, .timeout = 120)
         cluster_init(&c, seed);
         settle(&c, seed, "the start");
         uint32_t leaver = (uint32_t)rng_below(&c.r, c.base.n_nodes);
-        c.base.nodes[leaver].doc.state = AGENT_LEAVING;
+        if (seed % 2) /* a node that leaves, and one whose disk is broken */
+            c.base.nodes[leaver].doc.disk = DISK_BROKEN;
+        else
+            c.base.nodes[leaver].doc.state = AGENT_LEAVING;
         c.base.nodes[leaver].takes_work = false;
         for (unsigned i = 0; i < 60; i++) {
             cluster_step(&c);
@@ -513,6 +666,92 @@ Test(act, drains_a_node_without_a_gap, .timeout = 120)
         const struct moment_of_claims *now = &c.history[c.step];
         for (size_t i = 0; i < now->n; i++)
             cr_assert_neq(now->list[i].node, leaver);
+        fake_fini(&c.base);
+    }
+}
+
+/* ---- how many serve while the count changes with the version ---- */
+
+static uint32_t count_serving(const struct cluster *c, uint32_t job)
+{
+    uint32_t n = 0;
+    for (uint32_t index = 0; index < CLAIMS_CAP / 4; index++)
+        n += count_healthy(&c->history[c->step], job, index) > 0;
+    return n;
+}
+
+/* Do all that are wanted run the new spec, and are proven? */
+static bool is_through(const struct cluster *c, uint32_t job, uint8_t spec)
+{
+    const struct moment_of_claims *now = &c->history[c->step];
+    uint32_t n = 0;
+    for (size_t i = 0; i < now->n; i++)
+        n += now->list[i].job == job && now->list[i].index < c->base.jobs[job].count &&
+             now->list[i].doc.is_proven && now->list[i].doc.spec.at[0] == spec;
+    return n >= c->base.jobs[job].count;
+}
+
+/* Whoever looks, with whatever of the others' claims: an update takes max_parallel from what
+ * serves, and what is too many goes when the new ones have taken its place. */
+static void change_count_and_version(uint64_t seed, bool is_broken)
+{
+    struct cluster c;
+    uint32_t least[3];
+    cluster_init(&c, seed);
+    settle(&c, seed, "the start");
+    c.broken = is_broken ? 2 : 0;
+    for (uint32_t job = 0; job < c.base.n_jobs; job++) {
+        struct view_job *j = &c.base.jobs[job];
+        uint32_t max_parallel = j->spec->update.max_parallel;
+        least[job] = j->count > max_parallel ? j->count - max_parallel : 0;
+        j->count = 1 + (uint32_t)rng_below(&c.r, 6);
+        j->doc.spec.at[0] = 2;
+        j->doc.version = 2;
+    }
+    for (unsigned i = 0; i < STEPS_MAX / 2 && !is_settled(&c); i++) {
+        cluster_step(&c);
+        for (uint32_t job = 0; job < c.base.n_jobs; job++) {
+            uint32_t wanted = c.base.jobs[job].count, bound = least[job];
+            if (is_through(&c, job, 2) && wanted < bound)
+                bound = wanted;
+            cr_assert_geq(count_serving(&c, job), bound, "seed %lu, job %u: now %u",
+                          (unsigned long)seed, job, wanted);
+        }
+    }
+    if (!is_broken)
+        settle(&c, seed, "an update with another count");
+    fake_fini(&c.base);
+}
+
+Test(act, never_serves_less_for_a_count_that_changes_with_the_version, .timeout = 120)
+{
+    for (uint64_t seed = 0; seed < 300; seed++)
+        change_count_and_version(seed, false);
+}
+
+Test(act, keeps_what_is_too_many_beside_a_version_that_does_not_work, .timeout = 120)
+{
+    for (uint64_t seed = 0; seed < 150; seed++)
+        change_count_and_version(seed, true);
+}
+
+/* Nothing of it is an update: what is too many goes, the rest does not notice. */
+Test(act, scales_down_at_once_where_nothing_is_rolled, .timeout = 120)
+{
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct cluster c;
+        cluster_init(&c, seed);
+        settle(&c, seed, "the start");
+        for (uint32_t job = 0; job < c.base.n_jobs; job++) {
+            struct view_job *j = &c.base.jobs[job];
+            j->count = (uint32_t)rng_below(&c.r, j->count + 1);
+        }
+        for (unsigned i = 0; i < 20 && !is_settled(&c); i++) {
+            cluster_step(&c);
+            for (uint32_t job = 0; job < c.base.n_jobs; job++)
+                cr_assert_eq(count_down(&c, job), 0, "seed %lu", (unsigned long)seed);
+        }
+        cr_assert(is_settled(&c), "seed %lu", (unsigned long)seed);
         fake_fini(&c.base);
     }
 }

@@ -103,3 +103,15 @@ Test(away, is_bounded_and_only_for_who_says_so)
     cr_assert_eq(until(&w, 0, START_MS), 0, "a row that cannot be read says nothing");
     fini(&w);
 }
+
+Test(away, keeps_the_work_of_a_dead_member_that_is_heard_as_an_agent_of_0_1)
+{
+    struct members all = {.n = 1};
+    struct member m = {.state = MEMBER_DEAD};
+    cr_expect_eq(away_former_ms(&all, &m, START_MS), 0, "never heard");
+    all.former_ms = START_MS;
+    cr_expect_eq(away_former_ms(&all, &m, START_MS), START_MS + FORMER_MS);
+    cr_expect_eq(away_former_ms(&all, &m, START_MS + FORMER_MS), 0, "not any more");
+    m.state = MEMBER_ALIVE;
+    cr_expect_eq(away_former_ms(&all, &m, START_MS), 0);
+}

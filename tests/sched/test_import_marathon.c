@@ -1,4 +1,4 @@
-/* Marathon's apps as job files. */
+/* Marathon's files: which apps are in them, what they are called, what is made of each. */
 #include "sched/import_marathon.h"
 
 #include <criterion/criterion.h>
@@ -6,219 +6,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "sched/jobfile.h"
-
-struct importing {
-    struct arena arena;
-    struct complaints notes;
-    char *yaml;
-    int error;
-    struct jobfile file;
-};
-
-static void import_text_of(struct importing *m, const char *text)
-{
-    *m = (struct importing){0};
-    arena_init(&m->arena, 0);
-    m->notes.arena = &m->arena;
-    m->error = import_marathon(bytes_of_text(text), &m->arena, &m->notes, &m->yaml);
-    cr_assert(m->error == 0 || m->notes.n > 0, "%s: an error without a note", text);
-    cr_assert((m->error == 0) == (m->yaml != NULL));
-    struct complaints complaints = {.arena = &m->arena};
-    if (m->yaml)
-        cr_assert_eq(
-            jobfile_read(bytes_of_text(m->yaml), &m->arena, &complaints, &m->file), 0,
-            "%s", m->yaml);
-}
-
-static bool is_noted(const struct importing *m, unsigned line, const char *words)
-{
-    for (size_t i = 0; i < m->notes.n; i++)
-        if (m->notes.list[i].line == line && strstr(m->notes.list[i].text, words))
-            return true;
-    return false;
-}
-
-Test(import_marathon, an_app_becomes_this_file)
-{
-    struct importing m;
-    import_text_of(&m, "{\"id\": \"/prod/web\", \"cmd\": \"./web --port $PORT0\", "
-                       "\"cpus\": 0.5, \"mem\": 256, \"instances\": 3,\n"
-                       " \"env\": {\"MODE\": \"fast\", \"DEBUG\": \"no\"}, \"labels\": "
-                       "{\"tier\": \"front\"},\n"
-                       " \"portDefinitions\": [{\"port\": 0, \"name\": \"http\"}], "
-                       "\"user\": \"www-data\",\n"
-                       " \"constraints\": [[\"hostname\", \"UNIQUE\"], [\"rack\", "
-                       "\"CLUSTER\", \"r1\"], [\"os\", \"LIKE\", \"deb.*\"]],\n"
-                       " \"healthChecks\": [{\"path\": \"/health\", "
-                       "\"gracePeriodSeconds\": 5, \"intervalSeconds\": 10,\n"
-                       "   \"timeoutSeconds\": 2, \"maxConsecutiveFailures\": 3}],\n"
-                       " \"taskKillGracePeriodSeconds\": 20, \"backoffSeconds\": 2, "
-                       "\"backoffFactor\": 1.5, \"maxLaunchDelaySeconds\": 300}");
-    cr_assert_eq(m.error, 0);
-    cr_expect_eq(m.notes.n, 0, "%s", m.notes.n ? m.notes.list[0].text : "");
-    cr_expect_str_eq(
-        m.yaml,
-        "# Made from Marathon's app /prod/web\n"
-        "job: web\n"
-        "namespace: prod\n"
-        "count: 3  # instances\n"
-        "labels:\n"
-        "  tier: front\n"
-        "constraints:\n"
-        "  - {attr: hostname, op: unique}\n"
-        "  - {attr: rack, op: \"==\", value: r1}\n"
-        "  - {attr: os, op: like, value: \"deb.*\"}\n"
-        "task:\n"
-        "  command: ./web --port $PORT0\n"
-        "  env:\n"
-        "    MODE: fast\n"
-        "    DEBUG: \"no\"\n"
-        "  resources: {cpu: 0.5, memory: 256M}\n"
-        "  stop: {timeout: 20s}\n"
-        "  user: www-data\n"
-        "ports:\n"
-        "  http: dynamic\n"
-        "health:  # healthChecks; what was left out there has Marathon's defaults\n"
-        "  - {name: http, http: /health, port: http, interval: 10s, timeout: 2s, grace: "
-        "5s, max_failures: 3}\n"
-        "restart: {delay: 2s, backoff: 1.5, max_delay: 5m}  # backoffSeconds, "
-        "backoffFactor, maxLaunchDelaySeconds\n");
-    arena_fini(&m.arena);
-}
-
-Test(import_marathon, python_2_servers_become_python_3_servers)
-{
-    static const struct {
-        const char *app, *command;
-    } rows[] = {
-        {"{\"id\": \"a\", \"cmd\": \"python -m SimpleHTTPServer $PORT\"}",
-         "python3 -m http.server $PORT"},
-        {"{\"id\": \"a\", \"cmd\": \"exec python2.7 -m SimpleHTTPServer 80\"}",
-         "exec python3 -m http.server 80"},
-        {"{\"id\": \"a\", \"cmd\": \"/opt/mesosphere/bin/python -m http.server $PORT0\"}",
-         "python3 -m http.server $PORT0"},
-        {"{\"id\": \"a\", \"cmd\": \"python3 -m http.server $PORT0\"}",
-         "python3 -m http.server $PORT0"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct importing m;
-        import_text_of(&m, rows[i].app);
-        cr_assert_eq(m.error, 0);
-        cr_expect_str_eq(m.file.jobs[0].task.argv[2], rows[i].command);
-        cr_expect_eq(m.notes.n, i < 3);
-        cr_expect_str_eq(m.file.jobs[0].ports[0].name, "port0",
-                         "Marathon gives every app a port");
-        arena_fini(&m.arena);
-    }
-    struct importing m;
-    import_text_of(
-        &m,
-        "{\"id\": \"a\", \"args\": [\"python\", \"-m\", \"SimpleHTTPServer\", \"80\"]}");
-    cr_expect_str_eq(m.file.jobs[0].task.argv[0], "python3");
-    cr_expect_str_eq(m.file.jobs[0].task.argv[2], "http.server");
-    arena_fini(&m.arena);
-}
-
-Test(import_marathon, what_is_not_carried_over_is_said_at_its_line)
-{
-    static const struct {
-        const char *line, *words;
-    } rows[] = {
-        {"\"uris\": [\"http://x\"]", "uris is not carried over"},
-        {"\"fetch\": [{\"uri\": \"x\"}]", "fetch is not carried over"},
-        {"\"disk\": 100", "disk is not carried over"},
-        {"\"args\": [\"x\"]", "args is not carried over"},
-        {"\"dependencies\": [\"/b\"]", "dependencies is not carried over"},
-        {"\"upgradeStrategy\": {\"minimumHealthCapacity\": 1}",
-         "upgradeStrategy is not carried over"},
-        {"\"readinessChecks\": [{}]", "readinessChecks is not carried over"},
-        {"\"acceptedResourceRoles\": [\"x\"]",
-         "acceptedResourceRoles is not carried over"},
-        {"\"secrets\": {\"x\": {}}", "secrets is not carried over"},
-        {"\"networks\": [{\"mode\": \"host\"}]", "networks is not carried over"},
-        {"\"somethingNew\": 1", "somethingNew is not carried over"},
-        {"\"env\": {\"P\": {\"secret\": \"p\"}}", "variable P is left out"},
-        {"\"env\": {\"A\": \"${B}\"}", "stood for itself in Marathon"},
-        {"\"constraints\": [[\"zone\", \"GROUP_BY\"]]",
-         "constraint GROUP_BY is left out"},
-        {"\"constraints\": [[\"zone\", \"CLUSTER\"]]", "constraint CLUSTER is left out"},
-        {"\"constraints\": [[\"zone\", \"LIKE\", \"(?=x)\"]]",
-         "constraint LIKE is left out"},
-        {"\"healthChecks\": [{\"protocol\": \"COMMAND\"}]",
-         "a COMMAND check is not supported"},
-        {"\"healthChecks\": [{\"protocol\": \"HTTPS\"}]", "becomes a tcp check"},
-        {"\"healthChecks\": [{\"portIndex\": 7}]", "the app has no port of index 7"},
-        {"\"healthChecks\": [{\"port\": 80}]", "none of the app's ports has that number"},
-        {"\"ports\": [8080]", "8080 is Marathon's service port"},
-        {"\"container\": {\"docker\": {\"image\": \"nginx\"}}",
-         "image 'nginx' is not supported"},
-        {"\"container\": {\"volumes\": [{}]}", "volumes is not carried over"},
-        {"\"container\": {\"portMappings\": [{\"containerPort\": 80, \"hostPort\": 81}]}",
-         "hostPort 81 is not mapped"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char text[512];
-        struct importing m;
-        snprintf(text, sizeof(text), "{\"id\": \"a\",\n\"cmd\": \"x\",\n%s\n}",
-                 rows[i].line);
-        import_text_of(&m, text);
-        cr_expect_eq(m.error, 0, "%s", rows[i].line);
-        cr_expect(is_noted(&m, 3, rows[i].words), "%s: %s", rows[i].line,
-                  m.notes.n ? m.notes.list[0].text : "no note");
-        arena_fini(&m.arena);
-    }
-}
-
-Test(import_marathon, what_says_nothing_is_not_noted)
-{
-    struct importing m;
-    import_text_of(&m, "{\"id\": \"a\", \"cmd\": \"x\", \"disk\": 0, \"dependencies\": "
-                       "[], \"executor\": \"\", \"args\": null,\n"
-                       "\"requirePorts\": false, \"uris\": [], \"user\": null, "
-                       "\"version\": \"2016-01-01T00:00:00Z\"}");
-    cr_expect_eq(m.error, 0);
-    cr_expect_eq(m.notes.n, 0, "%s", m.notes.n ? m.notes.list[0].text : "");
-    arena_fini(&m.arena);
-}
-
-Test(import_marathon, ports_follow_marathons_rules)
-{
-    static const struct {
-        const char *keys;
-        size_t n;
-        uint16_t first;
-        const char *name;
-    } rows[] = {
-        {"\"ports\": [0, 0]", 2, 0, "port0"},
-        {"\"ports\": []", 0, 0, NULL},
-        {"\"ports\": [8080]", 1, 0, "port0"},
-        {"\"ports\": [8080], \"requirePorts\": true", 1, 8080, "port0"},
-        {"\"portDefinitions\": [{\"port\": 0, \"name\": \"Admin_UI\"}]", 1, 0,
-         "admin-ui"},
-        {"\"container\": {\"portMappings\": [{\"containerPort\": 8080, \"hostPort\": "
-         "0}]}",
-         1, 8080, "port0"},
-        {"\"container\": {\"docker\": {\"portMappings\": [{\"containerPort\": 0, "
-         "\"hostPort\": 0, \"name\": \"http\"}]}}",
-         1, 0, "http"},
-        {"\"disk\": 0", 1, 0, "port0"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char text[512];
-        struct importing m;
-        snprintf(text, sizeof(text), "{\"id\": \"a\", \"cmd\": \"x\", %s}", rows[i].keys);
-        import_text_of(&m, text);
-        cr_assert_eq(m.error, 0);
-        cr_assert_eq(m.file.jobs[0].n_ports, rows[i].n, "%s", rows[i].keys);
-        if (rows[i].n) {
-            cr_expect_eq(m.file.jobs[0].ports[0].host_port, rows[i].first, "%s",
-                         rows[i].keys);
-            cr_expect_str_eq(m.file.jobs[0].ports[0].name, rows[i].name);
-        }
-        arena_fini(&m.arena);
-    }
-}
+#include "tests/sched/importing.h"
 
 Test(import_marathon, the_path_of_an_id_names_job_and_namespace)
 {
@@ -235,32 +23,93 @@ Test(import_marathon, the_path_of_an_id_names_job_and_namespace)
         {"{\"id\": \"/a\", \"groups\": [{\"id\": \"b\", \"apps\": [{\"id\": \"/c/d\", "
          "\"cmd\": \"x\"}]}]}",
          "c", "d"},
+        {"{\"id\": \"/a\", \"groups\": [{\"id\": \"b\", \"apps\": [{\"id\": \"../d\", "
+         "\"cmd\": \"x\"}]}]}",
+         "a", "d"},
         {"[{\"id\": \"/a/b\", \"cmd\": \"x\"}]", "a", "b"},
-        {"{\"id\": \"///\", \"cmd\": \"x\"}", "default", "app"},
+        {"{\"app\": {\"id\": \"/a/b\", \"cmd\": \"x\"}}", "a", "b"},
+        {"{\"apps\": [{\"id\": \"/a/b\", \"cmd\": \"x\"}]}", "a", "b"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct importing m;
-        import_text_of(&m, rows[i].text);
-        cr_assert_eq(m.error, 0, "%s", rows[i].text);
+        importing_read(&m, rows[i].text, false);
+        cr_assert_not_null(m.yaml, "%s", rows[i].text);
         cr_expect_str_eq(m.file.jobs[0].ns, rows[i].ns, "%s", rows[i].text);
         cr_expect_str_eq(m.file.jobs[0].name, rows[i].name, "%s", rows[i].text);
-        arena_fini(&m.arena);
+        importing_free(&m);
     }
 }
 
-Test(import_marathon, several_apps_become_one_list)
+Test(import_marathon, one_bad_app_never_stops_the_others)
+{
+    static const char *const bad[] = {
+        "{\"id\": \"/b\", \"cmd\": \"x\", \"ports\": [80, 80], \"requirePorts\": true}",
+        "{\"id\": \"/b\", \"cmd\": \"x\", \"container\": {\"portMappings\": "
+        "[{\"containerPort\": "
+        "80}, {\"containerPort\": 80, \"protocol\": \"sctp\"}]}}",
+        "{\"id\": \"/b\", \"container\": {\"docker\": {\"image\": \"nginx\"}}}",
+        "{\"id\": \"/b\", \"cmd\": \"x\", \"container\": {\"docker\": {\"image\": "
+        "\"nginx\"}}}",
+        "{\"id\": \"/b\", \"cmd\": \"x\", \"user\": \"a b\"}",
+        "{\"id\": \"/b\", \"containers\": [{\"name\": \"c\"}]}",
+        "{\"id\": \"/\xc3\xbcn\xc3\xaf\", \"cmd\": \"x\"}",
+        "{\"id\": \"/a\", \"cmd\": \"x\"}",
+        "{\"cmd\": \"x\"}",
+        "{\"id\": \"///\", \"cmd\": \"x\"}",
+        "7",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[512];
+        struct importing m;
+        snprintf(text, sizeof(text),
+                 "[{\"id\": \"/a\", \"cmd\": \"x\", \"ports\": []},\n%s,\n"
+                 "{\"id\": \"/c\", \"cmd\": \"y\"}]",
+                 bad[i]);
+        importing_read(&m, text, false);
+        cr_assert_eq(m.error, 0, "%s", bad[i]);
+        cr_expect_eq(m.file.n_jobs, 2, "%s", bad[i]);
+        cr_expect(m.report.n_apps == 3 && m.report.n_made == 2, "%s", bad[i]);
+        cr_expect(importing_note(&m, IMPORT_ERROR, 2, ""), "%s", bad[i]);
+        importing_free(&m);
+    }
+}
+
+Test(import_marathon, names_that_meet_are_told_with_the_true_reason)
 {
     struct importing m;
-    import_text_of(
-        &m, "[{\"id\": \"/a/x\", \"cmd\": \"x\"}, {\"id\": \"/a/X\", \"cmd\": \"y\"},\n"
-            " {\"id\": \"/i\", \"container\": {\"docker\": {\"image\": \"nginx\"}}}]");
-    cr_assert_eq(m.error, 0);
+    importing_read(
+        &m,
+        "[{\"id\": \"/prod/a/b\", \"cmd\": \"x\"},\n{\"id\": \"/prod-a/b\", \"cmd\": "
+        "\"y\"},\n{\"id\": \"/prod/a/b\", \"cmd\": \"x\"}]",
+        false);
     cr_assert_eq(m.file.n_jobs, 2);
-    cr_expect_str_eq(m.file.jobs[1].name, "x-2");
-    cr_expect(is_noted(&m, 1, "the job is called 'x-2'"));
-    cr_expect(is_noted(
-        &m, 2, "/i: no job was made: its program is in the container image 'nginx'"));
-    arena_fini(&m.arena);
+    cr_expect_str_eq(m.file.jobs[1].name, "b-2");
+    cr_expect(importing_note(&m, IMPORT_CHANGED, 2,
+                             "the job is called 'b-2': prod-a/b is /prod/a/b already"));
+    cr_expect(importing_note(&m, IMPORT_ERROR, 3, "an app of this id is here twice"));
+    importing_free(&m);
+}
+
+Test(import_marathon, the_report_is_whole_and_counts)
+{
+    char text[8192] = "[";
+    struct importing m;
+    for (int i = 0; i < 30; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                 "%s{\"id\": \"/a%d\", \"cmd\": \"x\", \"ports\": [],\n  \"container\": "
+                 "{\"volumes\": [{\"x\": 1}]}}",
+                 i ? ",\n" : "", i);
+    strcat(text, ",\n{\"id\": \"/n\", \"ports\": []}]");
+    importing_read(&m, text, false);
+    cr_expect_eq(import_report_count(&m.report, IMPORT_DROPPED), 30);
+    cr_expect_str_eq(import_report_sum(&m.report),
+                     "31 apps: 30 made, 1 not; 30 things not carried over, 0 changed");
+    const struct import_note *note = importing_note(&m, IMPORT_DROPPED, 60, "volumes");
+    cr_assert_not_null(note);
+    cr_expect_eq(note->column, 17);
+    cr_expect_str_eq(note->app, "/a29");
+    cr_expect(strstr(m.yaml, "# dropped: container.volumes is not carried over"));
+    importing_free(&m);
 }
 
 Test(import_marathon, files_that_make_no_job_say_why)
@@ -269,66 +118,27 @@ Test(import_marathon, files_that_make_no_job_say_why)
         const char *text, *words;
         int error;
     } rows[] = {
-        {"{\"id\": \"a\", \"container\": {\"docker\": {\"image\": \"i\"}}}",
-         "no job was made", ERR_UNSUPPORTED},
-        {"{\"id\": \"a\", \"args\": [\"-x\"], \"container\": {\"docker\": {\"image\": "
-         "\"i\"}}}",
-         "no job was made", ERR_UNSUPPORTED},
-        {"{\"id\": \"a\"}", "neither cmd nor args", ERR_UNSUPPORTED},
-        {"{\"id\": \"a\", \"cmd\": \" \"}", "neither cmd nor args", ERR_UNSUPPORTED},
+        {"{\"id\": \"a\"}", "neither cmd nor args", 0},
+        {"{\"id\": \"a\", \"cmd\": \" \"}", "neither cmd nor args", 0},
+        {"{\"id\": \"a\", \"containers\": []}", "a pod", 0},
         {"{\"id\": \"a\", \"run\": {\"cmd\": \"x\"}}", "a Metronome job", ERR_MALFORMED},
         {"{\"name\": \"a\", \"schedule\": \"R/x/y\", \"command\": \"x\"}",
          "a Chronos job", ERR_MALFORMED},
         {"{\"cmd\": \"a\"}", "it has no id", ERR_MALFORMED},
         {"{\"id\": \"a\", \"apps\": []}", "holds no app", ERR_MALFORMED},
         {"[]", "an empty list", ERR_MALFORMED},
-        {"hello", "no Marathon app", ERR_MALFORMED},
-        {"{\"id\": ", "", ERR_MALFORMED},
-        {"{\"id\": \"a\", \"cmd\": \"x\", \"user\": \"a b\"}",
-         "no job file was made: user: wants", ERR_INVALID},
+        {"hello", "no app of Marathon's", ERR_MALFORMED},
+        {"{\"id\": ", "the text ends here", ERR_MALFORMED},
+        {"{\"id\": \"a\", // it\n\"cmd\": \"x\"}", "a comment: JSON has none",
+         ERR_MALFORMED},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct importing m;
-        import_text_of(&m, rows[i].text);
+        importing_read(&m, rows[i].text, false);
         cr_expect_eq(m.error, rows[i].error, "%s: %s", rows[i].text, err_name(m.error));
-        cr_expect(strstr(m.notes.list[0].text, rows[i].words), "%s: %s", rows[i].text,
-                  m.notes.list[0].text);
-        arena_fini(&m.arena);
+        cr_expect_null(m.yaml);
+        cr_expect(importing_note(&m, IMPORT_ERROR, 0, rows[i].words), "%s: %s",
+                  rows[i].text, m.report.n ? m.report.notes[0].text : "");
+        importing_free(&m);
     }
-}
-
-Test(import_marathon, awkward_texts_come_through_unharmed)
-{
-    struct importing m;
-    import_text_of(&m, "{\"id\": \"a\\nb: c\", \"cmd\": \"echo \\\"it's\\\" # \\\\ "
-                       "\\n\\tx\\u2028\\u00e9: $X\", \"env\": "
-                       "{\"- a\": \"{b}\", \"1\": \"true\", \"x\": \"\"}, \"labels\": "
-                       "{\"k: v\": \"@x\", \"#\": \"a\\u007f\"}}");
-    cr_assert_eq(m.error, 0);
-    const struct job_spec *s = m.file.jobs;
-    cr_expect_str_eq(s->name, "a-b-c");
-    cr_expect_str_eq(s->task.argv[2], "echo \"it's\" # \\ \n\tx\xe2\x80\xa8\xc3\xa9: $X");
-    cr_assert_eq(s->task.n_env, 3);
-    cr_expect_str_eq(s->task.env[0].key, "- a");
-    cr_expect_str_eq(s->task.env[0].value, "{b}");
-    cr_expect_str_eq(s->task.env[1].value, "true");
-    cr_expect_str_eq(s->task.env[2].value, "");
-    cr_assert_eq(s->n_labels, 2);
-    cr_expect_str_eq(s->labels[0].value, "a\x7f");
-    cr_expect_str_eq(s->labels[1].key, "k: v");
-    arena_fini(&m.arena);
-}
-
-Test(import_marathon, variables_marathon_sets_are_given_when_the_command_uses_them)
-{
-    struct importing m;
-    import_text_of(&m, "{\"id\": \"/x/a\", \"cmd\": \"run $HOSTNAME ${HOST} "
-                       "$MESOS_SANDBOX/f $MARATHON_APP_ID\"}");
-    cr_assert_eq(m.error, 0);
-    const struct task_spec *t = &m.file.jobs[0].task;
-    cr_assert_eq(t->n_env, 3);
-    cr_expect_str_eq(t->env[0].value, "${STRATOS_ADDRESS}");
-    cr_expect_str_eq(t->env[1].value, "/x/a");
-    cr_expect_str_eq(t->env[2].value, "${STRATOS_DIR}");
-    arena_fini(&m.arena);
 }

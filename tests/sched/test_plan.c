@@ -362,7 +362,7 @@ Test(plan, keeps_the_best_claim_of_duplicates)
 
 Test(plan, places_anew_what_holds_no_more)
 {
-    enum { LEAVES, FAILED, UNFIT, TOO_BIG, AWAY, OLD, ROWS };
+    enum { LEAVES, FAILED, UNFIT, TOO_BIG, BROKEN, FULL, AWAY, OLD, ROWS };
     for (int row = 0; row < ROWS; row++) {
         struct fake_view f;
         fake_init(&f);
@@ -376,6 +376,10 @@ Test(plan, places_anew_what_holds_no_more)
             f.nodes[0].doc.state = row == LEAVES ? AGENT_LEAVING : AGENT_AWAY;
             f.nodes[0].takes_work = false;
         }
+        if (row == BROKEN || row == FULL) {
+            f.nodes[0].doc.disk = row == FULL ? DISK_FULL : DISK_BROKEN;
+            f.nodes[0].takes_work = false;
+        }
         if (row == UNFIT)
             fake_constraint(&f, 0, CONSTRAINT_EQ, "rack", "r1");
         if (row == TOO_BIG)
@@ -383,11 +387,40 @@ Test(plan, places_anew_what_holds_no_more)
         if (row == FAILED)
             fake_refuse(&f, 0, 0, 0, "gave up");
         struct plan plan = plan_of(&f);
-        bool stays = row == AWAY || row == OLD;
+        bool stays = row == AWAY || row == OLD || row == FULL;
         cr_assert_eq(plan.placements[0].action, stays ? PLACEMENT_KEEP : PLACEMENT_PLACE, "row %d",
                      row);
         cr_assert_eq(plan.placements[0].node, stays ? 0 : 1, "row %d", row);
         cr_assert_eq(plan.placements[0].generation, stays ? 7 : 8, "row %d", row);
+        fake_fini(&f);
+    }
+}
+
+Test(plan, says_of_each_node_why_it_takes_no_work)
+{
+    static const struct {
+        enum agent_state state;
+        enum disk_state disk;
+        const char *reason;
+    } rows[] = {{AGENT_LEAVING, DISK_OK, "is draining"},
+                {AGENT_AWAY, DISK_OK, "is away for a moment"},
+                {AGENT_LEAVING, DISK_FULL, "is draining"},
+                {AGENT_UP, DISK_FULL, "its disk is full"},
+                {AGENT_UP, DISK_BROKEN, "its disk is broken"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_view f;
+        struct candidate *list;
+        size_t n;
+        fake_init(&f);
+        fake_node(&f, 4000, 1ul << 32);
+        f.nodes[0].doc.state = rows[i].state;
+        f.nodes[0].doc.disk = rows[i].disk;
+        f.nodes[0].takes_work = false;
+        fake_job(&f, 1, 500, 256 << 20);
+        struct plan plan = plan_of(&f);
+        cr_assert_eq(plan.placements[0].action, PLACEMENT_NONE);
+        cr_assert_eq(plan_explain(&f.view, 0, 0, &f.arena, &list, &n), 0);
+        cr_assert_str_eq(list[0].reason, rows[i].reason, "row %zu", i);
         fake_fini(&f);
     }
 }

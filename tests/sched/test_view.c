@@ -74,6 +74,15 @@ static void put_node(struct world *w, uint8_t i, enum agent_state state, uint64_
     put(w, key_node(id_of(i)), writer_done(&out));
 }
 
+static void put_disk(struct world *w, uint8_t i, enum disk_state disk)
+{
+    uint8_t buf[512];
+    struct writer out = writer_of(buf, sizeof(buf));
+    struct node_doc doc = {.name = "n3", .version = "1", .address = "", .disk = disk};
+    cr_assert_eq(record_encode_node(&doc, &out), 0);
+    put(w, key_node(id_of(i)), writer_done(&out));
+}
+
 static void put_job(struct world *w, const char *name, uint8_t hash, stamp_t stamp,
                     const char *body)
 {
@@ -230,6 +239,26 @@ Test(view, hides_the_dead_unless_they_are_away_or_held)
     }
 }
 
+Test(view, a_node_whose_disk_is_in_trouble_is_live_and_takes_no_work)
+{
+    static const char *const shown[] = {
+        [DISK_OK] = "node n3 live works; job web x3 claims 0+1; claim 0.2@0 g3",
+        [DISK_FULL] = "node n3 live; job web x3 claims 0+1; claim 0.2@0 g3",
+        [DISK_BROKEN] = "node n3 live; job web x3 claims 0+1; claim 0.2@0 g3",
+    };
+    for (enum disk_state disk = DISK_OK; disk <= DISK_BROKEN; disk++) {
+        struct world w;
+        world_init(&w);
+        put_member(&w, 3, MEMBER_ALIVE);
+        put_disk(&w, 3, disk);
+        put_job(&w, "web", 1, 100, WEB);
+        put_claim(&w, 3, "web", 2, 3);
+        cr_assert_str_eq(view_text(&w) + strlen("self=-; "), shown[disk], "%s",
+                         disk_state_name(disk));
+        world_fini(&w);
+    }
+}
+
 Test(view, wants_what_control_says)
 {
     static const struct {
@@ -353,4 +382,118 @@ Test(spec_cache, parses_once_and_forgets_what_nobody_wants)
     cr_assert_not_null(spec_cache_get(c, hash_of(2), (struct bytes){0}));
     spec_cache_free(c);
     spec_cache_free(NULL);
+}
+
+/* ---- claims of another version ---- */
+
+static void put_claim_of(struct world *w, uint8_t node, uint32_t index, uint8_t hash)
+{
+    uint8_t buf[512];
+    struct writer out = writer_of(buf, sizeof(buf));
+    struct claim_doc doc = {.generation = 1,
+                            .spec = hash_of(hash),
+                            .version = hash,
+                            .state = INSTANCE_RUNNING,
+                            .reason = ""};
+    cr_assert_eq(record_encode_claim(&doc, &out), 0);
+    put(w, key_claim(id_of(node), "default", "web", index), writer_done(&out));
+}
+
+static void put_body(struct world *w, uint8_t hash, const char *body)
+{
+    put(w, key_spec("default", "web", hash_of(hash)), bytes_of_text(body));
+}
+
+Test(view, knows_what_lies_between_a_claim_and_its_job)
+{
+    static const struct {
+        uint8_t hash;
+        const char *body; /* NULL: the table does not have it */
+        enum edit edit;
+    } rows[] = {
+        {2, WEB "labels: {a: b}\n", EDIT_UNSEEN},
+        {3, WEB "health: [{tcp: true}]\nports: {http: dynamic}\n", EDIT_RESTART},
+        {4, "job: web\ncount: 3\ntask: {command: [./web], env: {A: b}}\n", EDIT_RESTART},
+        {5, "a newer version's", EDIT_RESTART},
+        {6, NULL, EDIT_RESTART},
+        {7, "job: other\ntask: {command: [./web]}\n", EDIT_RESTART},
+    };
+    struct world w;
+    struct view v;
+    world_init(&w);
+    put_member(&w, 1, MEMBER_ALIVE);
+    put_node(&w, 1, AGENT_UP, 0);
+    put_job(&w, "web", 1, 100, WEB);
+    for (uint32_t i = 0; i < 6; i++) {
+        put_claim_of(&w, 1, i, rows[i].hash);
+        put_claim_of(&w, 1, i + 10, rows[i].hash); /* and once more, as it is remembered */
+        if (rows[i].body)
+            put_body(&w, rows[i].hash, rows[i].body);
+    }
+    put_claim_of(&w, 1, 6, 1);
+    cr_assert_eq(view_build(&w.members, &w.table, w.cache, &w.options, &w.arena, &v), 0);
+    cr_assert_eq(v.n_claims, 13);
+    for (size_t i = 0; i < v.n_claims; i++) {
+        const struct view_claim *c = &v.claims[i];
+        enum claim_update update = view_update(&v.jobs[0], c);
+        if (c->index == 6) {
+            cr_expect_eq(update, UPDATE_NONE);
+            continue;
+        }
+        enum edit edit = rows[c->index % 10].edit;
+        cr_expect_eq(c->edit, edit, "claim %u", c->index);
+        cr_expect_eq(update, edit == EDIT_RESTART ? UPDATE_RESTART : UPDATE_IN_PLACE);
+    }
+    world_fini(&w);
+}
+
+Test(view, a_restart_that_was_asked_for_is_one_whatever_the_edit)
+{
+    struct view_job j = {.doc.spec = hash_of(2), .control.restart_at = 5};
+    struct view_claim c = {.edit = EDIT_UNSEEN, .doc = {.spec = hash_of(1), .restart_at = 4}};
+    cr_assert_eq(view_update(&j, &c), UPDATE_RESTART);
+    c.doc.restart_at = 5;
+    cr_assert_eq(view_update(&j, &c), UPDATE_IN_PLACE);
+    c.doc.spec = hash_of(2);
+    cr_assert_eq(view_update(&j, &c), UPDATE_NONE);
+    c.doc.restart_at = 4;
+    cr_assert_eq(view_update(&j, &c), UPDATE_RESTART);
+}
+
+static void put_named(struct world *w, uint8_t i, enum member_state state, const char *name,
+                      stamp_t named)
+{
+    uint8_t buf[512];
+    struct writer out = writer_of(buf, sizeof(buf));
+    struct node_doc doc = {.name = name, .version = "1", .address = "", .named = named};
+    put_member(w, i, state);
+    snprintf(w->members.names[w->members.n - 1], sizeof(w->members.names[0]), "%s", name);
+    cr_assert_eq(record_encode_node(&doc, &out), 0);
+    put(w, key_node(id_of(i)), writer_done(&out));
+}
+
+/* The newcomer has the smaller id, so that ids alone would decide otherwise. */
+Test(view, of_two_nodes_of_one_name_the_first_keeps_it_and_the_other_is_called_by_its_id)
+{
+    struct world w;
+    struct view v;
+    world_init(&w);
+    put_named(&w, 1, MEMBER_ALIVE, "db1", 500);
+    put_named(&w, 2, MEMBER_SUSPECT, "db1", 400);
+    put_named(&w, 3, MEMBER_DEAD, "db1", 0);
+    put_member(&w, 4, MEMBER_ALIVE); /* no row yet */
+    snprintf(w.members.names[3], sizeof(w.members.names[3]), "db1");
+    cr_assert_eq(view_build(&w.members, &w.table, w.cache, &w.options, &w.arena, &v), 0);
+    cr_expect_str_eq(v.nodes[0].doc.name, "01000000000000000000000000000000");
+    cr_expect_str_eq(v.nodes[0].namesake, "db1");
+    cr_expect_str_eq(v.nodes[1].doc.name, "db1");
+    cr_expect_null(v.nodes[1].namesake);
+    cr_expect_str_eq(v.nodes[2].namesake, "db1");
+    cr_expect_str_eq(v.nodes[3].namesake, "db1");
+    /* What is kept for a dead node may be bound to its name. */
+    w.options.is_takeover_held = true;
+    cr_assert_eq(view_build(&w.members, &w.table, w.cache, &w.options, &w.arena, &v), 0);
+    cr_expect_str_eq(v.nodes[2].doc.name, "db1");
+    cr_expect_str_eq(v.nodes[1].doc.name, "02000000000000000000000000000000");
+    world_fini(&w);
 }

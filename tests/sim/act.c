@@ -5,10 +5,20 @@
 #include <string.h>
 
 #include "proto/record.h"
+#include "tests/sim/ail.h"
+#include "tests/sim/clone.h"
+#include "tests/sim/copy.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/edit.h"
+#include "tests/sim/move.h"
+#include "tests/sim/order.h"
+#include "tests/sim/pair.h"
 #include "tests/sim/secret.h"
+#include "tests/sim/task.h"
 #include "tests/sim/var.h"
 
-enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 600000, ABSENT_FROM_MS = 10000 };
+enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 3600000, ABSENT_FROM_MS = 10000,
+       AIL_MIN_MS = 500, AIL_MAX_MS = 20000 };
 
 /* ---- the people ---- */
 
@@ -32,14 +42,26 @@ static const struct entry *order_entry(const struct sim *s, unsigned node,
                                : NULL;
 }
 
+static const struct entry *job_entry(const struct sim *s, unsigned node,
+                                     const struct sim_job *job)
+{
+    struct key key = key_job("default", job->name);
+    return s->nodes[node].node ? table_get(gossip_table(node_gossip(s->nodes[node].node)),
+                                           key_bytes(&key))
+                               : NULL;
+}
+
 /* Remember the newest order of every job that any node holds, for those who hold it may crash. */
 static void note_orders(struct sim *s)
 {
     for (size_t k = 0; k < s->n_jobs; k++) {
         for (unsigned i = 0; i < s->options.nodes; i++) {
-            const struct entry *e = order_entry(s, i, &s->jobs[k]);
+            const struct entry *e = order_entry(s, i, &s->jobs[k]),
+                               *record = job_entry(s, i, &s->jobs[k]);
             if (e && e->generation > s->jobs[k].newest_order)
                 s->jobs[k].newest_order = e->generation;
+            if (record && record->generation > s->jobs[k].newest_edit)
+                s->jobs[k].newest_edit = record->generation;
         }
     }
 }
@@ -47,8 +69,9 @@ static void note_orders(struct sim *s)
 /* Who does not know the order before would write a concurrent one, and stamps choose between them. */
 static bool knows_orders(const struct sim *s, unsigned node, const struct sim_job *job)
 {
-    const struct entry *e = order_entry(s, node, job);
-    return (e ? e->generation : 0) >= job->newest_order;
+    const struct entry *e = order_entry(s, node, job), *record = job_entry(s, node, job);
+    return (e ? e->generation : 0) >= job->newest_order &&
+           (record ? record->generation : 0) >= job->newest_edit;
 }
 
 /* A node whose clock is wrong says so, and the people do as they are told: they ask the next one. */
@@ -67,53 +90,19 @@ static bool give(struct sim *s, unsigned node, struct command *command, size_t i
 
 static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
 {
-    static const char *const argv[] = {"/bin/true", NULL};
-    static const struct port_spec port = {.name = "http", .protocol = "http"};
-    static const struct health_spec health = {.name = "ready",
-                                              .kind = HEALTH_HTTP,
-                                              .path = "/health",
-                                              .interval_ms = 1000,
-                                              .timeout_ms = 500,
-                                              .grace_ms = 5000,
-                                              .max_failures = 3,
-                                              .status_min = 200,
-                                              .status_max = 399};
     struct sim_job *job = &s->jobs[index];
-    struct job_spec spec = {
-        .name = job->name,
-        .ns = "default",
-        .count = job->count,
-        .priority = 50,
-        .task = {.argv = argv,
-                 .n_argv = 1,
-                 .cpu_milli = 100,
-                 .memory_bytes = 64 << 20,
-                 .pids = 64,
-                 .stop_signal = 15,
-                 .stop_timeout_ms = 2000,
-                 .log_max_bytes = 10 << 20,
-                 .log_max_files = 5},
-        .ports = &port,
-        .n_ports = 1,
-        .health = &health,
-        .n_health = (dice & 1),
-        .restart = {.attempts = 3,
-                    .window_ms = 300000,
-                    .delay_ms = 1000,
-                    .max_delay_ms = 300000,
-                    .backoff_permille = 1150},
-        .update = {.max_parallel = 1, .min_healthy_time_ms = 2000},
-        .service_name = job->name,
-    };
+    struct edit_spec e;
+    job->has_check = dice & 1;
+    edit_spec_first(job, &e);
     struct command command = {
-        .kind = COMMAND_SUBMIT, .jobs = &spec, .n_jobs = 1, .ack = 2};
+        .kind = COMMAND_SUBMIT, .jobs = &e.spec, .n_jobs = 1, .ack = s->ack};
     job->is_asked = give(s, node, &command, index);
 }
 
 static void order(struct sim *s, unsigned node, size_t index, uint64_t dice)
 {
     struct sim_job *job = &s->jobs[index];
-    struct command command = {.ns = "default", .name = job->name, .ack = 2};
+    struct command command = {.ns = "default", .name = job->name, .ack = s->ack};
     uint64_t choice = dice % 4;
     static const enum command_kind kinds[] = {COMMAND_REMOVE, COMMAND_SCALE,
                                               COMMAND_RESTART, COMMAND_STOP};
@@ -155,6 +144,22 @@ static void work(struct sim *s, const struct fate *f)
         order(s, (unsigned)node, index, f->dice[1] / s->n_jobs);
 }
 
+/* An edit of a job, by a node that knows all that was ordered of it. */
+static void edit(struct sim *s, const struct fate *f)
+{
+    int node = node_for(s, f->dice[0]);
+    note_orders(s);
+    if (node < 0 || s->n_jobs == 0)
+        return;
+    size_t index = (size_t)(f->dice[1] % s->n_jobs);
+    const struct sim_job *job = &s->jobs[index];
+    if (job->is_removal_asked || job->is_unsure || job->is_stopped || job->n_open ||
+        s->is_partitioned || job->cluster != s->nodes[node].cluster ||
+        !job_entry(s, (unsigned)node, job) || !knows_orders(s, (unsigned)node, job))
+        return;
+    edit_give(s, (unsigned)node, index, f->dice[1] / s->n_jobs);
+}
+
 /* ---- fate ---- */
 
 static void split(struct sim *s, const struct fate *f)
@@ -162,7 +167,7 @@ static void split(struct sim *s, const struct fate *f)
     struct rng rng;
     rng_init(&rng, f->dice[0]);
     unsigned sides = 2 + (unsigned)rng_below(&rng, 2);
-    for (unsigned i = 0; i < s->options.nodes; i++)
+    for (unsigned i = 0; i < sim_n_hosts(s); i++)
         s->nodes[i].side = (unsigned)rng_below(&rng, sides);
     s->is_partitioned = true;
 }
@@ -191,13 +196,36 @@ static void revive(struct sim *s, const struct fate *f)
         unsigned k = (unsigned)((f->dice[0] + i) % s->options.nodes);
         if (s->nodes[k].node || s->nodes[k].is_absent)
             continue;
-        if (f->may_wipe)
+        if (f->may_wipe) {
+            disk_excuse(s, k);
             sim_wipe(s, k);
+        }
         if (f->may_wipe || s->nodes[k].boot == 0)
             secret_install(s, k);
         sim_boot(s, k);
         return;
     }
+}
+
+/* One, for nobody clones a host again and again; what is not up has no disk that could be copied. */
+static void clone(struct sim *s, unsigned node, uint64_t dice)
+{
+    const struct sim_node *n = &s->nodes[node];
+    if (s->n_clones == 0 && sim_n_hosts(s) < SIM_NODES_MAX && n->node && !n->is_unwritten &&
+        gossip_is_ready(node_gossip(n->node)))
+        (void)clone_start(s, node, dice % 2);
+}
+
+/* In one of six of the whole site, which comes back with its power. */
+static void cut(struct sim *s, unsigned node, uint64_t dice)
+{
+    bool is_of_all = dice % 6 == 0;
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        if (i == node || is_of_all)
+            disk_cut(s, i, dice / 6 / (i + 1));
+    for (unsigned i = 0; i < s->options.nodes && is_of_all; i++)
+        if (!s->nodes[i].is_absent && s->nodes[i].boot > 0)
+            sim_boot(s, i);
 }
 
 /* A clock that is wrong is set right, for else soon nobody could tell what is right. */
@@ -252,6 +280,44 @@ void fate_perform(struct sim *s, const struct fate *f)
     case FATE_JUMP:
         jump(&s->nodes[node], f->dice[1]);
         break;
+    case FATE_DISK: /* in one of four the log is written, and its sync fails */
+        disk_fault(s, node, (unsigned)(f->dice[1] % 4), 1 + (unsigned)(f->dice[1] / 4 % 8),
+                 f->dice[1] / 32 % 4 == 0);
+        break;
+    case FATE_ORDER:
+        order_give(s, f->dice);
+        break;
+    case FATE_PORTS:
+        task_strangers(&s->nodes[node], f->dice[1]);
+        break;
+    case FATE_EDIT:
+        edit(s, f);
+        break;
+    case FATE_CLONE:
+        clone(s, node, f->dice[1]);
+        break;
+    case FATE_CUT:
+        cut(s, node, f->dice[1]);
+        break;
+    case FATE_PAIR:
+        pair_by_dice(s, f->dice);
+        break;
+    case FATE_MOVE: /* those that --join names stay where they are */
+        move_by_dice(s, node, f->dice[1], node == 0 || node == s->options.nodes / 2);
+        break;
+    case FATE_COPY:
+        copy_take(s, (unsigned)(s->options.seed % s->options.nodes));
+        break;
+    case FATE_BACK: {
+        unsigned old = (unsigned)(s->options.seed % s->options.nodes);
+        if (!s->nodes[old].is_absent)
+            copy_put_back(s, old, f->dice[1] % 3 == 0);
+        break;
+    }
+    case FATE_AIL:
+        ail_begin(s, node, f->dice[1] % 3 ? STORE_NO_SPACE : STORE_FAILING,
+                  AIL_MIN_MS + f->dice[1] / 3 % AIL_MAX_MS);
+        break;
     }
 }
 
@@ -259,9 +325,13 @@ void fate_end(struct sim *s)
 {
     s->is_partitioned = false;
     s->flap_until_ms = 0;
+    move_end(s);
     s->loss_now = s->duplication_now = 0;
     for (unsigned i = 0; i < s->options.nodes; i++) {
+        ail_end(s, i);
+        disk_mend(s, i);
         s->nodes[i].is_absent = false;
+        task_strangers(&s->nodes[i], 0);
         if (s->nodes[i].boot == 0)
             secret_install(s, i);
         sim_boot(s, i);
@@ -272,7 +342,9 @@ const char *fate_text(const struct fate *f, char *out, size_t cap)
 {
     static const char *const names[] = {"work",  "split",  "heal",   "flap", "crash",
                                         "storm", "revive", "rotate", "exit", "jump",
-                                        "var",   "absence"};
+                                        "var",   "absence", "disk", "order",
+                                        "ail", "ports", "move", "copy", "back", "edit",
+                                        "clone", "cut", "pair"};
     (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
                    names[f->kind], (unsigned long long)f->dice[0],
                    (unsigned long long)f->dice[1], f->may_wipe ? " wiped" : "");
@@ -282,7 +354,8 @@ const char *fate_text(const struct fate *f, char *out, size_t cap)
 /* ---- drawing ---- */
 
 struct drawing {
-    struct rng rng;
+    /* these are drawn apart, so that the rest is as without them */
+    struct rng rng, edits, ports, moves, copies, clones, cuts, pairs;
     uint64_t at_ms;
     struct fate *out;
     size_t n;
@@ -291,11 +364,19 @@ struct drawing {
 static struct fate *draw(struct drawing *d, bool is_wanted, double probability,
                          enum act_kind_sim kind)
 {
-    if (!is_wanted || d->n == FATES_MAX || !rng_chance(&d->rng, probability))
+    struct rng *rng = kind == FATE_EDIT                        ? &d->edits
+                      : kind == FATE_PORTS                     ? &d->ports
+                      : kind == FATE_MOVE                      ? &d->moves
+                      : kind == FATE_COPY || kind == FATE_BACK ? &d->copies
+                      : kind == FATE_CLONE                     ? &d->clones
+                      : kind == FATE_CUT                       ? &d->cuts
+                      : kind == FATE_PAIR                      ? &d->pairs
+                                                               : &d->rng;
+    if (!is_wanted || d->n == FATES_MAX || !rng_chance(rng, probability))
         return NULL;
     struct fate *f = &d->out[d->n++];
     *f = (struct fate){
-        .at_ms = d->at_ms, .kind = kind, .dice = {rng_next(&d->rng), rng_next(&d->rng)}};
+        .at_ms = d->at_ms, .kind = kind, .dice = {rng_next(rng), rng_next(rng)}};
     return f;
 }
 
@@ -304,6 +385,13 @@ size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out
     struct drawing d = {.out = out};
     bool is_split = false, was_wiped = false;
     rng_init(&d.rng, o->seed ^ 0xfa7efa7efa7efa7eu);
+    rng_init(&d.moves, o->seed ^ 0xadd7adde55adde55u);
+    rng_init(&d.edits, o->seed ^ 0xed17ed17ed17ed17u);
+    rng_init(&d.ports, o->seed ^ 0x9027902790279027u);
+    rng_init(&d.clones, o->seed ^ 0xc10ec10ec10ec10eu);
+    rng_init(&d.cuts, o->seed ^ 0xc075c075c075c075u);
+    rng_init(&d.pairs, o->seed ^ 0x2a122a122a122a12u);
+    rng_init(&d.copies, o->seed ^ 0xc0b7c0b7c0b7c0b7u);
     for (d.at_ms = from_ms; d.at_ms < from_ms + o->faults_ms; d.at_ms += STEP_MS) {
         (void)draw(&d, true, 1.0, FATE_WORK);
         if (draw(&d, o->has_partitions, 0.1, is_split ? FATE_HEAL : FATE_SPLIT))
@@ -319,7 +407,21 @@ size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out
         (void)draw(&d, o->has_jumps, 0.05, FATE_JUMP);
         (void)draw(&d, o->has_rotations, 0.05, FATE_ROTATE);
         for (unsigned i = 0; i < 3; i++)
-            (void)draw(&d, o->reap_ms > 0, 0.5, FATE_VAR);
+            (void)draw(&d, o->reap_ms > 0 || o->has_copies, 0.5, FATE_VAR);
+        (void)draw(&d, o->has_bad_disks, 0.3, FATE_DISK);
+        for (unsigned i = 0; i < 4; i++)
+            (void)draw(&d, o->has_bad_disks || o->has_copies, 0.7, FATE_ORDER);
+        (void)draw(&d, o->has_copies, 0.1, FATE_COPY);
+        (void)draw(&d, o->has_copies, 0.07, FATE_BACK);
+        (void)draw(&d, o->has_ailing_disks, 0.15, FATE_AIL);
+        for (unsigned i = 0; i < 3; i++)
+            (void)draw(&d, o->has_edits, 0.5, FATE_EDIT);
+        for (unsigned i = 0; i < 2; i++)
+            (void)draw(&d, o->has_strangers, 0.5, FATE_PORTS);
+        (void)draw(&d, o->has_moves, 0.15, FATE_MOVE);
+        (void)draw(&d, o->has_clones, 0.1, FATE_CLONE);
+        (void)draw(&d, o->has_cuts, 0.1, FATE_CUT);
+        (void)draw(&d, o->has_pairs, 0.4, FATE_PAIR);
         (void)draw(&d, o->has_absence && d.at_ms == from_ms + ABSENT_FROM_MS, 1.0,
                    FATE_ABSENCE);
     }

@@ -18,6 +18,17 @@ enum act_kind_sim {
     FATE_JUMP,   /* a node's wall clock is set */
     FATE_VAR,    /* a variable is set or removed */
     FATE_ABSENCE, /* the last node goes down until the end of the faults */
+    FATE_DISK,    /* a node's disk refuses some writes */
+    FATE_ORDER,   /* an order of order.h */
+    FATE_AIL,     /* a disk is full or fails for a while */
+    FATE_PORTS,   /* other programs of a host take some of its ports, and give the rest back */
+    FATE_MOVE,    /* a host's address changes, goes or comes */
+    FATE_COPY,    /* of a disk, as it is now */
+    FATE_BACK,    /* a copy is put back, of the disk alone or of the memory as well */
+    FATE_EDIT,    /* a job is submitted again, with what its tasks cannot see changed */
+    FATE_CLONE,   /* of a node another host comes up */
+    FATE_CUT,     /* the power of one host fails, or of all */
+    FATE_PAIR,    /* two orders at once, or one twice */
 };
 
 struct fate {
@@ -27,7 +38,7 @@ struct fate {
     bool may_wipe;
 };
 
-enum { FATES_MAX = 1024 };
+enum { FATES_MAX = 2048 };
 
 /* All acts of a seed, in order of time; returns how many. */
 size_t fate_draw(const struct sim_options *o, uint64_t from_ms, struct fate *out);

@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "gossip/skew.h"
+#include "gossip/table.h"
 #include "proto/record.h"
+#include "tests/sim/order.h"
+#include "tests/sim/edit.h"
+#include "tests/sim/pair.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/var.h"
 
@@ -48,10 +52,34 @@ static bool members_agree(struct check *c, const struct sim_node *observer)
         if (n->node && (!member || member->state != MEMBER_ALIVE))
             return no(c, "%s sees %s as %s, which is up", observer->name, n->name,
                       member ? member_state_name(member->state) : "unknown");
+        if (n->node && !endpoint_equal(&member->endpoint, &n->host))
+            return no(c, "%s does not know where %s is now", observer->name, n->name);
         if (!n->node && member && member->state == MEMBER_ALIVE)
             return no(c, "%s sees %s alive, which is down", observer->name, n->name);
     }
     return true;
+}
+
+/* Entry by entry, with versions and values, tombstones too: digests are what is to be proven.  "" or
+ * the key of the first that differs. */
+static const char *first_difference(const struct table *a, const struct table *b)
+{
+    static char key[KEY_LEN_MAX + 1];
+    struct table_walk walks[2];
+    struct entry e[2];
+    table_from_key(a, (struct bytes){0}, &walks[0]);
+    table_from_key(b, (struct bytes){0}, &walks[1]);
+    for (;;) {
+        bool has_a = table_next(a, &walks[0], &e[0]), has_b = table_next(b, &walks[1], &e[1]);
+        if (!has_a && !has_b)
+            return "";
+        if (!has_a || !has_b || !bytes_equal(e[0].key, e[1].key) ||
+            entry_compare(&e[0], &e[1]) != 0 || !bytes_equal(e[0].value, e[1].value)) {
+            (void)snprintf(key, sizeof(key), "%.*s", (int)e[!has_a].key.len,
+                           (const char *)e[!has_a].key.at);
+            return key;
+        }
+    }
 }
 
 static bool tables_agree(struct check *c, const struct sim_node **first,
@@ -63,10 +91,13 @@ static bool tables_agree(struct check *c, const struct sim_node **first,
         return true;
     }
     const struct table *other = gossip_table(node_gossip((*first)->node));
-    if (table_digest(t) != table_digest(other))
-        return no(c, "the tables of %s and %s differ (%zu and %zu entries)", n->name,
-                  (*first)->name, table_count(t), table_count(other));
-    return true;
+    const char *key = first_difference(t, other);
+    bool are_equal = table_digest(t) == table_digest(other);
+    if (*key && are_equal)
+        sim_fail(c->sim, "%s and %s have equal digests, and differ in %s", n->name,
+                 (*first)->name, key);
+    return !*key || no(c, "the tables of %s and %s differ (%zu and %zu entries), in %s",
+                       n->name, (*first)->name, table_count(t), table_count(other), key);
 }
 
 /* ---- work ---- */
@@ -81,7 +112,7 @@ static uint32_t wanted_count(const struct sim_job *job)
 static unsigned count_running(const struct sim *s, const char *key)
 {
     unsigned running = 0;
-    for (unsigned i = 0; i < s->options.nodes; i++)
+    for (unsigned i = 0; i < sim_n_hosts(s); i++)
         for (const struct sim_task *t = s->nodes[i].tasks; t; t = t->next)
             running += t->is_running && s->nodes[i].node && strcmp(t->key, key) == 0;
     return running;
@@ -142,8 +173,8 @@ static bool jobs_are_known(struct check *c, const struct sim_node *n)
         struct key key = key_job("default", job->name);
         bool is_known =
             table_get(gossip_table(node_gossip(n->node)), key_bytes(&key)) != NULL;
-        if (job->cluster == n->cluster && job->is_acked && !job->is_removal_asked &&
-            !is_known)
+        if (job->cluster == n->cluster && job->is_acked && !job->is_lost &&
+            !job->is_removal_asked && !is_known)
             return no(c, "%s has lost job %s, which was acknowledged", n->name,
                       job->name);
     }
@@ -178,13 +209,13 @@ static bool clock_is_judged(struct check *c, const struct sim_node *n)
 {
     const struct sim_options *o = &c->sim->options;
     int64_t skew_ms = llabs(true_skew_ms(c->sim, n)), error_ms = o->delay_max_ms + 2;
-    bool is_trusted = wall_is_trusted(node_wall(n->node));
-    if (o->nodes < 1 + WALL_JUDGES || o->nodes > 1 + SKEW_SAMPLES || o->clusters > 1)
+    bool is_trusted = wall_clock_is_trusted(node_wall(n->node));
+    if (o->nodes < 1 + WALL_CLOCK_JUDGES || o->nodes > 1 + SKEW_SAMPLES || o->clusters > 1)
         return true;
-    if (is_trusted && skew_ms > WALL_REFUSE_MS + error_ms)
+    if (is_trusted && skew_ms > WALL_CLOCK_REFUSE_MS + error_ms)
         return no(c, "%s trusts its clock, which is off by %lld ms", n->name,
                   (long long)skew_ms);
-    if (!is_trusted && skew_ms < WALL_REFUSE_MS - WALL_SLACK_MS - error_ms)
+    if (!is_trusted && skew_ms < WALL_CLOCK_REFUSE_MS - WALL_CLOCK_SLACK_MS - error_ms)
         return no(c, "%s refuses orders, and its clock is off by %lld ms only", n->name,
                   (long long)skew_ms);
     return true;
@@ -198,7 +229,8 @@ bool checker_is_whole(struct sim *s, char *why, size_t cap)
         const struct sim_node *n = &s->nodes[i];
         if (n->node &&
             (!members_agree(&c, n) || !tables_agree(&c, &first[n->cluster], n) ||
-             !jobs_are_known(&c, n) || !vars_are_right(s, i, why, cap)))
+             !jobs_are_known(&c, n) || !vars_are_right(s, i, why, cap) ||
+             !orders_are_right(s, i, why, cap) || !pairs_are_right(s, i, why, cap)))
             return false;
     }
     return secret_is_settled(s, why, cap);
@@ -228,7 +260,8 @@ bool checker_is_converged(struct sim *s, char *why, size_t cap)
             .check = &c, .table = table_of(s, cluster), .is_right = true};
         if (claims.table)
             (void)table_each(claims.table, bytes_of_text("claim/"), claim_visit, &claims);
-        if (!claims.is_right)
+        if (!claims.is_right ||
+            (claims.table && !edit_is_taken_over(s, claims.table, why, cap)))
             return false;
     }
     return table_of(s, 0) || no(&c, "no node is up");

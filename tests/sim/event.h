@@ -16,6 +16,7 @@ enum event_kind {
     EVENT_TASK_EXITED,
     EVENT_PROBED,
     EVENT_TICK,
+    EVENT_ADDRESS,
 };
 
 struct sim_event {
@@ -25,10 +26,12 @@ struct sim_event {
     uint64_t boot; /* of the receiver: void when it has changed */
     unsigned peer; /* sender */
     uint32_t stream;
+    enum knock how; /* a stream of ours did not open */
     uint64_t task_boot;
     unsigned check;
     int32_t status;
     struct secret sealed; /* what a datagram or beacon is sealed under */
+    struct sim_nonce nonce;
     char key[160];
     size_t len;
     uint8_t bytes[];

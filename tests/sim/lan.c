@@ -32,8 +32,8 @@ static void send(struct sim *s, unsigned node)
                                            members_count_state(members, MEMBER_SUSPECT)),
                             .is_ready = gossip_is_ready(g)};
     beacon_encode(&beacon, plain);
-    for (unsigned to = 0; to < s->options.nodes; to++)
-        if (to != node && s->nodes[to].node && s->nodes[to].meeting == MEET_BEACONS)
+    for (unsigned to = 0; to < sim_n_hosts(s); to++)
+        if (to != node && s->nodes[to].node && n->endpoint.family != 0 && s->nodes[to].meeting == MEET_BEACONS)
             wire_beacon(s, node, to, BYTES_OF(plain));
 }
 

@@ -2,7 +2,9 @@
  *
  *     sim --seeds 1-100 --nodes 50 [--twice]     sim --seed 7 --nodes 5 --verbose
  *     sim --seed 7 --nodes 5 --shrink            which acts of a failing seed are needed to fail
- *     sim --stories mass --seeds 1-5             runs with a known outcome, by a part of their names */
+ *     sim --stories mass --seeds 1-5             runs with a known outcome, by a part of their names
+ *     sim --seeds 1-600 --first                  ends with the first that fails */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +17,13 @@
 #include "tests/sim/shrink.h"
 #include "tests/sim/story.h"
 
+enum { WORKERS_MAX = 64 };
+
 struct arguments {
     uint64_t first, last;
     unsigned nodes, workers;
     const char *stories; /* NULL: none; "": all */
-    bool is_twice, is_verbose, is_shrinking;
+    bool is_twice, is_verbose, is_shrinking, is_first;
 };
 
 static double seconds(void)
@@ -67,9 +71,35 @@ static bool run_seed(const struct arguments *args, uint64_t seed)
 static int run_share(const struct arguments *args, unsigned w)
 {
     int failed = 0;
-    for (uint64_t seed = args->first + w; seed <= args->last; seed += args->workers)
+    for (uint64_t seed = args->first + w;
+         seed <= args->last && !(failed && args->is_first); seed += args->workers)
         failed += !run_seed(args, seed);
     return failed > 100 ? 100 : failed;
+}
+
+/* On as many processes; with --first all end with the first failure. */
+static int run_shares(const struct arguments *args)
+{
+    pid_t workers[WORKERS_MAX];
+    int failed = 0;
+    for (unsigned w = 0; w < args->workers; w++) {
+        workers[w] = fork();
+        if (workers[w] == 0)
+            _exit(run_share(args, w));
+    }
+    int status;
+    for (pid_t ended; (ended = wait(&status)) > 0;) {
+        bool ends_all = args->is_first && failed == 0;
+        if (failed == 0 || !args->is_first) /* those that were stopped have not failed */
+            failed += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        for (unsigned w = 0; w < args->workers; w++) {
+            if (workers[w] == ended)
+                workers[w] = 0;
+            else if (ends_all && failed > 0 && workers[w] > 0)
+                (void)kill(workers[w], SIGTERM);
+        }
+    }
+    return failed;
 }
 
 static bool parse(int argc, char **argv, struct arguments *args)
@@ -80,6 +110,10 @@ static bool parse(int argc, char **argv, struct arguments *args)
         char *end = NULL;
         if (strcmp(argv[i], "--twice") == 0) {
             args->is_twice = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--first") == 0) {
+            args->is_first = true;
             continue;
         }
         if (strcmp(argv[i], "--shrink") == 0) {
@@ -109,7 +143,7 @@ static bool parse(int argc, char **argv, struct arguments *args)
             return false;
     }
     return args->nodes >= 1 && args->nodes <= SIM_NODES_MAX && args->workers >= 1 &&
-           args->workers <= 64;
+           args->workers <= WORKERS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -119,7 +153,7 @@ int main(int argc, char **argv)
         (void)fprintf(
             stderr,
             "usage: sim [--seed N | --seeds A-B] [--nodes N] [--workers N] [--twice] "
-            "[--verbose] [--shrink] [--stories PART]\n");
+            "[--verbose] [--shrink] [--first] [--stories PART]\n");
         return 2;
     }
     if (!shrink_self_check())
@@ -133,17 +167,12 @@ int main(int argc, char **argv)
         printf("%d passed, %d failed\n", passed, failed);
         return failed || !passed ? 1 : 0;
     }
-    if (args.workers == 1) {
-        failed = run_share(&args, 0);
-    } else {
-        for (unsigned w = 0; w < args.workers; w++)
-            if (fork() == 0)
-                _exit(run_share(&args, w));
-        for (int status; wait(&status) > 0;)
-            failed += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-    }
+    failed = args.workers == 1 ? run_share(&args, 0) : run_shares(&args);
     uint64_t total = args.last - args.first + 1;
-    printf("%llu passed, %d failed\n", (unsigned long long)(total - (uint64_t)failed),
-           failed);
+    if (failed && args.is_first)
+        printf("ended with the first that fails\n");
+    else
+        printf("%llu passed, %d failed\n", (unsigned long long)(total - (uint64_t)failed),
+               failed);
     return failed ? 1 : 0;
 }

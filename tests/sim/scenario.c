@@ -7,6 +7,8 @@
 
 #include "agent/keys.h"
 #include "tests/sim/checker.h"
+#include "tests/sim/clone.h"
+#include "tests/sim/order.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/var.h"
 
@@ -27,7 +29,8 @@ enum {
     SILENCE_MS = 60000,
     REAP_LONG_MS = 600000,
     REAP_SHORT_MS = 45000,
-    ABSENCE_MS = 60000
+    ABSENCE_MS = 60000,
+    CLONES_MS = 60000
 };
 
 static uint64_t whole_limit_ms(const struct sim_options *o)
@@ -55,13 +58,11 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
         .faults_ms = 30000,
         .jobs = 4 + (unsigned)rng_below(&r, 5),
     };
-    /* A wipe under a partition can take the only two copies of an acknowledged write: that is the
-     * stated limit of --ack 2, so the two are not combined. */
     o.has_flaps = rng_chance(&r, 0.3);
     o.has_jumps = rng_chance(&r, 0.3);
     o.has_storms = rng_chance(&r, 0.2);
-    o.has_wipes =
-        o.has_crashes && !o.has_partitions && !o.has_storms && rng_chance(&r, 0.4);
+    /* A wipe under a partition can take the only copies of an acknowledged write: disk_excuse. */
+    o.has_wipes = o.has_crashes && rng_chance(&r, 0.4);
     o.has_joiners = rng_chance(&r, 0.25);
     o.has_rotations = rng_chance(&r, 0.3);
     o.is_forced = rng_chance(&r, 0.4);
@@ -69,11 +70,30 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
         o.meeting = MEET_BEACONS;
         o.clusters = nodes >= 4 && rng_chance(&r, 0.4) ? 2 : 1;
     }
-    /* Every third lets tombstones go meanwhile: what everyone has for longer than a datagram takes.
-     * In half of those somebody is away for longer than it is waited for. */
+    /* What only a full disk's node and a wiped one had is gone: not combined either. */
+    o.has_ailing_disks = rng_chance(&r, 0.35) && !o.has_wipes;
+    /* Every other lets tombstones go meanwhile: what everyone has for longer than a datagram takes, past
+     * who is down for some seconds.  In a third of those somebody is away until it is reaped. */
     o.has_absence = seed % 6 == 3;
-    if (seed % 3 == 0)
-        o.reap_ms = o.has_absence || o.has_wipes ? REAP_SHORT_MS : REAP_LONG_MS;
+    if (seed % 2 == 1)
+        o.reap_ms = o.has_absence || o.has_wipes || seed % 4 == 1 ? REAP_SHORT_MS : REAP_LONG_MS;
+    o.has_bad_disks = rng_chance(&r, 0.35);
+    /* One node's copy is put back.  What only it and a disk that is wiped or full had is gone, and what
+     * a disk kept of a refused order comes up again: not combined. */
+    o.has_copies = rng_chance(&r, 0.4) && !o.has_wipes && !o.has_ailing_disks &&
+                   !o.has_bad_disks;
+    /* What a disk may have kept of an order that was refused would be an edit nobody knows of. */
+    o.has_edits = rng_chance(&r, 0.5) && !o.has_bad_disks;
+    o.has_strangers = rng_chance(&r, 0.4);
+    o.has_moves = rng_chance(&r, 0.35);
+    /* A clone begins with what its disk had of refused orders, or with a secret that is replaced soon. */
+    o.has_clones = rng_chance(&r, 0.3) && !o.has_copies && !o.has_bad_disks && !o.has_rotations;
+    /* A power cut takes what was heard and not synced; where its writer's disk is lost as well, both are.
+     * What a bad disk kept of a refused order comes up again after it; and with members who are reaped
+     * meanwhile, what a claim of a host that lost its power is worth is not settled. */
+    o.has_cuts = rng_chance(&r, 0.35) && !o.has_wipes && !o.has_copies && !o.has_ailing_disks &&
+                 !o.has_bad_disks && !o.has_absence;
+    o.has_pairs = rng_chance(&r, 0.5);
     if (o.has_absence) { /* a rotation does not wait for who was forgotten */
         o.faults_ms = ABSENCE_MS;
         o.has_rotations = false;
@@ -84,21 +104,25 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
 void scenario_print(const struct sim_options *o)
 {
     printf("seed=%llu nodes=%u delay=%u-%ums loss=%.1f%% dup=%.0f%% partitions=%s "
-           "crashes=%d wipes=%d "
+           "crashes=%d wipes=%d disks=%s "
            "storms=%d flaps=%d skew=%d jumps=%d exits=%d joiners=%d rotations=%s "
-           "found-by=%s "
-           "clusters=%u jobs=%u reap=%us%s\n",
+           "ailing=%d moves=%d found-by=%s "
+           "clusters=%u jobs=%u reap=%us%s%s%s%s%s%s%s\n",
            (unsigned long long)o->seed, o->nodes, o->delay_min_ms, o->delay_max_ms,
            o->loss * 100, o->duplication * 100,
            o->has_partitions ? (o->is_asymmetric ? "one-way" : "yes") : "no",
-           o->has_crashes, o->has_wipes, o->has_storms, o->has_flaps, o->has_skew,
-           o->has_jumps, o->has_task_exits, o->has_joiners,
+           o->has_crashes, o->has_wipes, o->has_bad_disks ? "bad" : "good", o->has_storms,
+           o->has_flaps, o->has_skew, o->has_jumps, o->has_task_exits, o->has_joiners,
            !o->has_rotations ? "no"
            : o->is_forced    ? "forced"
                              : "yes",
+           o->has_ailing_disks, o->has_moves,
            o->meeting == MEET_BEACONS ? "beacons" : "seeds",
            o->clusters ? o->clusters : 1, o->jobs, o->reap_ms / 1000,
-           o->has_absence ? " absence" : "");
+           o->has_copies ? " copies" : "", o->has_absence ? " absence" : "",
+           o->has_edits ? " edits" : "", o->has_strangers ? " strangers" : "",
+           o->has_clones ? " clones" : "", o->has_cuts ? " cuts" : "",
+           o->has_pairs ? " pairs" : "");
 }
 
 /* Who kept others out, though nobody was cut off for longer than a rotation waits? */
@@ -106,7 +130,8 @@ static void check_rotations(struct sim *s)
 {
     const struct sim_options *o = &s->options;
     bool is_calm = !o->has_partitions && !o->has_crashes && !o->has_storms &&
-                   !o->has_joiners && !o->has_flaps && o->clusters < 2;
+                   !o->has_joiners && !o->has_flaps && !o->has_moves && !o->has_cuts &&
+                   o->clusters < 2;
     if (!o->is_forced && !o->has_wipes && !o->has_joiners && s->n_handed_out)
         sim_fail(s, "%zu nodes were shut out by rotations that wait", s->n_handed_out);
     for (unsigned i = 0; i < o->nodes && is_calm; i++)
@@ -118,6 +143,9 @@ static void check_rotations(struct sim *s)
  * member and period, and one more to the dead, who remain where a disk was lost. */
 static void check_silence(struct sim *s)
 {
+    enum { NUMBERED_MS = 5000 }; /* what an old copy numbers again is no unrest */
+    if (s->options.has_copies)
+        sim_run(s, s->now_ms + NUMBERED_MS);
     uint64_t from = s->n_datagrams, suspicions = s->n_suspicions;
     s->is_listening = true;
     sim_run(s, s->now_ms + SILENCE_MS);
@@ -135,6 +163,18 @@ static void check_silence(struct sim *s)
                  "at rest there were %llu datagrams: too many for %u members and %llu "
                  "periods",
                  (unsigned long long)sent, s->options.nodes, (unsigned long long)periods);
+}
+
+/* Twins notice each other at the latest when one that asks itself has done so twice. */
+static void settle_clones(struct sim *s)
+{
+    char why[512] = "";
+    uint64_t until_ms = s->now_ms + CLONES_MS;
+    while (!s->failure[0] && !clones_are_settled(s, why, sizeof(why))) {
+        sim_run(s, s->now_ms + CHECK_MS);
+        if (s->now_ms >= until_ms)
+            sim_fail(s, "%s", why);
+    }
 }
 
 /* Faults have ended: how long until all is well, or what is not at the last. */
@@ -173,11 +213,13 @@ struct scenario_result scenario_run(const struct sim_options *o, const bool *is_
             sim_boot(&s, i);
     for (size_t i = 0; i < n && !s.failure[0]; i++) {
         sim_run(&s, fates[i].at_ms);
+        order_check_refused(&s);
         if (!is_left_out || !is_left_out[i])
             fate_perform(&s, &fates[i]);
     }
     sim_run(&s, SCENARIO_BOOT_MS + o->faults_ms);
     fate_end(&s);
+    settle_clones(&s);
     converge(&s, &r);
     if (!s.failure[0])
         sim_run(&s, s.now_ms + CALM_MS);

@@ -126,9 +126,23 @@ static int tell_some(const struct story *stories, size_t n, const char *part,
 int story_tell_all(const char *part, uint64_t first_seed, uint64_t last_seed,
                    bool is_verbose, int *ret_passed)
 {
+    const struct {
+        const struct story *stories;
+        size_t n;
+    } all[] = {{stories_of_copies, n_stories_of_copies},
+               {stories_of_edits, n_stories_of_edits},
+               {stories_of_members, n_stories_of_members},
+               {stories_of_orders, n_stories_of_orders},
+               {stories_of_ports, n_stories_of_ports},
+               {stories_of_secrets, n_stories_of_secrets},
+               {stories_of_disks, n_stories_of_disks},
+               {stories_of_addresses, n_stories_of_addresses},
+               {stories_of_clones, n_stories_of_clones},
+               {stories_of_power, n_stories_of_power}};
+    int failed = 0;
     *ret_passed = 0;
-    return tell_some(stories_of_members, n_stories_of_members, part, first_seed,
-                     last_seed, is_verbose, ret_passed) +
-           tell_some(stories_of_secrets, n_stories_of_secrets, part, first_seed,
-                     last_seed, is_verbose, ret_passed);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        failed += tell_some(all[i].stories, all[i].n, part, first_seed, last_seed,
+                            is_verbose, ret_passed);
+    return failed;
 }

@@ -151,6 +151,7 @@ static bool scale(struct sim *s, unsigned node, uint32_t count)
 /* It writes while it is alone and cannot know better; the others join it. */
 static void broken_clock(struct sim *s)
 {
+    s->ack = ACK_DEFAULT;
     s->nodes[0].skew_ms = 365ll * 86400 * 1000;
     s->nodes[0].meeting = MEET_MEMORY;
     sim_boot(s, 0);

@@ -1,4 +1,5 @@
 /* Stories of secrets and of finding each other: rotation, two clusters on one LAN, memories. */
+#include "tests/sim/seal.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/story.h"
 
@@ -232,7 +233,72 @@ static void halves_that_never_met(struct sim *s)
     story_expect_converged(s, 10000, "after their networks were joined");
 }
 
+/* ---- seeds that are silent ---- */
+
+/* Seeds are the first node and that in the middle: of the other cluster, down, and cut off. */
+static void seeds_tell_why(struct sim *s)
+{
+    for (unsigned i = 0; i < 3; i++)
+        sim_boot(s, i);
+    story_run(s, 3000);
+    for (unsigned how = KNOCK_NOBODY; how <= KNOCK_MEMBER; how++)
+        story_expect(
+            s, s->nodes[1].n_knocked[how] == (how == KNOCK_SECRET || how == KNOCK_NOBODY),
+            "a node is told once of each seed why it is silent");
+    s->nodes[5].side = 1;
+    s->is_partitioned = true;
+    sim_boot(s, 5);
+    story_run(s, 3000);
+    story_expect(s, s->nodes[5].n_knocked[KNOCK_SILENT] == 2,
+                 "one that is cut off hears nothing");
+    story_run(s, 600000);
+    story_expect(s, s->nodes[1].n_knocked[KNOCK_SECRET] <= 7,
+                 "it is said ever more rarely");
+    story_expect(s, s->nodes[0].n_knocked[KNOCK_SECRET] == 0,
+                 "nobody is told of a seed that answers");
+}
+
+/* ---- sessions ---- */
+
+enum { SESSIONS_AN_HOUR = 4 };
+
+static void sessions_change(struct sim *s)
+{
+    story_boot_all(s);
+    story_expect_whole(s, 10000, "after the start");
+    story_run(s, 3600 * 1000);
+    story_expect(s, s->n_sessions >= SESSIONS_AN_HOUR * s->options.nodes,
+                 "a session is drawn every quarter of an hour");
+    story_expect(s, s->n_sessions <= (SESSIONS_AN_HOUR + 1) * s->options.nodes,
+                 "and not more often");
+    story_expect(s, s->n_suspicions == 0, "nobody was missed for it");
+}
+
+/* The host does not know that its memory is of a minute ago, but for one of its clocks. */
+static void memory_goes_back(struct sim *s)
+{
+    story_boot_all(s);
+    story_expect_whole(s, 10000, "after the start");
+    struct seal_memory memory = seal_keep(s, 1);
+    story_run(s, 60000);
+    seal_put_back(s, 1, &memory);
+    story_run(s, 60000);
+    memory = seal_keep(s, 2);
+    story_run(s, 60000);
+    s->nodes[2].session = memory.session;
+    s->nodes[2].skew_ms += 60000; /* its wall clock is set */
+    story_run(s, 500);
+    story_expect(s, s->n_suspicions == 0, "nobody was missed for it");
+}
+
 const struct story stories_of_secrets[] = {
+    {"silent seeds are asked by streams why",
+     {.nodes = 6, .clusters = 2},
+     seeds_tell_why},
+    {"a session is changed every quarter of an hour and nothing is lost for it",
+     {.nodes = 5},
+     sessions_change},
+    {"memory that goes back uses no nonce twice", {.nodes = 5}, memory_goes_back},
     {"a rotation under writes is noticed by nobody",
      {.nodes = 10, .jobs = 20},
      under_writes},

@@ -46,11 +46,47 @@ void task_event(struct sim *s, unsigned node, const struct sim_task *t,
     event_push(s, e);
 }
 
+static bool is_port_taken(const struct sim_node *n, uint16_t port)
+{
+    if (port_set_has(&n->strangers, port))
+        return true;
+    for (const struct sim_task *t = n->tasks; t; t = t->next)
+        for (size_t i = 0; t->is_running && i < t->n_ports; i++)
+            if (t->ports[i] == port)
+                return true;
+    return false;
+}
+
+void task_strangers(struct sim_node *n, uint64_t mask)
+{
+    n->strangers = (struct port_set){0};
+    for (unsigned i = 0; i < PORTS_FEW; i++) {
+        uint16_t port = (uint16_t)(PORTS_LOW + i);
+        if (mask >> i & 1 && !is_port_taken(n, port))
+            port_set_add(&n->strangers, port);
+    }
+}
+
+void task_ports(struct sim *s, unsigned node, const struct node_effect *e)
+{
+    struct sim_node *n = &s->nodes[node];
+    enum port_state states[PORT_ASKS_MAX];
+    size_t i = 0, n_free = 0;
+    for (; i < e->n_asks && (e->n_wanted == 0 || n_free < e->n_wanted); i++) {
+        states[i] = is_port_taken(n, e->asks[i].port) ? PORT_TAKEN : PORT_FREE;
+        n_free += !e->asks[i].is_fixed && states[i] == PORT_FREE;
+        n->n_looked++;
+    }
+    node_ports(n->node, sim_moment(s, n), e, states, i, &n->fx);
+}
+
 void task_launch(struct sim *s, unsigned node, const struct node_effect *e)
 {
     struct sim_node *n = &s->nodes[node];
     if (task_find(n, e->key) && task_find(n, e->key)->is_running)
         sim_fail(s, "%s launches %s twice", n->name, e->key);
+    if (n->endpoint.family == 0 && !task_find(n, e->key))
+        sim_fail(s, "%s takes %s, and has no address", n->name, e->key);
     task_remove(n, e->key);
     struct sim_task *t = calloc(1, sizeof(*t));
     assert(t);
@@ -59,6 +95,13 @@ void task_launch(struct sim *s, unsigned node, const struct node_effect *e)
     t->boot = s->next_event;
     t->pid = (uint32_t)(s->next_event & 0xffff) + 2;
     t->is_healthy = true;
+    t->n_ports = e->n_ports;
+    for (size_t i = 0; i < e->n_ports; i++) {
+        t->ports[i] = e->ports[i];
+        if (e->ports[i] == 0 || is_port_taken(n, e->ports[i]))
+            sim_fail(s, "%s gives %s port %u, which is taken", n->name, e->key,
+                     e->ports[i]);
+    }
     t->started_unix_ms = sim_moment(s, n).at_unix_ms;
     task_note(t, e->note);
     t->next = n->tasks;

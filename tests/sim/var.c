@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "gossip/seen.h"
 #include "gossip/table.h"
 
 enum { LOOK_MS = 1000, LISTS_MS = 20000 };
@@ -17,7 +18,7 @@ static bool has_seen(const struct sim_node *n, const struct sim_var *var)
     size_t n_seen = gossip_seen(node_gossip(n->node), &seen);
     for (size_t i = 0; i < n_seen; i++)
         if (node_id_equal(seen[i].writer, var->writer))
-            return seen[i].epoch == var->epoch && seen[i].number >= var->number;
+            return seen_line_covers(&seen[i], var->epoch, var->number);
     return false;
 }
 
@@ -37,6 +38,7 @@ static void order(struct sim *s, unsigned node, size_t index)
     struct command command = {
         .kind = var->is_there ? COMMAND_VAR_REMOVE : COMMAND_VAR_SET,
         .token = VAR_TOKEN + index,
+        .ns = "default",
         .name = name,
         .value = bytes_of_text(value),
         .ack = 2,
@@ -46,7 +48,7 @@ static void order(struct sim *s, unsigned node, size_t index)
     var->n_orders++;
     var->cluster = n->cluster;
     var->writer = n->id;
-    var->epoch = n->epoch;
+    var->epoch = gossip_epoch(node_gossip(n->node));
     s->is_refused = false;
     sim_order(s, node, &command);
     var->number = gossip_number(node_gossip(n->node));
@@ -71,8 +73,8 @@ void var_answered(struct sim *s, const struct node_effect *e)
 {
     struct sim_var *var = &s->vars[e->token - VAR_TOKEN];
     var->is_open = false;
-    if (e->result.code == ERR_CLOCK)
-        s->is_refused = true; /* nothing has happened */
+    if (sim_is_refusal(e->result.code))
+        s->is_refused = true;
     else
         var->is_unsure = e->result.code != 0;
 }
@@ -85,13 +87,16 @@ bool vars_are_right(const struct sim *s, unsigned node, char *why, size_t cap)
     for (size_t i = 0; i < SIM_VARS_MAX; i++) {
         const struct sim_var *var = &s->vars[i];
         char name[24];
-        (void)snprintf(name, sizeof(name), "var/v%zu", i);
-        if (var->n_orders == 0 || var->is_open || var->is_unsure || var->cluster != n->cluster)
+        (void)snprintf(name, sizeof(name), "var/default/v%zu", i);
+        if (var->n_orders == 0 || var->is_open || var->is_unsure ||
+            var->cluster != n->cluster)
             continue;
-        bool is_there = table_get(gossip_table(node_gossip(n->node)), bytes_of_text(name)) != NULL;
+        bool is_there =
+            table_get(gossip_table(node_gossip(n->node)), bytes_of_text(name)) != NULL;
         if (is_there == var->is_there)
             continue;
-        (void)snprintf(why, cap, is_there ? "%s has %s, which was removed" : "%s has lost %s",
+        (void)snprintf(why, cap,
+                       is_there ? "%s has %s, which was removed" : "%s has lost %s",
                        n->name, name);
         return false;
     }

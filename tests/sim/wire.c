@@ -6,6 +6,8 @@
 
 #include "core/err.h"
 #include "proto/codec.h"
+#include "tests/sim/move.h"
+#include "tests/sim/seal.h"
 #include "tests/sim/secret.h"
 
 enum { STREAM_ACCEPTED = 1u << 31, FLAP_PERIOD_MS = 700 };
@@ -45,7 +47,8 @@ static bool is_cut(const struct sim *s, unsigned from, unsigned to)
 static int node_at(const struct sim *s, const struct endpoint *e)
 {
     unsigned i = (unsigned)e->address[2] << 8 | e->address[3];
-    return e->family == 4 && i < s->options.nodes && e->port == SIM_PORT ? (int)i : -1;
+    bool is_host = i < sim_n_hosts(s) && endpoint_equal(&s->nodes[i].host, e);
+    return is_host ? (int)i : -1;
 }
 
 /* Count what a cluster at rest has no need to say; see scenario.c. */
@@ -68,10 +71,12 @@ static void listen(struct sim *s, struct bytes in)
 static void arrive(struct sim *s, enum event_kind kind, unsigned from, unsigned to,
                    struct bytes in)
 {
-    for (int copies = rng_chance(&s->rng, s->duplication_now) ? 2 : 1; copies > 0;
-         copies--) {
+    bool is_copied = rng_chance(&s->rng, s->duplication_now);
+    struct sim_nonce nonce = seal_next(s, from, to, is_copied);
+    for (int copies = is_copied ? 2 : 1; copies > 0; copies--) {
         struct sim_event *arrival = event_new(s, kind, to, delay(s), in);
         arrival->peer = from;
+        arrival->nonce = nonce;
         arrival->sealed = s->nodes[from].keys.secrets[0];
         event_push(s, arrival);
     }
@@ -79,7 +84,8 @@ static void arrive(struct sim *s, enum event_kind kind, unsigned from, unsigned 
 
 void wire_beacon(struct sim *s, unsigned from, unsigned to, struct bytes beacon)
 {
-    if (!is_cut(s, from, to) && !rng_chance(&s->rng, s->loss_now))
+    bool is_linked = move_is_bound(&s->nodes[from]) && s->nodes[to].host.family != 0;
+    if (is_linked && !is_cut(s, from, to) && !rng_chance(&s->rng, s->loss_now))
         arrive(s, EVENT_BEACON, from, to, beacon);
 }
 
@@ -88,11 +94,13 @@ void wire_datagram(struct sim *s, unsigned from, const struct gossip_effect *e)
     int to = node_at(s, &e->endpoint);
     s->n_datagrams++;
     listen(s, e->bytes);
-    if (to < 0 || is_cut(s, from, (unsigned)to) || rng_chance(&s->rng, s->loss_now)) {
+    if (to < 0 || !move_is_bound(&s->nodes[from]) || is_cut(s, from, (unsigned)to) ||
+        rng_chance(&s->rng, s->loss_now)) {
         s->n_dropped++;
         return;
     }
-    if (!s->nodes[to].node) { /* the host is there, the agent is not */
+    if (!s->nodes[to].node || !move_is_bound(&s->nodes[to])) {
+        /* the host is there, the agent is not */
         struct sim_event *refused =
             event_new(s, EVENT_REFUSED, from, 2 * delay(s), (struct bytes){0});
         refused->peer = (unsigned)to;
@@ -142,16 +150,27 @@ struct node_id wire_stream_peer(struct sim *s, const struct sim_event *e)
     return stream ? s->nodes[stream->ends[!end].node].id : (struct node_id){0};
 }
 
+static enum knock how_it_fails(const struct sim *s, unsigned from, int to)
+{
+    if (to < 0 || !move_is_bound(&s->nodes[from]) || is_cut(s, from, (unsigned)to) ||
+        is_cut(s, (unsigned)to, from))
+        return KNOCK_SILENT;
+    if (!s->nodes[to].node || !move_is_bound(&s->nodes[to]))
+        return KNOCK_NOBODY;
+    return secret_opens(&s->nodes[to].keys, &s->nodes[from].keys.secrets[0])
+               ? KNOCK_NONE
+               : KNOCK_SECRET;
+}
+
 void wire_stream_open(struct sim *s, unsigned from, const struct gossip_effect *e)
 {
     int to = node_at(s, &e->endpoint);
-    bool is_dead = to < 0 || !s->nodes[to].node || is_cut(s, from, (unsigned)to) ||
-                   is_cut(s, (unsigned)to, from) ||
-                   !secret_opens(&s->nodes[to].keys, &s->nodes[from].keys.secrets[0]);
-    if (is_dead) {
+    enum knock how = how_it_fails(s, from, to);
+    if (how != KNOCK_NONE) {
         struct sim_event *closed =
             event_new(s, EVENT_STREAM_CLOSED, from, 3 * delay(s) + 10, (struct bytes){0});
         closed->stream = e->stream;
+        closed->how = how;
         event_push(s, closed);
         return;
     }
@@ -188,7 +207,8 @@ void wire_stream_send(struct sim *s, unsigned node, const struct gossip_effect *
         return;
     const struct end *other = &stream->ends[!end];
     listen(s, e->bytes);
-    bool is_broken = other->is_closed || s->nodes[other->node].boot != other->boot ||
+    bool is_broken = !move_is_bound(&s->nodes[node]) ||
+                     !move_is_bound(&s->nodes[other->node]) || other->is_closed || s->nodes[other->node].boot != other->boot ||
                      is_cut(s, node, other->node) || is_cut(s, other->node, node);
     if (is_broken)
         wire_stream_close(s, node, e->stream);

@@ -11,7 +11,14 @@
 #include "core/hash.h"
 #include "gossip/skew.h"
 #include "proto/key.h"
+#include "tests/sim/ail.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/edit.h"
 #include "tests/sim/lan.h"
+#include "tests/sim/move.h"
+#include "tests/sim/order.h"
+#include "tests/sim/pair.h"
+#include "tests/sim/seal.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/task.h"
 #include "tests/sim/var.h"
@@ -36,12 +43,25 @@ void sim_fail(struct sim *s, const char *format, ...)
     va_end(args);
 }
 
+bool sim_is_refusal(int code)
+{
+    return code < 0 && code != ERR_UNSURE;
+}
+
 /* ---- performing ---- */
 
 static void answered(struct sim *s, const struct node_effect *e)
 {
     if (e->token == SIM_NO_TOKEN)
         return;
+    if (e->token >= PAIR_TOKEN) {
+        pair_answered(s, e);
+        return;
+    }
+    if (e->token >= ORDER_TOKEN) {
+        order_answered(s, e);
+        return;
+    }
     if (e->token >= VAR_TOKEN) {
         var_answered(s, e);
         return;
@@ -52,8 +72,8 @@ static void answered(struct sim *s, const struct node_effect *e)
     }
     struct sim_job *job = &s->jobs[e->token];
     job->n_open--;
-    if (e->result.code == ERR_CLOCK)
-        s->is_refused = true; /* nothing has happened */
+    if (sim_is_refusal(e->result.code))
+        s->is_refused = true;
     else if (e->result.code == 0)
         job->is_acked = true;
     else
@@ -62,7 +82,6 @@ static void answered(struct sim *s, const struct node_effect *e)
 
 static void perform_gossip(struct sim *s, unsigned node, const struct gossip_effect *e)
 {
-    struct sim_node *n = &s->nodes[node];
     if (e->kind == GOSSIP_SEND)
         wire_datagram(s, node, e);
     else if (e->kind == GOSSIP_STREAM_OPEN)
@@ -71,15 +90,18 @@ static void perform_gossip(struct sim *s, unsigned node, const struct gossip_eff
         wire_stream_send(s, node, e);
     else if (e->kind == GOSSIP_STREAM_CLOSE)
         wire_stream_close(s, node, e->stream);
-    else if (store_write(n->store, e->changes, e->n_changes, e->is_synced, NULL) < 0)
-        sim_fail(s, "%s: the store in memory refused a write", n->name);
+    else if (e->kind == GOSSIP_KNOCKED)
+        s->nodes[node].n_knocked[e->knock]++;
 }
 
-static void told(struct sim *s, const struct sim_node *n, const struct node_event *e)
+static void told(struct sim *s, struct sim_node *n, const struct node_event *e)
 {
     bool is_member = strcmp(e->kind, "member") == 0;
     s->n_suspicions += is_member && strcmp(e->state, "suspect") == 0;
     s->n_deaths += is_member && strcmp(e->state, "dead") == 0;
+    n->n_told_clone += strcmp(e->kind, "identity") == 0;
+    n->n_told_conflict += strcmp(e->kind, "conflict") == 0;
+    edit_watch(s, n, e);
     if (s->is_verbose)
         printf("%8llu %-5s %s %s %s | %s\n", (unsigned long long)s->now_ms, n->name,
                e->kind, e->subject, e->state ? e->state : "-", e->text);
@@ -91,6 +113,9 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
     switch (e->kind) {
     case NODE_GOSSIP:
         perform_gossip(s, node, &e->gossip);
+        break;
+    case NODE_PORTS:
+        task_ports(s, node, e);
         break;
     case NODE_LAUNCH:
         task_launch(s, node, e);
@@ -122,6 +147,7 @@ static void perform_one(struct sim *s, unsigned node, const struct node_effect *
         n->n_changes++;
         break;
     case NODE_CATALOG:
+    case NODE_LOOK:
     case NODE_EXIT:
         break;
     }
@@ -145,13 +171,17 @@ static void arm(struct sim *s, unsigned node)
 static void perform(struct sim *s, unsigned node)
 {
     struct sim_node *n = &s->nodes[node];
+    ail_look(s, node);
     for (size_t i = 0; i < n->fx.n; i++) {
+        struct err err;
+        (void)disk_persist(s, n, false, &err); /* what must be durable comes first */
         struct node_effect e = n->fx.list[i];
         perform_one(s, node, &e);
     }
     if (n->fx.gossip.n_lost)
         sim_fail(s, "%s lost %zu effects", n->name, n->fx.gossip.n_lost);
     node_effects_clear(&n->fx);
+    n->n_persisted = 0;
     arm(s, node);
 }
 
@@ -172,28 +202,35 @@ static void deliver_task(struct sim *s, const struct sim_event *e, struct moment
     if (!t || t->boot != e->task_boot)
         return;
     if (e->kind == EVENT_TASK_STARTED) {
-        t->is_running = true;
+        t->is_running = t->has_started = true;
         node_task_started(n->node, at, e->key, t->pid, &n->fx);
     } else {
         t->is_running = false;
         t->boot = 0; /* it ends only once */
-        node_task_exited(n->node, at, e->key, e->status, false, &n->fx);
+        const struct exit_fact never = {.kind = EXIT_NEVER};
+        const struct exit_fact fact =
+            e->status == TASK_NEVER ? never : exit_of_status(e->status, false);
+        node_task_exited(n->node, at, e->key, &fact, &n->fx);
     }
 }
 
-static bool is_readable(struct sim_node *n, const struct sim_event *e)
+static bool is_readable(struct sim *s, const struct sim_event *e)
 {
-    if ((e->kind != EVENT_DATAGRAM && e->kind != EVENT_BEACON) ||
-        secret_opens(&n->keys, &e->sealed))
-        return true;
-    n->n_unopened++;
-    return false;
+    struct sim_node *n = &s->nodes[e->node];
+    bool is_sealed = e->kind == EVENT_DATAGRAM || e->kind == EVENT_BEACON;
+    if (is_sealed && !secret_opens(&n->keys, &e->sealed)) {
+        n->n_unopened++;
+        return false;
+    }
+    if (is_sealed)
+        seal_open(s, e);
+    return true;
 }
 
 static void deliver(struct sim *s, const struct sim_event *e)
 {
     struct sim_node *n = &s->nodes[e->node];
-    if (!is_readable(n, e))
+    if (!is_readable(s, e))
         return;
     struct bytes payload = {e->bytes, e->len};
     struct moment at = sim_moment(s, n);
@@ -217,7 +254,10 @@ static void deliver(struct sim *s, const struct sim_event *e)
         node_stream_frame(n->node, at, e->stream, payload, &n->fx);
         break;
     case EVENT_STREAM_CLOSED:
-        node_stream_closed(n->node, at, e->stream, &n->fx);
+        if (e->how == KNOCK_NONE)
+            node_stream_closed(n->node, at, e->stream, &n->fx);
+        else
+            node_stream_failed(n->node, at, e->stream, e->how, &n->fx);
         break;
     case EVENT_TASK_STARTED:
     case EVENT_TASK_EXITED:
@@ -225,11 +265,15 @@ static void deliver(struct sim *s, const struct sim_event *e)
         break;
     case EVENT_PROBED:
         node_probed(n->node, at, e->key, e->check, e->status,
-                    e->status ? "HTTP 200" : "HTTP 500", &n->fx);
+                    e->status ? "answered 200 OK" : "answered 500 No", &n->fx);
         break;
     case EVENT_TICK:
         if (n->tick_ms == e->at_ms)
             node_tick(n->node, at, &n->fx);
+        break;
+    case EVENT_ADDRESS:
+        if (!endpoint_equal(&n->endpoint, &n->host))
+            move_look(s, e->node);
         break;
     }
 }
@@ -299,12 +343,19 @@ static void adopt(struct sim *s, struct sim_node *n, unsigned index)
         next = t->next;
         bool is_known =
             node_adopt(n->node, sim_moment(s, n), t->key, t->is_running ? t->pid : 0,
-                       t->started_unix_ms, t->note);
+                       t->started_unix_ms, t->note, NULL);
         if (!is_known)
             task_remove(n, t->key);
         else if (!t->is_running)
-            task_event(s, index, t, EVENT_TASK_EXITED, 1, 1);
+            task_event(s, index, t, EVENT_TASK_EXITED, 1,
+                       t->has_started ? 1 : TASK_NEVER);
     }
+}
+
+/* As a host proposes it. */
+static uint64_t epoch_of(struct sim *s, const struct sim_node *n)
+{
+    return sim_moment(s, n).at_unix_ms / 1000 << 28 | rng_below(&s->rng, 1 << 28);
 }
 
 void sim_boot(struct sim *s, unsigned index)
@@ -315,42 +366,42 @@ void sim_boot(struct sim *s, unsigned index)
     n->boot++;
     n->tick_ms = 0;
     n->metrics = (struct metrics){0};
+    seal_boot(s, index);
+    const struct sim_node *original = n->twin_of ? &s->nodes[n->twin_of - 1] : n;
     uint64_t id[2] = {hash_mix(s->options.seed + 1, index + 1),
                       hash_mix(n->disk + 1, index + 7)};
-    memcpy(n->id.at, id, sizeof(id));
-    if (!n->epoch)
-        n->epoch = sim_moment(s, n).at_unix_ms;
+    if (original == n)
+        memcpy(n->id.at, id, sizeof(id));
     /* Reading the store takes its time. */
     struct moment begun = sim_moment(s, n), at = begun;
     begun.now_ms -= RESTORE_MS;
-    char address[ADDRESS_TEXT_MAX];
-    struct pair attributes[] = {{"hostname", n->name}, {"rack", index % 2 ? "b" : "a"}};
+    struct pair attributes[] = {{"hostname", original->name}, {"rack", index % 2 ? "b" : "a"}};
     struct node_options options = {
         .gossip = {.id = n->id,
-                   .name = n->name,
-                   .endpoint = n->endpoint,
+                   .name = original->name,
                    .profile = &s->profile,
-                   .epoch = n->epoch,
+                   .epoch = n->goes_on ? 0 : epoch_of(s, n),
                    .seed = rng_next(&s->rng),
                    .metrics = &n->metrics,
                    .listen_ms = n->meeting == MEET_BEACONS ? DISCOVERY_LISTEN_MS : 0},
         .self = {.version = "sim",
-                 .address = endpoint_host_text(&n->endpoint, address),
+                 .address = "",
                  .cpu_milli = 4000,
                  .memory_bytes = 8ull << 30,
                  .attributes = attributes,
                  .n_attributes = 2},
-        .port_min = 20000,
-        .port_max = 20999,
+        .port_min = PORTS_LOW,
+        .port_max = PORTS_LOW + (s->options.has_strangers ? PORTS_FEW : 1000) - 1,
         .binary = "/bin/stratos",
         .keys = n->keys,
     };
     n->node = node_new(&options, begun);
     assert(n->node);
     restore(s, n);
+    move_look(s, index);
     adopt(s, n, index);
-    struct endpoint seeds[2] = {s->nodes[0].endpoint,
-                                s->nodes[s->options.nodes / 2].endpoint};
+    ail_boot(s, index);
+    struct endpoint seeds[2] = {move_address(0, 0), move_address(s->options.nodes / 2, 0)};
     node_join(n->node, at, seeds, n->meeting == MEET_SEEDS ? 2 : 0, false, &n->fx);
     if (n->meeting == MEET_BEACONS)
         lan_start(s, index);
@@ -362,10 +413,16 @@ void sim_crash(struct sim *s, unsigned index, bool kills_tasks)
     struct sim_node *n = &s->nodes[index];
     if (!n->node)
         return;
+    if (n->ails)
+        ail_crash(s, index);
+    else /* what it refused once has reached it by now; a disk that goes on refusing is an ailing one */
+        disk_mend(s, index);
+    seal_down(s, index);
     node_free(n->node);
     n->node = NULL;
     n->boot++;
     node_effects_clear(&n->fx);
+    n->n_persisted = 0;
     for (struct sim_task *t = n->tasks; kills_tasks && t; t = t->next)
         t->is_running = false;
     /* Orphans still end when they were told to: their events carry the old boot. */
@@ -377,8 +434,8 @@ void sim_wipe(struct sim *s, unsigned index)
     (void)s;
     store_close(n->store);
     n->store = store_mem_new();
+    n->ails = n->is_unwritten = false;
     n->disk++;
-    n->epoch = 0;
     while (n->tasks)
         task_remove(n, n->tasks->key);
 }
@@ -396,7 +453,15 @@ void sim_task_exit(struct sim *s, unsigned index)
 void sim_order(struct sim *s, unsigned node, const struct command *command)
 {
     struct sim_node *n = &s->nodes[node];
+    struct err err = {0};
+    size_t n_changes;
+    (void)disk_persist(s, n, true, &err);
     node_command(n->node, sim_moment(s, n), command, &n->fx);
+    const struct store_change *changes = node_staged(n->node, &n_changes);
+    if (changes) {
+        int status = disk_write_staged(s, n, changes, n_changes, &err);
+        node_committed(n->node, sim_moment(s, n), status, err.text, &n->fx);
+    }
     perform(s, node);
 }
 
@@ -417,13 +482,31 @@ bool sim_command(struct sim *s, unsigned node, struct command *command, size_t j
     return !s->is_refused;
 }
 
+void sim_node_init(struct sim *s, unsigned index, struct store *store)
+{
+    struct sim_node *n = &s->nodes[index];
+    n->host = n->endpoint = move_address(index, 0);
+    n->store = store;
+    backlog_init(&n->backlog);
+    node_effects_init(&n->fx);
+}
+
+unsigned sim_n_hosts(const struct sim *s)
+{
+    return s->options.nodes + s->n_clones;
+}
+
 void sim_init(struct sim *s, const struct sim_options *options)
 {
     memset(s, 0, sizeof(*s));
     s->options = *options;
+    s->ack = 2;
     s->profile = gossip_profile_lan;
-    if (options->reap_ms)
+    if (options->reap_ms) {
         s->profile.reap_after_ms = options->reap_ms;
+        s->profile.collect_hold_ms = options->reap_ms / SIM_HOLD_PART;
+        s->profile.collect_lag_ms = options->reap_ms / SIM_LAG_PART;
+    }
     s->loss_now = options->loss;
     s->duplication_now = options->duplication;
     rng_init(&s->rng, options->seed);
@@ -432,17 +515,12 @@ void sim_init(struct sim *s, const struct sim_options *options)
     uint64_t spread_ms = options->nodes > 1 + SKEW_SAMPLES ? 50 : 100;
     for (unsigned i = 0; i < options->nodes; i++) {
         struct sim_node *n = &s->nodes[i];
+        sim_node_init(s, i, store_mem_new());
         (void)snprintf(n->name, sizeof(n->name), "n%u", i + 1);
-        n->endpoint = (struct endpoint){.family = 4, .port = SIM_PORT};
-        n->endpoint.address[0] = 10;
-        n->endpoint.address[2] = (uint8_t)(i >> 8);
-        n->endpoint.address[3] = (uint8_t)i;
-        n->store = store_mem_new();
         n->meeting = options->meeting;
         n->cluster = options->clusters > 1 ? i % options->clusters : 0;
         struct secret secret = secret_drawn(options->seed, n->cluster);
         n->keys = keyring_of(&secret);
-        node_effects_init(&n->fx);
         if (options->has_skew)
             n->skew_ms = (int64_t)rng_below(&s->rng, 2 * spread_ms) - (int64_t)spread_ms;
     }
@@ -450,11 +528,15 @@ void sim_init(struct sim *s, const struct sim_options *options)
 
 void sim_fini(struct sim *s)
 {
-    for (unsigned i = 0; i < s->options.nodes; i++) {
+    for (unsigned i = 0; i < sim_n_hosts(s); i++) {
         struct sim_node *n = &s->nodes[i];
+        seal_down(s, i);
         node_free(n->node);
         node_effects_fini(&n->fx);
+        backlog_fini(&n->backlog);
         store_close(n->store);
+        if (n->copy)
+            store_close(n->copy);
         while (n->tasks)
             task_remove(n, n->tasks->key);
     }

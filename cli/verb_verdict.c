@@ -1,0 +1,46 @@
+/* `stratos` alone: how the cluster is and what to type next; where there is no agent, how to begin. */
+#include "cli/help.h"
+#include "cli/talk.h"
+#include "cli/verbs.h"
+#include "cli/verdict.h"
+
+static int begin(const struct invocation *in)
+{
+    if (in->is_json) {
+        puts("{\"api\":1,\"data\":{\"state\":\"none\"}}");
+        return EXIT_DONE;
+    }
+    printf("There is no agent at %s.\n\n", in->socket);
+    puts("To try it on this machine:    stratos dev\n"
+         "To run it, on the first host: stratos secret new > /etc/stratos/secret\n"
+         "  then on every host, with a copy of that file, as root:\n"
+         "                              stratos agent --join FIRST\n"
+         "Then from any of them:        stratos members\n"
+         "  a job file to start from:   stratos init web\n"
+         "  submit it:                  stratos run web.yaml\n");
+    help_commands(stdout);
+    return EXIT_DONE;
+}
+
+int verb_verdict(const struct invocation *in)
+{
+    struct talk t;
+    struct answer a;
+    int code = talk_open_or_none(&t, in);
+    if (code == EXIT_NO_SUCH)
+        return begin(in);
+    if (code != EXIT_DONE)
+        return code;
+    code = talk_get(&t, &a, "/v1/verdict");
+    if (code == EXIT_DONE) {
+        if (!print_json(in, &a)) {
+            verdict_print(a.data);
+            fputc('\n', stdout);
+            help_commands(stdout);
+        }
+        say_view(in, &a);
+        answer_close(&a);
+    }
+    talk_close(&t);
+    return code;
+}

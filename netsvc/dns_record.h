@@ -1,0 +1,35 @@
+/* The records of an answer, as bytes (RFC 1035, 4.1.3; RFC 2782; RFC 6891), and the answer that they are written
+ * into.  Pure. */
+#ifndef NETSVC_DNS_RECORD_H
+#define NETSVC_DNS_RECORD_H
+
+#include "core/rng.h"
+#include "netsvc/dns_query.h"
+
+struct dns_draft {
+    struct writer w;
+    const struct catalog *catalog;
+    struct rng *rng;
+    struct dns_match match;
+    uint16_t zone; /* pointer to "stratos." */
+    uint16_t n_answers, n_authority, n_additional;
+    bool is_truncated;
+};
+
+/* Owner (a pointer), type, class, TTL; the data's length follows. */
+void dns_put_head(struct dns_draft *a, uint16_t owner, uint16_t type, uint16_t data_len);
+void dns_put_label(struct writer *w, const char *text);
+void dns_put_address(struct dns_draft *a, uint16_t owner, const struct endpoint *at);
+void dns_put_soa(struct dns_draft *a, uint16_t owner);
+/* "web.0" and "n1" as the two strings of a TXT record. */
+void dns_put_txt(struct dns_draft *a, const struct catalog_endpoint *e);
+/* Priority, weight, port, target.  The target is an address and no node's name, for two nodes may claim
+ * one name; it is never compressed (RFC 2782).  Returns the pointer to it, for its address below. */
+uint16_t dns_put_srv(struct dns_draft *a, const struct catalog_endpoint *e);
+/* A record set that does not fit is taken back whole (RFC 2181, 9). */
+bool dns_keep_or_undo(struct dns_draft *a, size_t before);
+void dns_put_opt(struct writer *w, enum dns_code code);
+void dns_put_header(const struct dns_draft *a, const struct dns_question *q,
+                    uint16_t flags, uint16_t n_additional);
+
+#endif
