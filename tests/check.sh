@@ -41,6 +41,9 @@ run() {
     [ $status -ne 124 ] && [ $status -ne 137 ] || echo "timed out after $limit s" >>"$log"
 }
 
+# Lines of a log that say what failed and why: unittest's, Criterion's, the simulator's, a sanitizer's.
+says_why='^(FAIL|ERROR): |^[A-Za-z_.]*(Error|Exception)\b|^\[FAIL\]|^\[----\] .*: |^FAIL|^seed .*:|timed out after|: error: |Sanitizer:'
+
 # tell NAME PASSED FAILED SKIPPED: count a step and print its line, and its log when it failed, in one
 # piece whoever else tells something.
 tell() {
@@ -51,6 +54,7 @@ tell() {
             "$([ "$3" -eq 0 ] && echo ok || echo FAIL)" "$1" "$2" "$3" "$4" "$took"
         if [ "$3" -gt 0 ]; then
             tail -n 200 "$log" | sed 's/^/      /'
+            { echo "FAIL  $1" && grep -E "$says_why" "$log" | cut -c1-300 | head -n 8 | sed 's/^/      /'; } >>"$logs/failed"
         fi
     } 9>"$logs/telling"
 }
@@ -119,6 +123,7 @@ end_to_end_worker() {
 }
 
 close() {
+    [ ! -e "$logs/failed" ] || cat "$logs/failed" # once more, together: the logs above are long
     read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$logs/counts")
     if [ "$skipped" -gt 0 ]; then
         echo "$passed passed, $failed failed, $skipped skipped"
@@ -163,9 +168,9 @@ for target in tests/fuzz/fuzz_*.c; do
     name=${name#fuzz_}
     step "replay $name" 300 "$out/tests/replay_$name" "tests/fuzz/corpus/$name"
 done
-# Every seed twice: a run must be its seed's, whatever the machine does meanwhile and however it was compiled.
+# Twice: a run must be its seed's, whatever the machine does meanwhile and however it was compiled.
 if [ -n "$has_sim" ]; then
-    small=1-200 large=1-105
+    small=1-200 large=1-30
     [ "$kind" != asan ] || small=1-40 large=1-5
     sim=build/$binary_kind/sim
     twice() { # NAME LIMIT ARGUMENT...: unoptimised and as it ships, where this flavour has both
@@ -178,6 +183,7 @@ if [ -n "$has_sim" ]; then
     program "simulator, stories" 300 "$out/sim" --stories "" --seeds 1-3
     twice "simulator, 5 nodes" 600 --seeds $small --nodes 5
     twice "simulator, 50 nodes" 900 --seeds $large --nodes 50
+    [ "$sim" = "$out/sim" ] || program "simulator, more of 50 nodes" 600 "$sim" --seeds 31-105 --nodes 50 --workers "$jobs"
 fi
 program "membership statistics" 300 "$out/tests/bench_swim" --quick
 crowd=(16 128 1000)
