@@ -155,17 +155,20 @@ static void news_job(const struct table *table, struct bytes key,
 
 enum { STATE_GONE = -1 };
 
-/* Was exactly this said last of `key`?  *ret_is_same_state: at least the state was the same. */
-static bool is_told(struct news *n, struct bytes key, uint64_t said, int state,
-                    bool *ret_is_same_state)
+/* What was said last of a key, beside what is to be said now. */
+enum before { SAID_NOTHING, SAID_OTHER, SAID_SAME_STATE, SAID_THE_SAME };
+
+static enum before say(struct news *n, struct bytes key, uint64_t said, int state)
 {
     uint64_t hash = hash64(key, 0);
     struct told *slot = &n->told[hash % TOLD_SLOTS];
-    bool is_known = slot->key == hash;
-    bool is_same = is_known && slot->said == said;
-    *ret_is_same_state = is_known && slot->state == state;
+    struct told last = *slot;
     *slot = (struct told){hash, said, state};
-    return is_same;
+    if (last.key != hash || last.state == STATE_GONE)
+        return last.key == hash && state == STATE_GONE ? SAID_THE_SAME : SAID_NOTHING;
+    if (last.said == said)
+        return SAID_THE_SAME;
+    return last.state == state ? SAID_SAME_STATE : SAID_OTHER;
 }
 
 /* So that the lines of an instance that keeps falling differ. */
@@ -222,9 +225,8 @@ static void news_claim(struct news *n, const struct members *members,
     char *name = arena_printf(arena, "%.*s.%u", (int)parts->name.len,
                               (const char *)parts->name.at, parts->index);
     struct claim_doc doc;
-    bool is_same_state;
     if (!entry) {
-        if (is_told(n, key, 0, STATE_GONE, &is_same_state))
+        if (say(n, key, 0, STATE_GONE) == SAID_THE_SAME)
             return;
         struct node_event *event = news_add(out, "instance", parts, name, "gone");
         event->text = arena_printf(arena, "%s is no longer on %s", name, node);
@@ -237,12 +239,13 @@ static void news_claim(struct news *n, const struct members *members,
     uint64_t said =
         hash_mix(doc.generation << 8 | (uint64_t)doc.state << 4 | (uint64_t)doc.health,
                  doc.restarts + 1u);
-    if (is_told(n, key, said, (int)doc.state, &is_same_state))
+    enum before before = say(n, key, said, (int)doc.state);
+    if (before == SAID_THE_SAME)
         return;
     struct node_event *event =
         news_add(out, "instance", parts, name, instance_state_name(doc.state));
     event->is_own =
-        is_own && !is_same_state; /* the log follows states, the feed health too */
+        is_own && before != SAID_SAME_STATE; /* the log follows states, the feed health too */
     bool is_running = doc.state == INSTANCE_RUNNING;
     bool has_health =
         is_running && doc.health != HEALTH_NONE && doc.health != HEALTH_UNKNOWN;
@@ -253,7 +256,9 @@ static void news_claim(struct news *n, const struct members *members,
     /* What made it fall explains nothing any more once it is up again. */
     bool is_explained = !is_running || doc.health == HEALTH_FAILING;
     event->cause = is_explained && doc.reason && *doc.reason ? doc.reason : NULL;
-    if (!event->cause && doc.state == INSTANCE_STARTING && doc.restarts == 0)
+    /* A start may be over before anybody else hears of it. */
+    bool is_start = doc.state == INSTANCE_STARTING || before == SAID_NOTHING;
+    if (!event->cause && is_start && doc.restarts == 0)
         event->cause = cause_of_start(members, table, parts, &doc, arena);
     event->where = node;
 }
@@ -365,7 +370,7 @@ void news_name(struct news *n, const struct members *members, const struct table
     struct arena *arena = node_effects_arena(out);
     struct namesakes found = namesakes_find(members, table, name);
     struct bytes key = bytes_of_text(name);
-    bool is_shared = found.n_here > 1, is_same_state;
+    bool is_shared = found.n_here > 1;
     if (!is_shared) {
         if (is_turned(n, key, 0, OVER))
             news_add(out, "clash", NULL, name, "over")->text =
@@ -373,7 +378,7 @@ void news_name(struct news *n, const struct members *members, const struct table
         return;
     }
     (void)is_turned(n, key, 0, SHARED);
-    if (is_told(n, key, found.hash, SHARED, &is_same_state))
+    if (say(n, key, found.hash, SHARED) == SAID_THE_SAME)
         return;
     char id[NODE_ID_TEXT];
     struct node_event *event = news_add(out, "clash", NULL, name, "shared");
