@@ -50,11 +50,11 @@ LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml
 LIBS_dynamic := -lrocksdb -luv -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap -lxxhash -lpthread -lm
 LIBS := $(if $(filter release,$(BUILD)),$(LIBS_static),$(LIBS_dynamic))
 
-# ---------------------------------------------------------------- sources: one folder is one floor
+# ---------------------------------------------------------------- sources: one folder is one floor, in some with wings
 FLOORS := core proto isolate gossip sched netsvc agent cli
 # Programs of their own: the agent and the commands, a task's shim, and one that runs while this is built.
 PROGRAM_SRC := cli/main.c isolate/shim_program.c isolate/seccomp_compile.c
-SRC    := $(filter-out $(PROGRAM_SRC),$(wildcard $(addsuffix /*.c,$(FLOORS))))
+SRC    := $(filter-out $(PROGRAM_SRC),$(wildcard $(FLOORS:%=%/*.c) $(FLOORS:%=%/*/*.c)))
 OBJ    := $(SRC:%.c=$(OUT)/%.o)
 GEN    := $(OUT)/gen/stratos.pb-c
 LLHTTP := $(patsubst /usr/share/llhttp/%.c,$(OUT)/llhttp/%.o,$(wildcard /usr/share/llhttp/*.c))
@@ -126,7 +126,7 @@ $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 
 .SECONDARY:                          # keep objects that only a chain of rules asked for
 .SECONDEXPANSION:
-$(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c)))) $(TEST_LIB) $(LIB)
+$(OUT)/tests/unit_%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c tests/$$*/*/*.c)))) $(TEST_LIB) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) -o $@ $^ $(LIBS_dynamic) -lcriterion
 
@@ -259,11 +259,11 @@ deps:                                # install what is missing, by Debian packag
 	    $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; \
 	fi
 format:
-	@clang-format-14 -i $(wildcard $(addsuffix /*.[ch],$(FLOORS)) tests/*/*.[ch])
+	@clang-format-14 -i $(wildcard $(FLOORS:%=%/*.[ch]) $(FLOORS:%=%/*/*.[ch]) tests/*/*.[ch] tests/*/*/*.[ch])
 .PHONY: compile_commands.json
 compile_commands.json: $(GEN).h      # for editors
 	@printf '%s' '$(subst ','\'',$(CC) $(CPPFLAGS) -I/usr/share/include/llhttp $(CFLAGS) $(WARN))' | \
-	    tests/compile_commands.py $(SRC) cli/main.c $(wildcard tests/*/*.c)
+	    tests/compile_commands.py $(SRC) cli/main.c $(wildcard tests/*/*.c tests/*/*/*.c)
 clean:
 	@rm -rf build compile_commands.json
 help:

@@ -7,7 +7,7 @@
 #include "agent/api.h"
 #include "agent/assets.h"
 #include "agent/params.h"
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 #include "isolate/log_lost.h"
 #include "netsvc/metrics_text.h"
 

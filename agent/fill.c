@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "core/arena.h"
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 
 static unsigned level_of(unsigned percent, unsigned told)
 {

@@ -8,7 +8,7 @@
 
 enum {
     FILL_WARNS =
-        50, /* percent: from here on nobody who is gone is waited for (gossip/collect.h) */
+        50, /* percent: from here on nobody who is gone is waited for (gossip/spread/collect.h) */
     FILL_ALARMS = 80,
     FILL_SLACK = 5, /* this much less takes either back */
     FILL_TEXT = 256,

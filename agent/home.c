@@ -10,7 +10,7 @@
 
 #include "agent/ballast.h"
 #include "agent/home_try.h"
-#include "gossip/form.h"
+#include "gossip/table/form.h"
 
 static enum store_trouble trouble_of(int status)
 {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/home_file.h"
-#include "gossip/form.h"
+#include "gossip/table/form.h"
 #include "isolate/task_dir.h"
 
 /* ---- files ---- */

@@ -5,7 +5,7 @@
 
 #include "core/arena.h"
 #include "core/stamp.h"
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 
 enum { NAMESAKES_MAX = 64 }; /* looked at: a name that more bear means none of them to people */
 

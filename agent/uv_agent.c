@@ -19,7 +19,7 @@
 #include "agent/uv_network.h"
 #include "agent/uv_perform.h"
 #include "core/log.h"
-#include "gossip/discovery.h"
+#include "gossip/members/discovery.h"
 #include "isolate/landlock.h"
 #include "isolate/rlimits.h"
 

@@ -10,7 +10,7 @@
 
 #include "core/arena.h"
 #include "core/cluster.h"
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 #include "proto/key.h"
 
 enum {

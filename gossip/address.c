@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "core/trace.h"
-#include "gossip/family.h"
+#include "gossip/machine/family.h"
 #include "gossip/join.h"
-#include "gossip/news.h"
-#include "gossip/relay.h"
-#include "gossip/stream.h"
-#include "gossip/twin.h"
+#include "gossip/detect/news.h"
+#include "gossip/detect/relay.h"
+#include "gossip/machine/stream.h"
+#include "gossip/detect/twin.h"
 
 enum { AGREE_PERIODS = 2 }; /* of probing: a node asks one member in each */
 

@@ -5,7 +5,7 @@
 #ifndef GOSSIP_ADDRESS_H
 #define GOSSIP_ADDRESS_H
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 
 /* See gossip_move. */
 void address_move(struct gossip *g, uint64_t now_ms, struct endpoint to,

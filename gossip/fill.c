@@ -1,5 +1,6 @@
 /* How full the table is.  See gossip.h. */
-#include "gossip/machine.h"
+#include "gossip/gossip.h"
+#include "gossip/machine/machine.h"
 
 static const struct member *longest_gone(const struct gossip *g)
 {

@@ -1,6 +1,7 @@
 /* Members that still run 0.1.  The two wires do not speak with each other; what can be read of the
  * former one is who is there. */
-#include "gossip/machine.h"
+#include "gossip/gossip.h"
+#include "gossip/machine/machine.h"
 
 enum { QUIET_MS = 60000, OLD_MS = 60000 };
 

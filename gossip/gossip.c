@@ -9,26 +9,33 @@
 #include "core/err.h"
 #include "core/trace.h"
 #include "gossip/address.h"
-#include "gossip/census.h"
-#include "gossip/collect.h"
-#include "gossip/entries.h"
-#include "gossip/family.h"
+#include "gossip/detect/census.h"
+#include "gossip/spread/collect.h"
+#include "gossip/spread/entries.h"
+#include "gossip/machine/family.h"
 #include "gossip/hear.h"
 #include "gossip/join.h"
 #include "gossip/knock.h"
-#include "gossip/lives.h"
-#include "gossip/news.h"
-#include "gossip/probe.h"
-#include "gossip/push.h"
-#include "gossip/renumber.h"
-#include "gossip/stage.h"
-#include "gossip/swim.h"
-#include "gossip/sync.h"
-#include "gossip/tell.h"
-#include "gossip/twin.h"
-#include "gossip/water.h"
+#include "gossip/spread/lives.h"
+#include "gossip/detect/news.h"
+#include "gossip/detect/probe.h"
+#include "gossip/spread/push.h"
+#include "gossip/spread/renumber.h"
+#include "gossip/spread/stage.h"
+#include "gossip/detect/swim.h"
+#include "gossip/spread/sync.h"
+#include "gossip/spread/tell.h"
+#include "gossip/detect/twin.h"
+#include "gossip/spread/water.h"
 
 /* ---- life ---- */
+
+/* A member of a comparison. */
+static void hear_member(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+                        struct gossip_effects *fx)
+{
+    news_hear(g, now_ms, m, NEWS_SYNC, fx);
+}
 
 struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
 {
@@ -41,6 +48,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     g->epoch = g->lives.epoch = options->epoch;
     g->join.listen_ms = options->listen_ms;
     g->twin.believe = news_believe;
+    g->sync.hear_member = hear_member;
     rng_init(&g->rng, options->seed);
     coordinate_init(&g->coordinate);
     arena_init(&g->scratch, SCRATCH_MAX);
@@ -474,4 +482,17 @@ int gossip_forget(struct gossip *g, uint64_t now_ms, struct node_id id,
         machine_wake_push(g, now_ms);
     finish(g, out);
     return err;
+}
+
+void gossip_census(struct gossip *g, uint64_t now_ms, uint64_t for_ms,
+                   struct gossip_effects *out)
+{
+    begin(g);
+    if (g->is_started && !g->is_leaving)
+        census_begin(g, now_ms, for_ms, out);
+}
+
+void gossip_census_end(struct gossip *g)
+{
+    census_end(g);
 }

@@ -11,95 +11,10 @@
 #include "core/metrics.h"
 #include "core/store.h"
 #include "core/trace.h"
-#include "gossip/names.h"
-#include "gossip/state.h"
-
-enum gossip_effect_kind {
-    GOSSIP_SEND,           /* a datagram `bytes` to `endpoint` */
-    GOSSIP_STREAM_OPEN,    /* connect stream `stream` to `endpoint` */
-    GOSSIP_STREAM_SEND,    /* one frame on `stream` */
-    GOSSIP_STREAM_CLOSE,   /* after what was sent has left */
-    GOSSIP_PERSIST,        /* `changes`; is_synced when own writes are among them */
-    /* `member`: a copy, new or changed state/name/address.  Self is told at the start; a member
-     * that was forgotten is told as left and found no more. */
-    GOSSIP_MEMBER_CHANGED,
-    GOSSIP_TABLE_CHANGED,  /* `key`: this entry is new or changed (by us or by others) */
-    /* `key`: a concurrent write lost; `member.name` is its writer's, NULL when it is not known */
-    GOSSIP_CONFLICT,
-    GOSSIP_KNOCKED,        /* why `endpoint` is silent: `knock`; member.id: who is there, if a member */
-    GOSSIP_OLD_COPY,       /* peers know writes of ours that our store lacks; told once in a life */
-    /* `member` lives twice: here, or where it is believed to be, and at `endpoint`.  Of self: when
-     * gossip_is_stopped, ours is the younger life. */
-    GOSSIP_TWIN,
-    GOSSIP_READY,          /* the first sync is done, or we know that we are alone */
-    GOSSIP_LEFT,           /* our leave has been told; the agent may end */
-};
-
-/* What a stream to an address came to that does not answer datagrams. */
-enum knock {
-    KNOCK_NONE,
-    KNOCK_NOBODY,  /* its host says that nobody listens there */
-    KNOCK_SILENT,  /* no host that answers */
-    KNOCK_SECRET,  /* an agent with another secret */
-    KNOCK_VERSION, /* an agent of another version */
-    KNOCK_FOREIGN, /* no agent, or it hung up */
-    KNOCK_MEMBER,  /* an agent with our secret: only its datagrams do not come */
-};
-const char *knock_text(enum knock how); /* for people */
-
-struct gossip_effect {
-    enum gossip_effect_kind kind;
-    enum knock knock;
-    struct endpoint endpoint;
-    uint32_t stream;
-    struct bytes bytes;
-    struct member member;
-    enum member_state was; /* MEMBER_CHANGED: the state before; equal to state for a new one, */
-    bool has_moved;        /* or for one that has another address or name */
-    struct bytes key;
-    struct store_change *changes;
-    size_t n_changes;
-    bool is_synced;
-};
-
-struct gossip_effects {
-    struct arena arena;
-    struct gossip_effect *list;
-    size_t n, cap;
-    size_t n_lost; /* effects that found no memory: counted, the protocol repairs */
-};
-
-void gossip_effects_init(struct gossip_effects *fx);
-void gossip_effects_fini(struct gossip_effects *fx);
-void gossip_effects_clear(struct gossip_effects *fx);
-
-/* What goes beyond plain SWIM; each can be left out, so that its worth can be measured. */
-enum gossip_part {
-    GOSSIP_LOCAL_HEALTH = 1u << 0,      /* Lifeguard: who is late itself probes more patiently */
-    GOSSIP_DYNAMIC_SUSPICION = 1u << 1, /* Lifeguard: begins long, confirmations shorten it */
-    GOSSIP_BUDDY = 1u << 2,             /* Lifeguard: a suspect is told so in the next word to it */
-    GOSSIP_ASK_SUSPECTS = 1u << 3,      /* who hears of a suspicion pings the suspect, or corrects it */
-    GOSSIP_NOTICE_STALLS = 1u << 4,     /* time in which we did not run counts against nobody */
-    GOSSIP_SHARED_ORDER = 1u << 5,      /* every member is probed once per period, not by chance */
-    GOSSIP_DOUBT_SILENCE = 1u << 6,     /* who hears nobody believes in no deaths for a while */
-    GOSSIP_FAR_PATIENCE = 1u << 7,      /* whose answers take long has more time for them */
-    GOSSIP_NEAR_LINKS = 1u << 8,        /* links of the tree go to who is near, where there is a choice */
-    GOSSIP_PLAIN_SWIM = (1u << 9) - 1,  /* leaves out all of them */
-};
-
-struct gossip_profile {
-    uint32_t probe_period_ms, probe_timeout_ms, indirect_probes;
-    double suspicion_mult, suspicion_max_mult;  /* Lifeguard alpha, beta */
-    uint32_t gossip_period_ms, gossip_fanout, retransmit_mult;
-    uint32_t sync_period_ms;    /* a full exchange with a random peer, besides those the digest asks for */
-    uint32_t rejoin_period_ms;  /* a dead member is probed again this rarely */
-    uint32_t reap_after_ms;     /* 72 h: then a dead or departed member goes, with its rows */
-    uint32_t collect_hold_ms;   /* 1 h: so long deletions are kept for one that is dead or has left */
-    uint32_t collect_lag_ms;    /* 10 min: and so long for what is still under way */
-    unsigned without;           /* enum gossip_part; 0: everything is on */
-};
-extern const struct gossip_profile gossip_profile_lan, gossip_profile_wan, gossip_profile_local;
-const struct gossip_profile *gossip_profile_named(const char *name); /* NULL if unknown */
+#include "gossip/face/effects.h"
+#include "gossip/face/profile.h"
+#include "gossip/face/replica.h"
+#include "gossip/members/names.h"
 
 struct gossip_options {
     struct node_id id;
@@ -234,8 +149,6 @@ int gossip_commit(struct gossip *g, uint64_t now_ms, struct gossip_effects *out)
  * all the same: its numbers are never used again, and a PERSIST puts back what stood there. */
 void gossip_unstage(struct gossip *g, uint64_t now_ms, bool may_be_stored,
                     struct gossip_effects *out);
-/* Of more live members than this only a sample says by itself that it has a record. */
-enum { ANSWER_MEMBERS = 256, ANSWER_SAMPLE = 64 };
 /* Somebody waits for more of them to have what has just been written: all are asked. */
 void gossip_ask_all(struct gossip *g, uint64_t now_ms);
 /* How many live members, self included, are known to have everything of ours up to `number`. */

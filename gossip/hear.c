@@ -4,16 +4,16 @@
 
 #include "core/err.h"
 #include "gossip/address.h"
-#include "gossip/family.h"
+#include "gossip/machine/family.h"
 #include "gossip/join.h"
-#include "gossip/lives.h"
-#include "gossip/news.h"
-#include "gossip/probe.h"
-#include "gossip/push.h"
-#include "gossip/relay.h"
-#include "gossip/swim.h"
-#include "gossip/sync.h"
-#include "gossip/tell.h"
+#include "gossip/spread/lives.h"
+#include "gossip/detect/news.h"
+#include "gossip/detect/probe.h"
+#include "gossip/spread/push.h"
+#include "gossip/detect/relay.h"
+#include "gossip/detect/swim.h"
+#include "gossip/spread/sync.h"
+#include "gossip/spread/tell.h"
 
 /* How far it has seen our own numbers.  That only grows, but in a new incarnation it may have lost
  * what was not yet on its disk, so its first word to us counts whatever it says. */

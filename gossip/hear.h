@@ -2,7 +2,7 @@
 #ifndef GOSSIP_HEAR_H
 #define GOSSIP_HEAR_H
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 
 /* A datagram of `len` bytes.  0, or ERR_INVALID for a kind that comes on streams only. */
 int hear_datagram(struct gossip *g, uint64_t now_ms, struct endpoint from,

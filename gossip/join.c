@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "core/trace.h"
-#include "gossip/family.h"
+#include "gossip/machine/family.h"
 #include "gossip/knock.h"
-#include "gossip/swim.h"
-#include "gossip/sync.h"
+#include "gossip/detect/swim.h"
+#include "gossip/spread/sync.h"
 
 enum {
     FIRST_WAIT_MS = 250,

@@ -3,7 +3,7 @@
 #ifndef GOSSIP_JOIN_H
 #define GOSSIP_JOIN_H
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 
 void join_begin(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds, size_t n,
                 struct gossip_effects *fx);

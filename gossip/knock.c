@@ -1,7 +1,7 @@
 /* Streams that are opened to see how that ends.  See knock.h. */
 #include "gossip/knock.h"
 
-#include "gossip/stream.h"
+#include "gossip/machine/stream.h"
 
 const char *knock_text(enum knock how)
 {

@@ -4,7 +4,7 @@
 #ifndef GOSSIP_KNOCK_H
 #define GOSSIP_KNOCK_H
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 
 enum { KNOCKS_MAX = 4 }; /* at one time */
 

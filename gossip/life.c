@@ -9,10 +9,11 @@
  * what it wrote is pulled from the peers by the next one, as from an old copy (lives.h). */
 #include <string.h>
 
-#include "gossip/entries.h"
+#include "gossip/gossip.h"
+#include "gossip/spread/entries.h"
 #include "gossip/join.h"
-#include "gossip/news.h"
-#include "gossip/water.h"
+#include "gossip/detect/news.h"
+#include "gossip/spread/water.h"
 
 enum {
     /* Two such lives in a row hardly take the same, and thousands do not use up what there is. */

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/detect/census.h"
+#include "gossip/detect/twin.h"
+#include "gossip/machine/machine.h"
 
 struct node_id gossip_id(const struct gossip *g)
 {
@@ -151,4 +153,19 @@ bool gossip_has_answered(const struct gossip *g, struct endpoint at, uint64_t si
         return false;
     *ret_who = last->by;
     return true;
+}
+
+bool gossip_twin(const struct gossip *g, struct node_id id, struct endpoint *ret_other)
+{
+    return twin_of(g, id, ret_other);
+}
+
+bool gossip_is_stopped(const struct gossip *g)
+{
+    return twin_is_stopped(g);
+}
+
+size_t gossip_census_missed(const struct gossip *g, size_t *ret_n_asked)
+{
+    return census_missed(g, ret_n_asked);
 }

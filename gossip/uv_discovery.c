@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gossip/discovery.h"
+#include "gossip/members/discovery.h"
 #include "gossip/uv_notes.h"
 #include "gossip/uv_seal.h"
 

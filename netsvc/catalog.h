@@ -4,7 +4,7 @@
 #define NETSVC_CATALOG_H
 
 #include "core/arena.h"
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 
 /* Which name a job is served under; made by whoever knows specs. */
 struct catalog_rule {

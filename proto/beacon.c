@@ -1,4 +1,4 @@
-/* The beacon's bytes; the layout is in beacon.h.  What it means is gossip/discovery.c's. */
+/* The beacon's bytes; the layout is in beacon.h.  What it means is gossip/members/discovery.c's. */
 #include "proto/beacon.h"
 
 #include <string.h>

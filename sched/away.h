@@ -8,7 +8,7 @@
 #define SCHED_AWAY_H
 
 #include "core/arena.h"
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 
 enum {
     AWAY_MAX_MS = 3600000, /* nobody is waited for longer, whatever the row says */

@@ -13,7 +13,7 @@
 #define SCHED_VIEW_H
 
 #include "core/arena.h"
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 #include "sched/away.h"
 #include "sched/spec_diff.h"
 

@@ -6,7 +6,7 @@
 
 #include "agent/commands.h"
 #include "core/err.h"
-#include "gossip/effect.h"
+#include "gossip/machine/effect.h"
 #include "host.h"
 #include "proto/record.h"
 #include "sched/jobfile.h"

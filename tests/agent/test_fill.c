@@ -4,7 +4,7 @@
 
 #include "agent/fill.h"
 #include "core/err.h"
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 #include "host.h"
 
 static unsigned count(const struct host *h, const char *text)

@@ -12,7 +12,7 @@
 
 #include "agent/ballast.h"
 #include "agent/home.h"
-#include "gossip/stored.h"
+#include "gossip/table/stored.h"
 
 struct fixture {
     char dir[64], path[128];

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 #include "tests/lib/crowd.h"
 
 enum {

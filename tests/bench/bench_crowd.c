@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 #include "tests/lib/crowd.h"
 
 enum {

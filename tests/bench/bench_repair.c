@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 #include "tests/lib/crowd.h"
 
 enum { LIMIT_MS = 600 * 1000, LOOK_MS = 100, COMPARISONS_MAX = 16 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 
 enum {
     WRITES = 100, /* unless told otherwise */

@@ -12,7 +12,7 @@
 
 #include "core/rng.h"
 #include "core/store.h"
-#include "gossip/stored.h"
+#include "gossip/table/stored.h"
 #include "proto/record.h"
 
 enum { ROWS_PER_BATCH = 1000, JOBS = 5000 };

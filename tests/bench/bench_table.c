@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/rng.h"
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 
 enum { ROWS_PER_NODE = 100, VALUE_LEN = 44 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/discovery.h"
+#include "gossip/members/discovery.h"
 #include "tests/lib/hostile.h"
 
 enum { EVENTS_MAX = 400, CROWD_MAX = 40, SECOND_MS = 1000, REST_MAX = 8 };

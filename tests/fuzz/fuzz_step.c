@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/lives.h"
+#include "gossip/spread/lives.h"
 #include "tests/lib/hostile.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 #include "tests/lib/hostile.h"
 
 enum {

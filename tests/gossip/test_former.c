@@ -1,8 +1,8 @@
 /* Members that still speak as 0.1 does. */
 #include <criterion/criterion.h>
 
-#include "gossip/machine.h"
-#include "world.h"
+#include "gossip/machine/machine.h"
+#include "tests/gossip/world.h"
 
 static bool hear(struct world *w, struct node_id id, uint64_t at_unix_ms, uint64_t now_unix_ms)
 {

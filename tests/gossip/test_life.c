@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gossip/machine.h"
-#include "world.h"
+#include "gossip/machine/machine.h"
+#include "tests/gossip/world.h"
 
 static const char *row_key(const struct world *w, size_t i)
 {

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "gossip/machine.h"
+#include "gossip/machine/machine.h"
 #include "tests/gossip/world.h"
 
 static struct world *three(void)

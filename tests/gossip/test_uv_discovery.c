@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "gossip/discovery.h"
+#include "gossip/members/discovery.h"
 #include "gossip/uv_discovery.h"
 
 struct node {

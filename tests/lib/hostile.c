@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 
 enum {
     MEMBERS_SOME = 6,

@@ -2,8 +2,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "gossip/member.h"
-#include "gossip/table.h"
+#include "gossip/members/member.h"
+#include "gossip/table/table.h"
 #include "netsvc/catalog.h"
 #include "netsvc/dns.h"
 #include "proto/record.h"

@@ -1,4 +1,4 @@
-/* gossip/state.h, as far as sched asks it, over lists.  See fake_table.h. */
+/* gossip/face/replica.h, as far as sched asks it, over lists.  See fake_table.h. */
 #include "tests/sched/fake_table.h"
 
 size_t members_count(const struct members *m)

@@ -1,10 +1,10 @@
 /* Members and a table for tests of what reads them: filled by hand, so that every odd table can be
  * made, even one that gossip would not let in.  fake_table.c plays the few functions of
- * gossip/state.h that sched asks. */
+ * gossip/face/replica.h that sched asks. */
 #ifndef TESTS_SCHED_FAKE_TABLE_H
 #define TESTS_SCHED_FAKE_TABLE_H
 
-#include "gossip/state.h"
+#include "gossip/face/replica.h"
 #include "proto/key.h"
 
 enum { FAKE_MEMBERS = 8, FAKE_ENTRIES = 64, VALUE_MAX = 2048 };

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/skew.h"
-#include "gossip/table.h"
+#include "gossip/members/skew.h"
+#include "gossip/table/table.h"
 #include "proto/record.h"
 #include "tests/sim/order.h"
 #include "tests/sim/edit.h"

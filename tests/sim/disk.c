@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "core/err.h"
-#include "gossip/stored.h"
-#include "gossip/table.h"
+#include "gossip/table/stored.h"
+#include "gossip/table/table.h"
 #include "proto/key.h"
 
 enum { RETRY_MS = 1000 };

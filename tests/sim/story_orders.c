@@ -1,7 +1,7 @@
 /* Stories of orders on disks that refuse them. */
 #include <stdio.h>
 
-#include "gossip/table.h"
+#include "gossip/table/table.h"
 #include "proto/key.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/pair.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "gossip/seen.h"
-#include "gossip/table.h"
+#include "gossip/table/seen.h"
+#include "gossip/table/table.h"
 
 enum { LOOK_MS = 1000, LISTS_MS = 20000 };
 

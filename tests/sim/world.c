@@ -9,7 +9,7 @@
 
 #include "core/err.h"
 #include "core/hash.h"
-#include "gossip/skew.h"
+#include "gossip/members/skew.h"
 #include "proto/key.h"
 #include "tests/sim/ail.h"
 #include "tests/sim/disk.h"

@@ -9,7 +9,7 @@
 #include "agent/backlog.h"
 #include "agent/node.h"
 #include "core/rng.h"
-#include "gossip/discovery.h"
+#include "gossip/members/discovery.h"
 #include "proto/replay.h"
 
 enum {
