@@ -1,45 +1,15 @@
 /* A change of our own address.  See address.h. */
 #include "gossip/address.h"
 
-#include <string.h>
-
 #include "core/trace.h"
 #include "gossip/machine/family.h"
 #include "gossip/join.h"
 #include "gossip/detect/news.h"
-#include "gossip/detect/relay.h"
+#include "gossip/detect/swim.h"
 #include "gossip/machine/stream.h"
 #include "gossip/detect/twin.h"
 
 enum { AGREE_PERIODS = 2 }; /* of probing: a node asks one member in each */
-
-/* They hang on an address that is not ours any more. */
-static void drop_streams(struct gossip *g, struct gossip_effects *fx)
-{
-    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
-        if (g->sync.streams[i].id != 0)
-            stream_close(g, &g->sync.streams[i], fx);
-    }
-}
-
-/* What was asked from the old address proves nothing, and neither does the time in which we were mute. */
-static void resume_probing(struct gossip *g, uint64_t now_ms, uint64_t mute_for_ms)
-{
-    struct swim *s = &g->swim;
-    const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        s->probes[i] = (struct probe){0};
-    s->failed = (struct probe){0};
-    s->next_ms = now_ms + rng_below(&g->rng, g->profile.probe_period_ms);
-    for (size_t i = 0; i < suspects->n; i++) {
-        struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
-        trouble->suspected_ms += mute_for_ms;
-        trouble->dead_at_ms += mute_for_ms;
-    }
-    memset(g->twin.checks, 0, sizeof(g->twin.checks)); /* their answers could not reach us */
-    s->suspects_ms = now_ms; /* look again at when something is due at one */
-    relay_clear(g);
-}
 
 /* Who is asked knows us by the question, and its answer says whether our table is behind.  The rumor is
  * kept for those whom this does not reach. */
@@ -66,15 +36,15 @@ void address_move(struct gossip *g, uint64_t now_ms, struct endpoint to,
     news_move(g, now_ms, to, fx);
     if (!g->is_started)
         return;
-    drop_streams(g, fx);
+    stream_close_all(g, fx); /* they hang on an address that is not ours any more */
     if (machine_is_mute(g)) {
         own->mute_ms = now_ms;
         own->was_ready = own->was_ready || g->is_ready;
-        g->is_ready = false;
-        g->join.held_back = NULL;
+        join_undo(g);
         return;
     }
-    resume_probing(g, now_ms, was_mute && own->mute_ms ? now_ms - own->mute_ms : 0);
+    swim_resume(g, now_ms, was_mute && own->mute_ms ? now_ms - own->mute_ms : 0);
+    twin_drop_checks(g);
     ask_members(g, now_ms, fx);
     if (was_mute)
         join_again(g, now_ms, own->was_ready, fx);

@@ -45,10 +45,8 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     g->profile = *options->profile;
     g->tracer = options->tracer;
     g->metrics = options->metrics ? options->metrics : &g->no_metrics;
-    g->epoch = g->lives.epoch = options->epoch;
-    g->join.listen_ms = options->listen_ms;
-    g->twin.believe = news_believe;
-    g->sync.hear_member = hear_member;
+    lives_propose(g, options->epoch);
+    join_listen(g, options->listen_ms);
     rng_init(&g->rng, options->seed);
     coordinate_init(&g->coordinate);
     arena_init(&g->scratch, SCRATCH_MAX);
@@ -147,12 +145,12 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
         return;
     if (!g->is_started) {
         g->is_started = true;
-        g->twin.started_ms = now_ms;
+        twin_start(g, now_ms, news_believe);
         entries_start(g, out);
         g->life = g->epoch;
         news_start(g, now_ms, out);
         swim_start(g, now_ms);
-        sync_start(g, now_ms);
+        sync_start(g, now_ms, hear_member);
     }
     join_begin(g, now_ms, seeds, n, out);
     finish(g, out);
@@ -160,7 +158,7 @@ void gossip_join(struct gossip *g, uint64_t now_ms, const struct endpoint *seeds
 
 void gossip_expect(struct gossip *g, bool is_expecting)
 {
-    g->join.is_expecting = is_expecting;
+    join_expect(g, is_expecting);
 }
 
 bool gossip_knock(struct gossip *g, uint64_t now_ms, struct endpoint at,
@@ -236,11 +234,7 @@ int gossip_receive(struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
         return 0;
     }
     err = hear_datagram(g, now_ms, from, &m, datagram.len, out);
-    /* An answer to a joining node's question is followed by the comparison that makes it
-     * ready. */
-    if (!g->is_ready && g->join.is_active && g->members.roles[ROLE_LIVE].n > 0 &&
-        !sync_is_running(g) && now_ms >= g->sync.next_ms)
-        g->join.next_ms = now_ms;
+    join_answered(g, now_ms);
     join_tick(g, now_ms, out);
     finish(g, out);
     return err;

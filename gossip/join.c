@@ -122,6 +122,29 @@ void join_hold(struct gossip *g, uint64_t now_ms, bool is_held, struct gossip_ef
         become_ready(g, now_ms, g->join.held_back, fx);
 }
 
+void join_listen(struct gossip *g, uint32_t listen_ms)
+{
+    g->join.listen_ms = listen_ms;
+}
+
+void join_expect(struct gossip *g, bool is_expecting)
+{
+    g->join.is_expecting = is_expecting;
+}
+
+void join_undo(struct gossip *g)
+{
+    g->is_ready = false;
+    g->join.held_back = NULL;
+}
+
+void join_answered(struct gossip *g, uint64_t now_ms)
+{
+    if (!g->is_ready && g->join.is_active && g->members.roles[ROLE_LIVE].n > 0 &&
+        !sync_is_running(g) && now_ms >= g->sync.next_ms)
+        g->join.next_ms = now_ms;
+}
+
 void join_synced(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     if (!g->is_ready)
@@ -136,7 +159,7 @@ void join_busy(struct gossip *g, uint64_t now_ms)
     if (g->is_ready || !g->join.is_active)
         return;
     g->join.next_ms = now_ms + BUSY_WAIT_MS + rng_below(&g->rng, BUSY_WAIT_MS);
-    g->sync.next_ms = g->join.next_ms;
+    sync_not_before(g, g->join.next_ms);
 }
 
 static bool is_met(const struct gossip *g, const struct endpoint *at)

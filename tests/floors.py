@@ -29,7 +29,7 @@ class Rules:
     """The lines of tests/floors/rules."""
 
     def __init__(self, path):
-        self.floor, self.faces, self.only, self.doors, self.circles = {}, {}, {}, [], []
+        self.floor, self.faces, self.only, self.doors, self.circles, self.owned = {}, {}, {}, [], [], []
         for line in open(path):
             kind, *words = line.split('#')[0].split() or ['']
             if kind == 'floor':
@@ -41,10 +41,12 @@ class Rules:
                 self.only[words[0]] = words[1:]
             elif kind == 'door':
                 self.doors.append((re.compile(words[0]), words[1:]))
+            elif kind == 'own' and len(words) > 2:
+                self.owned.append((words[0], words[1], words[2:]))
             elif kind == 'circle' and words[1].endswith(':') and len(words) > 2:
                 self.circles.append((words[0], words[1][:-1]))
             elif kind:
-                breach(f'{path}: cannot read "{line.strip()}": kinds of rules are floor, face, only, door and '
+                breach(f'{path}: cannot read "{line.strip()}": kinds of rules are floor, face, only, door, own and '
                        'circle FROM TO: REASON')
 
     def room(self, path):
@@ -188,6 +190,22 @@ def circles(uses, left_out):
     return found
 
 
+def look_at_owners(tree, rules, files):
+    """A member of the struct that `NAME->` leads to is written, or pointed to for writing, by its owners alone."""
+    for folder, member, owners in rules.owned:
+        holder, _, member = member.partition('->')
+        at = rf'\b{holder}->{member}\b(?:\.\w+|->\w+|\[[^\]]*\])*'
+        writes = re.compile(rf'(?:{at}\s*(?:=(?!=)|\+\+|--|[-+*/|&^]=|<<=|>>=))|(?:(?:\+\+|--){at})|'
+                            rf'(?:mem(?:set|move|cpy)\(&?{at})|(?:^\s*struct \w+ \*\w+ = &{at};)', re.M)
+        for path in files:
+            if not path.startswith(folder + '/') or any(fnmatch.fnmatch(path, one) for one in owners):
+                continue
+            text = open(os.path.join(tree, path), errors='replace').read()
+            for found in writes.finditer(text):
+                line = text.count('\n', 0, found.start()) + 1
+                breach(f'{path}:{line}: writes {holder}->{member}, which is the state of {", ".join(owners)}')
+
+
 def look_at_names(rules, files, doing):
     """A name in a rule that fits no file hides what it once kept."""
     for door, allowed in rules.doors:
@@ -197,6 +215,10 @@ def look_at_names(rules, files, doing):
     for name in doing:
         if not fnmatch.filter(files, name.replace('%', '*') + '.c'):
             breach(f'Makefile: DOING names {name}, which fits no file')
+    for folder, member, owners in rules.owned:
+        for one in owners:
+            if not fnmatch.filter(files, one):
+                breach(f'tests/floors/rules: own {folder} {member} names {one}, which fits no file')
     for folder, faces in rules.faces.items():
         for face in faces:
             if face not in files:
@@ -209,6 +231,7 @@ def main(tree, objects, *doing):
     files = sources(tree, rules)
     arrows = look_at_includes(tree, objects, rules, files)
     n_uses = look_at_symbols(objects, rules, files)
+    look_at_owners(tree, rules, files)
     look_at_names(rules, files, doing)
     for room in sorted(rules.floor, key=lambda room: (rules.floor[room], room)):
         print(f'{room:<8} ->', *(f'{there}({n})' for (here, there), n in sorted(arrows.items()) if here == room))

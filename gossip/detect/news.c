@@ -12,6 +12,7 @@
 #include "gossip/machine/family.h"
 #include "gossip/table/stored.h"
 #include "gossip/machine/trip.h"
+#include "gossip/detect/health.h"
 #include "gossip/detect/twin.h"
 
 enum {
@@ -146,8 +147,8 @@ static bool accuse(struct trouble *t, struct node_id accuser)
 
 static void expect_at(struct gossip *g, uint64_t at_ms)
 {
-    if (at_ms < g->swim.suspects_ms)
-        g->swim.suspects_ms = at_ms;
+    if (at_ms < g->suspects_ms)
+        g->suspects_ms = at_ms;
 }
 
 static void set_deadline(struct gossip *g, const struct peer *peer)
@@ -254,8 +255,8 @@ static void hear_of_self(struct gossip *g, uint64_t now_ms,
         return;
     if (m->state == MEMBER_ALIVE)
         twin_hear_of_self(g, now_ms, &m->endpoint, fx);
-    if (m->state == MEMBER_SUSPECT && g->swim.health < HEALTH_SCORE_MAX)
-        g->swim.health++;
+    if (m->state == MEMBER_SUSPECT)
+        health_change(g, 1);
     self.incarnation =
         m->incarnation < INCARNATION_MAX - 1 ? m->incarnation + 1 : m->incarnation;
     trace(g->tracer, "refute: i am not %s", member_state_name(m->state));

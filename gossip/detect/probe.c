@@ -13,6 +13,7 @@
 
 #include "core/trace.h"
 #include "gossip/machine/family.h"
+#include "gossip/detect/health.h"
 #include "gossip/detect/news.h"
 #include "gossip/detect/ping.h"
 #include "gossip/detect/relay.h"
@@ -25,18 +26,6 @@ enum {
     LATE_MAX_MS = 10000, /* an answer that comes after this says nothing of the way */
 };
 
-uint64_t probe_patience(const struct gossip *g)
-{
-    return machine_has(g, GOSSIP_LOCAL_HEALTH) ? g->swim.health + 1 : 1;
-}
-
-void probe_blame(struct gossip *g, int change)
-{
-    int health = (int)g->swim.health + change;
-    health = health < 0 ? 0 : health > HEALTH_SCORE_MAX ? HEALTH_SCORE_MAX : health;
-    g->swim.health = (unsigned)health;
-}
-
 /* The members by id make a ring, and in the k-th period of the wall clock everybody
  * probes the one k places behind: so each is probed by one other in each period, and its
  * death is met within two.  Drawn by chance it would be e/(e-1) on average and 5 now and
@@ -45,7 +34,7 @@ void probe_blame(struct gossip *g, int change)
 static struct peer *shared_target(struct gossip *g, uint64_t now_ms)
 {
     uint64_t k = machine_unix_ms(g, now_ms) / g->profile.probe_period_ms;
-    if (k == g->swim.turn || probe_patience(g) > 1)
+    if (k == g->swim.turn || health_patience(g) > 1)
         return NULL;
     g->swim.turn = k;
     size_t n = machine_n_live(g), rank = members_rank(&g->members, g->self);
@@ -128,14 +117,14 @@ static void go_indirect(struct gossip *g, uint64_t now_ms, struct probe *p,
 static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
 {
     struct swim *s = &g->swim;
-    s->next_ms = now_ms + g->profile.probe_period_ms * probe_patience(g);
+    s->next_ms = now_ms + g->profile.probe_period_ms * health_patience(g);
     struct peer *to = next_target(g, now_ms);
     /* One that is far may still be asked. */
     struct probe *p = to && !find_probe(g, 0, to->member.id) ? take_probe(s) : NULL;
     if (!p)
         return;
     s->next_sequence = s->next_sequence % (UINT32_MAX - 1) + 1;
-    uint64_t timeout_ms = trip_timeout_ms(g, to) * probe_patience(g);
+    uint64_t timeout_ms = trip_timeout_ms(g, to) * health_patience(g);
     *p = (struct probe){
         .target = to->member.id,
         .incarnation = to->member.incarnation,
@@ -143,7 +132,7 @@ static void begin_probe(struct gossip *g, uint64_t now_ms, struct gossip_effects
         .sent_ms = now_ms,
         .sent_us = g->now_us,
         .timeout_ms = now_ms + timeout_ms,
-        .deadline_ms = now_ms + trip_probe_ms(g, to) * probe_patience(g),
+        .deadline_ms = now_ms + trip_probe_ms(g, to) * health_patience(g),
         .patient_ms = now_ms + timeout_ms + 2 * trip_far_ms(g, to),
     };
     g->metrics->probes++;
@@ -166,7 +155,7 @@ static void end_probe(struct gossip *g, uint64_t now_ms, struct probe *p,
         return;
     g->swim.failed = ended;
     g->metrics->probe_failures++;
-    probe_blame(g, ended.n_asked > ended.n_nacks ? (int)(ended.n_asked - ended.n_nacks)
+    health_change(g, ended.n_asked > ended.n_nacks ? (int)(ended.n_asked - ended.n_nacks)
                    : ended.n_asked               ? 0
                                                  : 1);
     trace(g->tracer, "no ack from %s", target->member.name);
@@ -192,7 +181,7 @@ void probe_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,
     if (is_late)
         *failed = (struct probe){0};
     if (p) {
-        probe_blame(g, -1);
+        health_change(g, -1);
         *p = (struct probe){0};
     }
     if (!p && !is_late)
@@ -253,10 +242,20 @@ void probe_stream_ping(struct gossip *g, uint64_t now_ms, struct stream *s,
 
 /* ---- time ---- */
 
+void probe_begin_anew(struct gossip *g, uint64_t now_ms)
+{
+    struct swim *s = &g->swim;
+    for (size_t i = 0; i < PROBES_MAX; i++)
+        s->probes[i] = (struct probe){0};
+    s->failed = (struct probe){0};
+    s->next_ms = now_ms + rng_below(&g->rng, g->profile.probe_period_ms);
+    relay_clear(g);
+}
+
 void probe_forgive(struct gossip *g, uint64_t late_ms)
 {
     struct swim *s = &g->swim;
-    probe_blame(g, 1);
+    health_change(g, 1);
     s->next_ms += late_ms;
     for (size_t i = 0; i < PROBES_MAX; i++) {
         struct probe *p = &s->probes[i];

@@ -9,10 +9,8 @@ void probe_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t probe_deadline_ms(const struct gossip *g);
 /* We did not run for `late_ms`. */
 void probe_forgive(struct gossip *g, uint64_t late_ms);
-
-/* Local health: what times are multiplied with, and a change of it for the worse. */
-uint64_t probe_patience(const struct gossip *g);
-void probe_blame(struct gossip *g, int change);
+/* What was asked so far proves nothing: our address was another. */
+void probe_begin_anew(struct gossip *g, uint64_t now_ms);
 
 /* is_datagram: it did not come by a stream. */
 void probe_hear_ack(struct gossip *g, uint64_t now_ms, const struct message *m,

@@ -5,6 +5,7 @@
 #include "core/trace.h"
 #include "gossip/spread/entries.h"
 #include "gossip/machine/family.h"
+#include "gossip/detect/health.h"
 #include "gossip/detect/news.h"
 #include "gossip/detect/ping.h"
 #include "gossip/detect/probe.h"
@@ -34,7 +35,7 @@ void swim_start(struct gossip *g, uint64_t now_ms)
     s->next_ms = now_ms + 1 + rng_below(&g->rng, g->profile.probe_period_ms);
     s->rejoin_ms = now_ms + g->profile.rejoin_period_ms;
     s->reap_ms = now_ms + REAP_CHECK_MS;
-    s->suspects_ms = UINT64_MAX;
+    g->suspects_ms = UINT64_MAX;
     /* Small numbers are short on the wire. */
     s->next_sequence = (uint32_t)rng_below(&g->rng, 1 << 13);
 }
@@ -130,11 +131,11 @@ static void sooner(uint64_t *deadline, uint64_t at)
 /* So that steps in which nothing is due cost the same however many are suspected. */
 static void next_suspects(struct gossip *g)
 {
-    g->swim.suspects_ms = UINT64_MAX;
+    g->suspects_ms = UINT64_MAX;
     for (size_t i = 0; i < g->members.roles[ROLE_SUSPECT].n; i++) {
         const struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
-        sooner(&g->swim.suspects_ms, trouble->dead_at_ms);
-        sooner(&g->swim.suspects_ms, trouble->repeat_ms);
+        sooner(&g->suspects_ms, trouble->dead_at_ms);
+        sooner(&g->suspects_ms, trouble->repeat_ms);
     }
 }
 
@@ -143,7 +144,7 @@ static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effec
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
     size_t n_repeats = 0;
     bool deaf = is_deaf(g, now_ms);
-    if (!deaf && now_ms < g->swim.suspects_ms)
+    if (!deaf && now_ms < g->suspects_ms)
         return;
     /* Backwards: a suspect that is declared dead leaves the list, the last takes its
      * place. */
@@ -161,7 +162,7 @@ static void tick_suspects(struct gossip *g, uint64_t now_ms, struct gossip_effec
             n_repeats++;
             swim_ping(g, now_ms, peer, fx);
             if (now_ms - trouble->suspected_ms >=
-                trip_timeout_ms(g, peer) * probe_patience(g))
+                trip_timeout_ms(g, peer) * health_patience(g))
                 news_suspect(g, now_ms, peer, fx);
         }
     }
@@ -191,7 +192,7 @@ static void tick_reap(struct gossip *g, uint64_t now_ms, struct gossip_effects *
             continue;
         if (!entries_drop_forgotten(g, peer, fx) && now_ms >= peer->trouble->reap_at_ms) {
             (void)entries_forget(g, now_ms, peer, fx);
-            g->push.due_ms = now_ms;
+            machine_push_now(g, now_ms);
         }
         /* Forgetting removes one member at most, this one. */
     }
@@ -208,26 +209,37 @@ static void tick_leave(struct gossip *g, uint64_t now_ms, struct gossip_effects 
 /* How late the judging timers are. */
 static uint64_t lateness_ms(const struct gossip *g, uint64_t now_ms)
 {
-    const struct swim *s = &g->swim;
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
     uint64_t due = probe_deadline_ms(g);
-    for (size_t i = 0; now_ms > s->suspects_ms && i < suspects->n; i++)
+    for (size_t i = 0; now_ms > g->suspects_ms && i < suspects->n; i++)
         sooner(&due, members_in(&g->members, ROLE_SUSPECT, i)->trouble->dead_at_ms);
     return now_ms > due ? now_ms - due : 0;
 }
 
 /* We did not run for a while (a busy host, SIGSTOP, a snapshot of the machine), so
  * answers wait unread and our timers prove nothing: all of them get that time back. */
-static void forgive_stall(struct gossip *g, uint64_t late_ms)
+static void prolong_suspicions(struct gossip *g, uint64_t for_ms)
 {
     const struct peer_list *suspects = &g->members.roles[ROLE_SUSPECT];
-    trace(g->tracer, "stalled for %u ms", (unsigned)late_ms);
-    probe_forgive(g, late_ms);
     for (size_t i = 0; i < suspects->n; i++) {
         struct trouble *trouble = members_in(&g->members, ROLE_SUSPECT, i)->trouble;
-        trouble->suspected_ms += late_ms;
-        trouble->dead_at_ms += late_ms;
+        trouble->suspected_ms += for_ms;
+        trouble->dead_at_ms += for_ms;
     }
+}
+
+static void forgive_stall(struct gossip *g, uint64_t late_ms)
+{
+    trace(g->tracer, "stalled for %u ms", (unsigned)late_ms);
+    probe_forgive(g, late_ms);
+    prolong_suspicions(g, late_ms);
+}
+
+void swim_resume(struct gossip *g, uint64_t now_ms, uint64_t mute_ms)
+{
+    probe_begin_anew(g, now_ms);
+    prolong_suspicions(g, mute_ms);
+    g->suspects_ms = now_ms; /* look again at when something is due at one */
 }
 
 void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -264,7 +276,7 @@ uint64_t swim_deadline_ms(const struct gossip *g)
         return deadline;
     }
     if (g->members.roles[ROLE_SUSPECT].n > 0)
-        sooner(&deadline, s->suspects_ms);
+        sooner(&deadline, g->suspects_ms);
     if (g->members.roles[ROLE_DEAD].n > 0)
         sooner(&deadline, s->rejoin_ms);
     sooner(&deadline, s->reap_ms);

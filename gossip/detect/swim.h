@@ -6,6 +6,8 @@
 #include "gossip/machine/stream.h"
 
 void swim_start(struct gossip *g, uint64_t now_ms);
+/* What was asked from another address proves nothing, and neither do `mute_ms` in which we had none. */
+void swim_resume(struct gossip *g, uint64_t now_ms, uint64_t mute_ms);
 void swim_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);
 uint64_t swim_deadline_ms(const struct gossip *g);
 

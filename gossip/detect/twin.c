@@ -125,6 +125,17 @@ static void tell_younger(struct gossip *g, uint64_t now_ms, struct twin_known *k
     tell_one(g, now_ms, k->id, &k->younger.endpoint, k, fx);
 }
 
+void twin_start(struct gossip *g, uint64_t now_ms, twin_believe *believe)
+{
+    g->twin.believe = believe;
+    g->twin.started_ms = now_ms;
+}
+
+void twin_drop_checks(struct gossip *g)
+{
+    memset(g->twin.checks, 0, sizeof(g->twin.checks));
+}
+
 /* ---- at oneself ---- */
 
 /* The younger stops: it says nothing, hears nothing, writes nothing. */
@@ -133,9 +144,7 @@ static void stop(struct gossip *g, const struct twin_life *elder, struct gossip_
     g->twin.is_stopped = true;
     g->twin.elder = elder->endpoint;
     g->is_ready = false;
-    for (size_t i = 0; i < STREAMS_MAX; i++)
-        if (g->sync.streams[i].id != 0)
-            stream_close(g, &g->sync.streams[i], fx);
+    stream_close_all(g, fx);
     trace(g->tracer, "stopped: this identity lives elsewhere, and longer");
     effect_twin(fx, &g->self->member, &elder->endpoint);
 }

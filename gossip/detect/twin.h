@@ -13,6 +13,10 @@
 
 #include "gossip/machine/machine.h"
 
+/* `believe` takes over word that was held back. */
+void twin_start(struct gossip *g, uint64_t now_ms, twin_believe *believe);
+/* Our address is another one now: answers to what was asked could not reach us. */
+void twin_drop_checks(struct gossip *g);
 /* The step's first look at a message: true when it was dealt with, and is not to be heard otherwise. */
 bool twin_hear(struct gossip *g, uint64_t now_ms, struct endpoint from,
                const struct message *m, struct gossip_effects *fx);

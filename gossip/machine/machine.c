@@ -49,6 +49,18 @@ void machine_wake_push(struct gossip *g, uint64_t now_ms)
         g->push.due_ms = now_ms + COALESCE_MS;
 }
 
+void machine_push_now(struct gossip *g, uint64_t now_ms)
+{
+    g->push.due_ms = now_ms;
+}
+
+void machine_number_from(struct gossip *g, uint64_t epoch, uint64_t number)
+{
+    g->epoch = epoch;
+    g->number = g->push.told = number;
+    g->push.awaited = g->push.asked = 0;
+}
+
 uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms)
 {
     return g->at_unix_ms + (now_ms > g->at_now_ms ? now_ms - g->at_now_ms : 0);

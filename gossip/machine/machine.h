@@ -40,7 +40,6 @@ enum {
     DIRECT_MEMBERS = 32,   /* up to here a writer tells everyone itself */
     NEWS_MAX = 32,         /* members in one datagram */
     INCARNATION_MAX = 1 << 30, /* below it; what accuses leaves one more to refute with */
-    HEALTH_SCORE_MAX = 8,  /* Lifeguard, section IV-A */
     SCRATCH_MAX = 32 << 20 /* a frame of the smallest parts decodes to some 20 MB */
 };
 
@@ -70,10 +69,8 @@ struct swim {
     struct probe failed; /* the last that was: its answer may still come, and say how long it took */
     uint32_t next_sequence;
     uint64_t next_ms, rejoin_ms, gossip_ms; /* next probe, next probe of the dead, next rumors */
-    uint64_t suspects_ms; /* before this nothing is due at any suspect */
     size_t cursor, dead_cursor;
     uint64_t turn; /* of the shared order: the period of the wall clock that was probed in last */
-    unsigned health; /* Lifeguard's local health: 0 well, HEALTH_SCORE_MAX very late */
     struct relay relays[RELAYS_MAX];
     size_t n_relays; /* those from here on are free */
     uint64_t reap_ms;
@@ -186,10 +183,11 @@ struct stream {
     bool is_clean;
 };
 
+typedef void sync_hear_member(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+                              struct gossip_effects *fx);
+
 struct sync {
-    /* news_hear of a comparison, which lies above */
-    void (*hear_member)(struct gossip *g, uint64_t now_ms, const struct message_member *m,
-                        struct gossip_effects *fx);
+    sync_hear_member *hear_member; /* lies above */
     struct stream streams[STREAMS_MAX];
     size_t n_streams;         /* in use */
     uint32_t next_id;
@@ -198,7 +196,6 @@ struct sync {
     uint64_t candidate_ms;    /* when it is asked, if it still differs */
     uint64_t next_ms;         /* not before: between two comparisons of our own */
     uint64_t busy_ms;         /* nor before this: somebody was busy */
-    uint64_t full_ms;         /* nor before this: the table is full */
     uint64_t members_ms;      /* nor before this, when only the members differ */
     uint64_t periodic_ms;
 };
@@ -317,10 +314,11 @@ struct twin_known {
     uint64_t again_ms;
 };
 
+typedef void twin_believe(struct gossip *g, uint64_t now_ms, const struct message_member *m,
+                          struct gossip_effects *fx);
+
 struct twins {
-    /* news_believe, which lies above: word that was held back is taken over */
-    void (*believe)(struct gossip *g, uint64_t now_ms, const struct message_member *m,
-                    struct gossip_effects *fx);
+    twin_believe *believe; /* news_believe, which lies above: word that was held back is taken over */
     struct twin_check checks[TWIN_CHECKS_MAX];
     struct twin_known known[TWINS_KNOWN_MAX];
     struct endpoint own[OWN_ENDPOINTS_MAX]; /* that this life had before */
@@ -359,6 +357,8 @@ struct gossip {
     struct skew skew;
 
     struct swim swim;
+    unsigned health;      /* 0: well */
+    uint64_t suspects_ms; /* before this nothing is due at any suspect */
     struct push push;
     struct sync sync;
     struct join join;
@@ -369,6 +369,7 @@ struct gossip {
     uint64_t conflicts_told[CONFLICTS_TOLD]; /* hashes of the latest */
     size_t n_conflicts;
     bool is_ready, is_started, is_leaving, has_left;
+    uint64_t full_ms;      /* the table was full: nothing is compared before this */
     bool is_own_forgotten; /* a record forgets us, who live: to be contradicted */
     uint64_t newest_ms;
     struct answered {
@@ -390,7 +391,11 @@ uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms);
 /* A message with its header filled; `to` may be NULL (nobody known is at the address). */
 struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_kind kind,
                                const struct peer *to);
-/* There are own entries to tell, soon. */
+/* Our own writes go on behind `number` of `epoch`, and nobody waits for any of them. */
+void machine_number_from(struct gossip *g, uint64_t epoch, uint64_t number);
+/* There are own entries to tell, at once. */
+void machine_push_now(struct gossip *g, uint64_t now_ms);
+/* The same, soon. */
 void machine_wake_push(struct gossip *g, uint64_t now_ms);
 /* Encode and send.  With `has_rumors` the space left carries rumors: first what is believed of
  * `to` if that is not good (Lifeguard's buddy rule), then the queue's. */

@@ -110,6 +110,14 @@ void stream_drop(struct gossip *g, struct stream *s)
     *s = (struct stream){0};
 }
 
+void stream_close_all(struct gossip *g, struct gossip_effects *fx)
+{
+    for (size_t i = 0; g->sync.n_streams > 0 && i < STREAMS_MAX; i++) {
+        if (g->sync.streams[i].id != 0)
+            stream_close(g, &g->sync.streams[i], fx);
+    }
+}
+
 void stream_close(struct gossip *g, struct stream *s, struct gossip_effects *fx)
 {
     effect_stream_close(fx, s->id);

@@ -31,6 +31,7 @@ void stream_touch(struct stream *s, uint64_t now_ms);
 /* Forget it; `stream_close` also tells the host. */
 void stream_drop(struct gossip *g, struct stream *s);
 void stream_close(struct gossip *g, struct stream *s, struct gossip_effects *fx);
+void stream_close_all(struct gossip *g, struct gossip_effects *fx);
 
 /* ---- what the other side of a comparison had seen when it began (greet.h) ---- */
 

@@ -263,7 +263,7 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
         int result = merge(g, now_ms, &e, is_heard, fx);
         bool is_full = result == ERR_BOUND && table_check(&e) == 0;
         if (is_full)
-            g->sync.full_ms = now_ms + FULL_MS;
+            g->full_ms = now_ms + FULL_MS;
         if (result == -ENOMEM || is_full)
             return result;
         news |= result > 0;

@@ -77,6 +77,11 @@ static void remember(struct lives *l, struct life life)
     l->former[l->n++] = life;
 }
 
+void lives_propose(struct gossip *g, uint64_t epoch)
+{
+    g->epoch = g->lives.epoch = epoch;
+}
+
 void lives_walk(struct gossip *g)
 {
     g->lives.is_walking = true;
@@ -87,15 +92,13 @@ static void begin(struct gossip *g, uint64_t floor, struct gossip_effects *fx)
 {
     struct lives *l = &g->lives;
     struct life before = l->n > 0 ? l->former[l->n - 1] : nothing;
-    g->epoch = epoch_above(g, floor);
-    g->number = 0;
+    machine_number_from(g, epoch_above(g, floor), 0);
     if (g->epoch <= floor) /* somebody drove it to its end: nothing is written any more */
         l->above = EPOCH_MAX;
     if (before.epoch == 0) /* zeros would say that there is nothing to be known */
         before.epoch = g->epoch > 1;
     struct seen_number line = {g->self->member.id, g->epoch, 0, before.epoch, before.number};
     (void)seen_begin(&g->seen, &line);
-    g->push.told = g->push.awaited = g->push.asked = 0;
     lives_walk(g);
     lives_persist(g, fx);
     g->batch.is_synced = true;
@@ -108,8 +111,7 @@ static void go_on(struct gossip *g)
         before = g->lives.former[g->lives.n - 1];
     struct seen_number line = {g->self->member.id, last.epoch, last.number, before.epoch,
                                before.number};
-    g->epoch = last.epoch;
-    g->number = g->push.told = last.number;
+    machine_number_from(g, last.epoch, last.number);
     (void)seen_begin(&g->seen, &line);
     lives_walk(g);
 }

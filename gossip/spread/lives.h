@@ -16,6 +16,8 @@
 int lives_restore_number(struct gossip *g, struct bytes value);
 int lives_restore(struct gossip *g, struct bytes value);
 void lives_persist(struct gossip *g, struct gossip_effects *fx);
+/* The epoch that the host proposes for the life that begins now. */
+void lives_propose(struct gossip *g, uint64_t epoch);
 /* Once, after the last restore and before the first write or message. */
 void lives_begin(struct gossip *g, struct gossip_effects *fx);
 /* One more: the present one is as if it had not been, and what it wrote is numbered again. */

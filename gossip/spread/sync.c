@@ -28,8 +28,14 @@ enum {
     LISTED_MAX = 1024,     /* members in one frame, however short their names are */
 };
 
-void sync_start(struct gossip *g, uint64_t now_ms)
+void sync_not_before(struct gossip *g, uint64_t at_ms)
 {
+    g->sync.next_ms = at_ms;
+}
+
+void sync_start(struct gossip *g, uint64_t now_ms, sync_hear_member *hear_member)
+{
+    g->sync.hear_member = hear_member;
     g->sync.periodic_ms = now_ms + g->profile.sync_period_ms / 2 +
                           rng_below(&g->rng, g->profile.sync_period_ms + 1);
     g->sync.next_id = (uint32_t)rng_below(&g->rng, 1000);
@@ -66,7 +72,7 @@ static uint64_t pause_ms(const struct gossip *g)
 void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer,
                struct gossip_effects *fx)
 {
-    if (sync_is_running(g) || now_ms < g->sync.busy_ms || now_ms < g->sync.full_ms ||
+    if (sync_is_running(g) || now_ms < g->sync.busy_ms || now_ms < g->full_ms ||
         now_ms < peer_heard(peer)->busy_ms || rival(g, peer->member.id, NULL))
         return;
     g->sync.next_ms = now_ms + pause_ms(g);
@@ -130,7 +136,7 @@ void sync_notice(struct gossip *g, uint64_t now_ms, const struct peer *peer)
     struct sync *s = &g->sync;
     uint64_t in_ms = due_in_ms(g, now_ms, peer);
     bool is_waited_for = !node_id_is_zero(s->candidate);
-    if (!peer_is_live(peer) || g->is_leaving || now_ms < s->full_ms ||
+    if (!peer_is_live(peer) || g->is_leaving || now_ms < g->full_ms ||
         now_ms < peer_heard(peer)->busy_ms || in_ms == UINT64_MAX ||
         (is_waited_for && s->candidate_ms <= now_ms + in_ms))
         return;
@@ -331,7 +337,7 @@ static void send_busy(struct gossip *g, uint64_t now_ms, struct stream *s,
 {
     struct message m = machine_message(g, now_ms, MESSAGE_BUSY,
                                        members_peer(&g->members, s->peer));
-    m.sequence = now_ms < g->sync.full_ms ? (uint32_t)(g->sync.full_ms - now_ms) : 0;
+    m.sequence = now_ms < g->full_ms ? (uint32_t)(g->full_ms - now_ms) : 0;
     machine_send_frame(g, s->id, &m, fx);
 }
 
@@ -358,7 +364,7 @@ static void hear_sync(struct gossip *g, uint64_t now_ms, struct stream *s,
     const struct stream *other = rival(g, s->peer, s);
     bool gives_way = other && other->n_received < BULK_FRAMES && other->is_ours &&
                      node_id_compare(s->peer, g->self->member.id) < 0;
-    if (now_ms < g->sync.full_ms || (other && !gives_way) ||
+    if (now_ms < g->full_ms || (other && !gives_way) ||
         stream_count(g, false, USE_SYNC) >= INCOMING_MAX) {
         send_busy(g, now_ms, s, fx);
         stream_close(g, s, fx);

@@ -17,7 +17,10 @@
 
 #include "gossip/machine/stream.h"
 
-void sync_start(struct gossip *g, uint64_t now_ms);
+/* `hear_member` takes what a comparison says of a member. */
+void sync_start(struct gossip *g, uint64_t now_ms, sync_hear_member *hear_member);
+/* The next comparison of our own does not begin before. */
+void sync_not_before(struct gossip *g, uint64_t at_ms);
 /* Begin with this peer, unless one of ours runs already. */
 void sync_with(struct gossip *g, uint64_t now_ms, struct peer *peer, struct gossip_effects *fx);
 bool sync_is_running(const struct gossip *g);

@@ -276,7 +276,7 @@ void tree_miss(struct gossip *g, uint64_t now_ms, struct node_id from, struct no
 {
     struct tree *t = &g->push.tree;
     if (has_seen(g, writer, epoch, number) || machine_is_self(g, writer) ||
-        now_ms < g->sync.full_ms)
+        now_ms < g->full_ms)
         return;
     for (size_t i = 0; i < t->n_missing; i++) {
         struct tree_missing *m = &t->missing[i];

@@ -77,6 +77,20 @@ class Planted(unittest.TestCase):
         status, said = self.look(doing=['right/uv_%'])
         self.assertEqual(status, 0, said)
 
+    def test_a_part_that_another_writes(self):
+        rule = 'own left g->part left/owner.c\n'
+        struct = 'struct g { struct { int n, list[2]; } part; };\n'
+        owner = {'left/owner.c': struct + 'void own(struct g *g);\nvoid own(struct g *g) { g->part.n = 1; }\n'}
+        reads = 'int other(struct g *g);\nint other(struct g *g) { return g->part.n == 1; }\n'
+        self.assertEqual(self.look({**owner, 'left/other.c': struct + reads}, rule)[0], 0)
+        for write in ('g->part.n = 2', 'g->part.list[1]++', '--g->part.n', 'g->part.n |= 2',
+                      'memset(&g->part, 0, sizeof(g->part))'):
+            text = struct + 'void other(struct g *g);\nvoid other(struct g *g)\n{\n    ' + write + ';\n}\n'
+            self.refused('left/other.c:5: writes g->part, which is the state of left/owner.c',
+                         {**owner, 'left/other.c': text}, rule)
+        self.refused('tests/floors/rules: own left g->part names left/gone.c, which fits no file', owner,
+                     'own left g->part left/owner.c left/gone.c\n')
+
     def test_an_include_that_looks_up(self):
         self.refused('core/up.c: includes "left/face.h", which is on a higher floor',
                      {'core/up.c': '#include "left/face.h"\n'})
