@@ -16,7 +16,7 @@ DEPS := build-essential pkg-config git ca-certificates \
         librocksdb-dev libyaml-dev libjansson-dev libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev \
         uthash-dev node-llhttp libcriterion-dev \
         libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev \
-        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14)
+        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr)
 
 # ---------------------------------------------------------------- compiler and flags
 ifeq ($(origin CC),default)
@@ -30,19 +30,22 @@ ifeq ($(BUILD),fuzz)
 WARN     := -w
 endif
 VERSION  := $(shell cat VERSION)
-CPPFLAGS := -I. -I$(OUT)/gen -D_GNU_SOURCE -DSTRATOS_VERSION='"$(VERSION)"'
-CFLAGS   := -std=gnu17 -g -pipe -fno-omit-frame-pointer
-
 comma := ,
-FLAGS_release := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -ffunction-sections -fdata-sections
+FLAGS_release := -O2 -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+                 -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections
 FLAGS_debug   := -O0
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -fsanitize=thread
 FLAGS_cov     := -O0 --coverage
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-CFLAGS += $(or $(FLAGS_$(BUILD)),$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
-LDFLAGS_release := -static -Wl,--gc-sections -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
-LDFLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD))
+$(if $(FLAGS_$(BUILD)),,$(error BUILD=$(BUILD): want release, debug, asan, tsan, cov or fuzz))
+# CPPFLAGS, CFLAGS and LDFLAGS are the packager's, and come behind ours.  Paths of this machine are left out,
+# so that the same sources give the same bytes wherever they lie.
+CPP_FLAGS := -I. -I$(OUT)/gen -D_GNU_SOURCE -DSTRATOS_VERSION='"$(VERSION)"' $(CPPFLAGS)
+C_FLAGS   := -std=gnu17 -g -pipe -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(BUILD)) $(CFLAGS)
+LDFLAGS_release := -static-pie -Wl,-z,now,-z,relro,-z,pack-relative-relocs,-z,separate-code -Wl,--gc-sections \
+                   -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
+LD_FLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 SHIM_LDFLAGS := $(if $(filter release,$(BUILD)),-static -Wl$(comma)--gc-sections,-Wl$(comma)--as-needed)
 
 LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap \
@@ -69,7 +72,7 @@ all: $(BIN)
 # The static binary brings its own, empty, user and service databases; its symbols stay beside it.
 $(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o core/layout.ld) $(LIB)
 	@echo "LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $(filter-out %.ld,$^) $(LIBS)
+	@$(CC) $(LD_FLAGS) -o $@ $(filter-out %.ld,$^) $(LIBS)
 	$(if $(filter release,$(BUILD)),@mv $@ $@.symbols && strip -s -o $@ $@.symbols)
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
@@ -82,33 +85,33 @@ $(SHIM): $(OUT)/isolate/shim_program.o $(OUT)/libshim.a
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) $(SHIM_LDFLAGS) -o $@ $^ $(LIBS)
 	$(if $(filter release,$(BUILD)),@strip -s $@)
-$(OUT)/isolate/shim_image.o: private CPPFLAGS += -DSHIM_IMAGE='"$(SHIM)"'
+$(OUT)/isolate/shim_image.o: private CPP_FLAGS += -DSHIM_IMAGE='"$(SHIM)"'
 $(OUT)/isolate/shim_image.o: $(SHIM)
 
 # Compiled once, here, and not at each start of a task.
 $(FILTER): isolate/seccomp_compile.c
 	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(WARN) $(WERROR) -o $(OUT)/seccomp_compile $< -lseccomp
+	@$(CC) $(CPP_FLAGS) $(WARN) $(WERROR) -o $(OUT)/seccomp_compile $< -lseccomp
 	@$(OUT)/seccomp_compile > $@.new && mv $@.new $@
 $(OUT)/isolate/privilege.o: | $(FILTER)
 
 $(OUT)/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)
 	@echo "CC    $<"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(WERROR) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPP_FLAGS) $(C_FLAGS) $(WARN) $(WERROR) -MMD -MP -c -o $@ $<
 
 $(GEN).h $(GEN).c &: proto/stratos.proto
 	@mkdir -p $(OUT)/gen
 	@protoc-c --c_out=$(OUT)/gen --proto_path=proto proto/stratos.proto
 
 $(GEN).o: $(GEN).c
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+	@$(CC) $(CPP_FLAGS) $(C_FLAGS) -w -c -o $@ $<
 
 $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	@$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 $(CFLAGS) -w -c -o $@ $<
+	@$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 $(C_FLAGS) -w -c -o $@ $<
 
-$(OUT)/netsvc/%.o: CPPFLAGS += -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+$(OUT)/netsvc/%.o: CPP_FLAGS += -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 $(OUT)/agent/assets.o: $(wildcard agent/assets/*)
 
 # ---------------------------------------------------------------- unit tests: one Criterion binary per folder
@@ -122,7 +125,7 @@ $(TEST_LIB): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/lib/*.c))
 $(OUT)/tests/%.o: tests/%.c | $(GEN).h
 	@mkdir -p $(@D)
 	@echo "CC    $<"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(WERROR) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPP_FLAGS) $(C_FLAGS) $(TEST_CFLAGS) $(WERROR) -MMD -MP -c -o $@ $<
 
 .SECONDARY:                          # keep objects that only a chain of rules asked for
 .SECONDEXPANSION:
@@ -226,8 +229,16 @@ static:                              # the release binary is static, loads nothi
 static-analysis: $(SRC:%.c=$(OUT)/%.analysed) # clang's analyzer over every source; fails on what it finds
 $(OUT)/%.analysed: %.c | $(GEN).h
 	@mkdir -p $(@D)
-	@clang-14 --analyze --analyzer-output text $(CPPFLAGS) -I/usr/share/include/llhttp -std=gnu17 -o /dev/null $< 2>$@.out; \
+	@clang-14 --analyze --analyzer-output text $(CPP_FLAGS) -I/usr/share/include/llhttp -std=gnu17 -o /dev/null $< 2>$@.out; \
 	    cat $@.out; ! grep -q 'warning:' $@.out && mv $@.out $@
+
+.PHONY: cov
+cov: deps                            # which lines and branches the unit tests reach, by file; build/cov/report/index.html
+	@$(MAKE) --no-print-directory BUILD=cov units
+	@find build/cov -name '*.gcda' -delete
+	@for t in $(FLOORS); do ! [ -x build/cov/tests/unit_$$t ] || build/cov/tests/unit_$$t -j$$(nproc) --timeout 120 || exit 1; done
+	@mkdir -p build/cov/report
+	@gcovr --root . --object-directory build/cov $(FLOORS:%=--filter '%/') --print-summary --html-details build/cov/report/index.html
 
 # ---------------------------------------------------------------- everything
 # On a fresh machine the lists above were made before the packages were there, so both of these
@@ -262,7 +273,7 @@ format:
 	@clang-format-14 -i $(wildcard $(FLOORS:%=%/*.[ch]) $(FLOORS:%=%/*/*.[ch]) tests/*/*.[ch] tests/*/*/*.[ch])
 .PHONY: compile_commands.json
 compile_commands.json: $(GEN).h      # for editors
-	@printf '%s' '$(subst ','\'',$(CC) $(CPPFLAGS) -I/usr/share/include/llhttp $(CFLAGS) $(WARN))' | \
+	@printf '%s' '$(subst ','\'',$(CC) $(CPP_FLAGS) -I/usr/share/include/llhttp $(C_FLAGS) $(WARN))' | \
 	    tests/compile_commands.py $(SRC) cli/main.c $(wildcard tests/*/*.c tests/*/*/*.c)
 clean:
 	@rm -rf build compile_commands.json

@@ -149,6 +149,7 @@ if [ "$binary_kind" != "$kind" ]; then
     tell "build $binary_kind" 0 $((status != 0)) 0
 fi
 [ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/stratos{,.symbols}
+[ "$binary_kind" != release ] || step "same bytes elsewhere" 600 tests/same_bytes.sh build/release/stratos
 
 workers=()
 trap 'kill "${workers[@]}" 2>/dev/null; exit 1' INT TERM

@@ -1,6 +1,8 @@
 #!/bin/bash
-# The binary that people copy to their hosts: static, small, and with no code in it that would load
-# the host's own libraries at run time (glibc's name service switch: users, groups, hosts, services).
+# The binary that people copy to their hosts: static, small, at an address by chance (PIE), with nothing
+# that is both writable and executable and with its tables read-only before main (RELRO, NOW); and with no
+# code in it that would load the host's own libraries at run time (glibc's name service switch: users,
+# groups, hosts, services).
 #
 #   tests/static.sh BINARY SYMBOLS      SYMBOLS is the same binary before it was stripped
 set -euo pipefail
@@ -12,9 +14,15 @@ complain() {
     failed=1
 }
 
-if readelf --wide --program-headers "$binary" | grep -E 'INTERP|DYNAMIC'; then
-    complain "is a dynamic executable"
+headers=$(readelf --wide --file-header --program-headers "$binary")
+dynamic=$(readelf --wide --dynamic "$binary")
+if grep INTERP <<<"$headers" || grep NEEDED <<<"$dynamic"; then
+    complain "loads other files when it starts"
 fi
+grep -q 'Type: *DYN' <<<"$headers" && grep -q 'Flags:.* PIE' <<<"$dynamic" || complain "is not position-independent"
+grep -q GNU_RELRO <<<"$headers" && grep -q 'Flags:.*NOW' <<<"$dynamic" || complain "is without RELRO or NOW"
+! grep -q TEXTREL <<<"$dynamic" || complain "has relocations in its code"
+! grep -E '(LOAD|GNU_STACK).* RWE ' <<<"$headers" || complain "maps something writable and executable"
 bytes=$(stat -c %s "$binary")
 [ "$bytes" -le $bytes_max ] || complain "has $bytes bytes, and at most $bytes_max are wanted"
 
