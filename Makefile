@@ -236,7 +236,9 @@ $(OUT)/%.analysed: %.c | $(GEN).h
 cov: deps                            # which lines and branches the unit tests reach, by file; build/cov/report/index.html
 	@$(MAKE) --no-print-directory BUILD=cov units
 	@find build/cov -name '*.gcda' -delete
-	@for t in $(FLOORS); do ! [ -x build/cov/tests/unit_$$t ] || build/cov/tests/unit_$$t -j$$(nproc) --timeout 120 || exit 1; done
+	@for t in $(notdir $(UNIT)); do \
+	    build/cov/tests/$$t -j$$(nproc) --timeout 120 >build/cov/$$t.log 2>&1 || { cat build/cov/$$t.log; exit 1; }; \
+	done
 	@mkdir -p build/cov/report
 	@gcovr --root . --object-directory build/cov $(FLOORS:%=--filter '%/') --print-summary --html-details build/cov/report/index.html
 
