@@ -21,7 +21,7 @@ struct ack {
     uint64_t token;
     uint64_t since_ms,
         enough_ms;            /* enough_ms: when the wanted members had it; 0: not yet */
-    int wanted;               /* as in struct command */
+    int wanted;               /* as in struct order */
     struct holding holding;   /* but for a join */
     struct endpoint endpoint; /* JOIN */
     uint64_t ask_ms;          /* when it is asked again */

@@ -19,8 +19,8 @@ struct agent_options {
     const char *attrs[ATTRS_MAX]; /* "k=v" */
     size_t n_attrs;
     bool no_discover, is_debug;
-    bool http_open; /* nobody needs a token */
-    bool tasks_die; /* with the agent (`dev`) */
+    bool http_open;              /* nobody needs a token */
+    bool tasks_die;              /* with the agent (`dev`) */
     enum machine_policy machine; /* what to do with data that another host made */
 };
 

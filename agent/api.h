@@ -86,7 +86,7 @@ void route_logs(struct agent *a, struct api_call *call);
 /* ---- api_order.c ---- */
 /* Give the order to the node and answer when it is done.  `jobs`: what becomes of each job of a
  * submission, passed on with the answer; taken over.  The route's `ack` is read here. */
-void api_order(struct agent *a, struct uv_http_exchange *x, struct command *command,
+void api_order(struct agent *a, struct uv_http_exchange *x, struct order *command,
                json_t *jobs);
 void route_scale(struct agent *a, struct api_call *call);
 void route_stop(struct agent *a, struct api_call *call);

@@ -21,10 +21,10 @@ const char *logs_join(struct logs *l)
     if (n_of_token >= LOGS_READERS_PER_TOKEN)
         return "this token reads logs 16 times at this node already: end one of them";
     if (n >= (l->is_of_peer ? LOGS_READERS_OF_PEERS : LOGS_READERS_MAX))
-        return l->is_of_peer
-                   ? "128 readers at other nodes are served here already"
-                   : "logs are read 64 times at this node already: end one of them, or ask "
-                     "another node";
+        return l->is_of_peer ? "128 readers at other nodes are served here already"
+                             : "logs are read 64 times at this node already: end one of "
+                               "them, or ask "
+                               "another node";
     l->next = l->agent->logs;
     l->agent->logs = l;
     return NULL;

@@ -75,7 +75,7 @@ void api_done(struct agent *a, uint64_t token, const struct node_result *result)
     }
 }
 
-void api_order(struct agent *a, struct uv_http_exchange *x, struct command *command,
+void api_order(struct agent *a, struct uv_http_exchange *x, struct order *command,
                json_t *jobs)
 {
     if (param_ack(uv_http_query(x, "ack"), &command->ack) < 0) {
@@ -96,32 +96,32 @@ void api_order(struct agent *a, struct uv_http_exchange *x, struct command *comm
 
 /* ---- of one job ---- */
 
-static void order_job(struct agent *a, struct api_call *call, enum command_kind kind)
+static void order_job(struct agent *a, struct api_call *call, enum order_kind kind)
 {
-    struct command command = {.kind = kind,
-                              .ns = route_word(&call->match, "ns"),
-                              .name = route_word(&call->match, "job")};
+    struct order command = {.kind = kind,
+                            .ns = route_word(&call->match, "ns"),
+                            .name = route_word(&call->match, "job")};
     api_order(a, call->x, &command, NULL);
 }
 
 void route_stop(struct agent *a, struct api_call *call)
 {
-    order_job(a, call, COMMAND_STOP);
+    order_job(a, call, ORDER_STOP);
 }
 
 void route_start(struct agent *a, struct api_call *call)
 {
-    order_job(a, call, COMMAND_START);
+    order_job(a, call, ORDER_START);
 }
 
 void route_restart(struct agent *a, struct api_call *call)
 {
-    order_job(a, call, COMMAND_RESTART);
+    order_job(a, call, ORDER_RESTART);
 }
 
 void route_remove(struct agent *a, struct api_call *call)
 {
-    order_job(a, call, COMMAND_REMOVE);
+    order_job(a, call, ORDER_REMOVE);
 }
 
 /* `{"count":2}`, and nothing beside it. */
@@ -156,53 +156,53 @@ void route_scale(struct agent *a, struct api_call *call)
         return;
     }
     char by[API_WHO_MAX];
-    struct command command = {.kind = COMMAND_SCALE,
-                              .ns = route_word(&call->match, "ns"),
-                              .name = route_word(&call->match, "job"),
-                              .by = api_who(a, call, by),
-                              .count = (uint32_t)n};
+    struct order command = {.kind = ORDER_SCALE,
+                            .ns = route_word(&call->match, "ns"),
+                            .name = route_word(&call->match, "job"),
+                            .by = api_who(a, call, by),
+                            .count = (uint32_t)n};
     api_order(a, call->x, &command, NULL);
 }
 
 /* ---- variables ---- */
 
-static void order_variable(struct agent *a, struct api_call *call, enum command_kind kind)
+static void order_variable(struct agent *a, struct api_call *call, enum order_kind kind)
 {
-    struct command command = {.kind = kind,
-                              .ns = api_namespace(call),
-                              .name = route_word(&call->match, "name"),
-                              .value = uv_http_body(call->x)};
+    struct order command = {.kind = kind,
+                            .ns = api_namespace(call),
+                            .name = route_word(&call->match, "name"),
+                            .value = uv_http_body(call->x)};
     api_order(a, call->x, &command, NULL);
 }
 
 void route_set_variable(struct agent *a, struct api_call *call)
 {
-    order_variable(a, call, COMMAND_VAR_SET);
+    order_variable(a, call, ORDER_VAR_SET);
 }
 
 void route_remove_variable(struct agent *a, struct api_call *call)
 {
-    order_variable(a, call, COMMAND_VAR_REMOVE);
+    order_variable(a, call, ORDER_VAR_REMOVE);
 }
 
 /* ---- of the cluster ---- */
 
 void route_forget(struct agent *a, struct api_call *call)
 {
-    struct command command = {.kind = COMMAND_FORGET,
-                              .name = route_word(&call->match, "node")};
+    struct order command = {.kind = ORDER_FORGET,
+                            .name = route_word(&call->match, "node")};
     api_order(a, call->x, &command, NULL);
 }
 
 void route_leave(struct agent *a, struct api_call *call)
 {
-    struct command command = {.kind = COMMAND_LEAVE};
+    struct order command = {.kind = ORDER_LEAVE};
     api_order(a, call->x, &command, NULL);
 }
 
 void route_join(struct agent *a, struct api_call *call)
 {
-    struct command command = {.kind = COMMAND_JOIN};
+    struct order command = {.kind = ORDER_JOIN};
     const char *address = uv_http_query(call->x, "address");
     if (address && endpoint_parse(address, 7780, &command.endpoint) == 0)
         api_order(a, call->x, &command, NULL);
@@ -225,8 +225,8 @@ void route_rotate(struct agent *a, struct api_call *call)
     } while (keyring_find(keys, secret_epoch(&next)));
     memcpy(value, next.at, SECRET_LEN);
     random_bytes(value + SECRET_LEN, SECRET_NONCE_LEN);
-    struct command command = {
-        .kind = COMMAND_ROTATE, .value = BYTES_OF(value), .is_forced = is_forced};
+    struct order command = {
+        .kind = ORDER_ROTATE, .value = BYTES_OF(value), .is_forced = is_forced};
     api_order(a, call->x, &command, NULL);
     explicit_bzero(value, sizeof(value));
     explicit_bzero(&next, sizeof(next));

@@ -126,8 +126,8 @@ static void become_order(struct agent *a, struct submission *s)
         return;
     char by[API_WHO_MAX];
     const struct api_call call = {.x = s->x, .who = s->who};
-    struct command command = {
-        .kind = COMMAND_SUBMIT,
+    struct order command = {
+        .kind = ORDER_SUBMIT,
         .by = api_who(a, &call, by),
         .jobs = file->jobs,
         .bodies = s->bodies,

@@ -21,7 +21,7 @@ enum {
 struct applying {
     const struct command_scope *scope;
     struct moment at;
-    const struct command *command;
+    const struct order *command;
     struct node_effects *out;
     struct holding found; /* what was there already, as it is ordered */
     struct err err;
@@ -206,7 +206,7 @@ static int submit_one(struct applying *run, const struct job_spec *spec,
 
 static int submit(struct applying *run)
 {
-    const struct command *c = run->command;
+    const struct order *c = run->command;
     struct arena *arena = node_effects_arena(run->out);
     struct bytes *bodies = arena_array(arena, c->n_jobs, sizeof(*bodies));
     if (!bodies)
@@ -227,30 +227,30 @@ static int submit(struct applying *run)
 
 static int order(struct applying *run)
 {
-    const struct command *c = run->command;
+    const struct order *c = run->command;
     struct job_doc job;
     if (!job_find(run, c->ns, c->name, &job))
         return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
                        c->ns);
     struct control_doc doc = control_find(run, c->ns, c->name);
-    if (c->kind == COMMAND_RESTART && doc.is_stopped)
+    if (c->kind == ORDER_RESTART && doc.is_stopped)
         return err_set(&run->err, ERR_STOPPED,
                        "%s is stopped: `stratos start %s` starts it", c->name, c->name);
-    bool is_so = (c->kind == COMMAND_SCALE && doc.has_count && doc.count == c->count) ||
-                 (c->kind == COMMAND_STOP && doc.is_stopped) ||
-                 (c->kind == COMMAND_START && !doc.is_stopped &&
+    bool is_so = (c->kind == ORDER_SCALE && doc.has_count && doc.count == c->count) ||
+                 (c->kind == ORDER_STOP && doc.is_stopped) ||
+                 (c->kind == ORDER_START && !doc.is_stopped &&
                   !is_in_trouble(run, c->ns, c->name));
     if (is_so) { /* nothing to write, nothing to tell */
         find_unchanged(run, key_job(c->ns, c->name));
         find_unchanged(run, key_control(c->ns, c->name));
         return 0;
     }
-    if (c->kind == COMMAND_SCALE) {
+    if (c->kind == ORDER_SCALE) {
         control_set_scale(&doc, c->by ? c->by : run->scope->node, c->count,
                           run->at.at_unix_ms);
-    } else if (c->kind == COMMAND_STOP || c->kind == COMMAND_START) {
-        doc.is_stopped = c->kind == COMMAND_STOP;
-        if (c->kind == COMMAND_START)
+    } else if (c->kind == ORDER_STOP || c->kind == ORDER_START) {
+        doc.is_stopped = c->kind == ORDER_STOP;
+        if (c->kind == ORDER_START)
             control_set_retry(&doc, run->at.at_unix_ms);
     } else {
         uint64_t next = control_tried_at(&doc) + 1;
@@ -281,7 +281,7 @@ static int collect_key(void *ctx, const struct entry *entry)
 
 static int remove_job(struct applying *run)
 {
-    const struct command *c = run->command;
+    const struct order *c = run->command;
     struct job_doc job;
     if (!job_find(run, c->ns, c->name, &job))
         return err_set(&run->err, ERR_NOT_FOUND, "no job '%s' in namespace '%s'", c->name,
@@ -311,7 +311,7 @@ static int remove_job(struct applying *run)
 
 static int set_variable(struct applying *run)
 {
-    const struct command *c = run->command;
+    const struct order *c = run->command;
     struct key key = key_var(c->ns, c->name);
     if (!name_is_valid(bytes_of_text(c->ns)))
         return err_set(&run->err, ERR_INVALID,
@@ -332,7 +332,7 @@ static int set_variable(struct applying *run)
 
 static int remove_variable(struct applying *run)
 {
-    const struct command *c = run->command;
+    const struct order *c = run->command;
     struct key key = key_var(c->ns, c->name);
     if (key.len == 0 || !table_get(gossip_table(run->scope->gossip), key_bytes(&key)))
         return err_set(&run->err, ERR_NOT_FOUND,
@@ -388,26 +388,26 @@ static int forget(struct applying *run)
 static int apply(struct applying *run)
 {
     switch (run->command->kind) {
-    case COMMAND_SUBMIT:
+    case ORDER_SUBMIT:
         return submit(run);
-    case COMMAND_SCALE:
-    case COMMAND_STOP:
-    case COMMAND_START:
-    case COMMAND_RESTART:
+    case ORDER_SCALE:
+    case ORDER_STOP:
+    case ORDER_START:
+    case ORDER_RESTART:
         return order(run);
-    case COMMAND_REMOVE:
+    case ORDER_REMOVE:
         return remove_job(run);
-    case COMMAND_VAR_SET:
+    case ORDER_VAR_SET:
         return set_variable(run);
-    case COMMAND_VAR_REMOVE:
+    case ORDER_VAR_REMOVE:
         return remove_variable(run);
-    case COMMAND_FORGET:
+    case ORDER_FORGET:
         return forget(run);
-    case COMMAND_ROTATE:
+    case ORDER_ROTATE:
         return keys_rotate(run->scope->keys, run->scope->gossip, run->at, run->command,
                            run->out, &run->err);
-    case COMMAND_JOIN:
-    case COMMAND_LEAVE:
+    case ORDER_JOIN:
+    case ORDER_LEAVE:
         break;
     }
     return err_set(&run->err, ERR_INVALID, "this order is not a write");
@@ -422,7 +422,7 @@ static void refuse(const struct applying *run, int status)
 }
 
 bool commands_stage(struct commands *c, const struct command_scope *scope,
-                    struct moment at, const struct command *command,
+                    struct moment at, const struct order *command,
                     struct node_effects *out)
 {
     struct applying run = {.scope = scope, .at = at, .command = command, .out = out};

@@ -28,7 +28,7 @@ struct command_scope {
  * waits to be: it was refused, or nothing was to be written.  LEAVE and JOIN are the node's own matter
  * and not accepted here. */
 bool commands_stage(struct commands *c, const struct command_scope *scope,
-                    struct moment at, const struct command *command,
+                    struct moment at, const struct order *command,
                     struct node_effects *out);
 /* The second half.  `status` and `why` are the store's: 0; ERR_UNSURE when the disk may have it all
  * the same; any other error when it certainly has not. */

@@ -20,9 +20,9 @@ enum node_effect_kind {
     NODE_EVENT,   /* something people want to hear of */
     NODE_CATALOG, /* endpoints may have changed: build a new catalog */
     NODE_KEYS,    /* node_keys has changed: use them, and write them down */
-    NODE_LOOK,    /* look at this host's addresses: others see it at another; see node_addressed */
-    NODE_DONE,    /* command `token` is finished */
-    NODE_EXIT,    /* this node has left: the process may end */
+    NODE_LOOK, /* look at this host's addresses: others see it at another; see node_addressed */
+    NODE_DONE, /* command `token` is finished */
+    NODE_EXIT, /* this node has left: the process may end */
 };
 
 struct node_event {
@@ -67,7 +67,7 @@ struct node_effect {
     struct gossip_effect gossip;
     const char *key;
     const struct task_spec *task; /* LAUNCH */
-    const char *version;    /* LAUNCH: which spec, as text */
+    const char *version;          /* LAUNCH: which spec, as text */
     const char *ns;         /* LAUNCH: its job's, for the token that task->api wants */
     const struct pair *env; /* LAUNCH */
     size_t n_env;
@@ -75,8 +75,9 @@ struct node_effect {
     size_t n_ports;
     const struct port_ask *asks; /* PORTS: the fixed ones first */
     size_t n_asks;
-    size_t n_wanted; /* PORTS: when so many that are not fixed are free, the rest need not be looked at */
-    bool is_watch;   /* PORTS: for what waits, not for a start */
+    size_t
+        n_wanted; /* PORTS: when so many that are not fixed are free, the rest need not be looked at */
+    bool is_watch;     /* PORTS: for what waits, not for a start */
     struct bytes note; /* LAUNCH, NOTE */
     int signal;
     uint32_t grace_ms; /* SIGNAL: what is left after it is killed */

@@ -30,10 +30,10 @@ struct home {
     struct identity identity;
     bool has_identity; /* on the disk */
     enum machine_policy policy;
-    uint64_t epoch; /* when the store was made */
-    bool was_damaged; /* a damaged store was set aside; the peers fill the new one */
-    bool was_short;   /* the start found too little room */
-    bool is_marked;   /* DATA/written was there */
+    uint64_t epoch;    /* when the store was made */
+    bool was_damaged;  /* a damaged store was set aside; the peers fill the new one */
+    bool was_short;    /* the start found too little room */
+    bool is_marked;    /* DATA/written was there */
     bool is_unwritten; /* so what the last life said may not be in the store: node_leap */
     enum store_trouble trouble; /* before HOME_OPEN */
     struct err why;

@@ -64,8 +64,7 @@ int machine_check(const char *data_dir, const char *id_file, enum machine_policy
 void machine_write(const char *data_dir, const char *id_file)
 {
     char own[SPEC_HASH_TEXT], kept[SPEC_HASH_TEXT], path[MACHINE_PATH];
-    if (!own_hash(id_file, own) ||
-        (kept_hash(data_dir, kept) && strcmp(own, kept) == 0))
+    if (!own_hash(id_file, own) || (kept_hash(data_dir, kept) && strcmp(own, kept) == 0))
         return;
     (void)snprintf(path, sizeof(path), "%s/machine", data_dir);
     own[HASH_LEN] = '\n';

@@ -10,7 +10,7 @@
 #include "core/err.h"
 
 enum machine_policy {
-    MACHINE_SAME, /* data of another host is refused */
+    MACHINE_SAME,  /* data of another host is refused */
     MACHINE_ADOPT, /* this host replaces the other */
     MACHINE_NEW,   /* another node begins here */
 };

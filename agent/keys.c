@@ -194,7 +194,7 @@ static const struct member *first_absent(const struct gossip *g)
 }
 
 int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
-                const struct command *command, struct node_effects *out, struct err *err)
+                const struct order *command, struct node_effects *out, struct err *err)
 {
     uint8_t from, to, value[SECRET_WRAPPED_LEN];
     struct bytes in = command->value, record = record_of(g);

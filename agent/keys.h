@@ -33,9 +33,9 @@ bool keys_step(struct keys *k, struct gossip *g, struct node_id self, struct mom
                struct node_effects *out);
 uint64_t keys_deadline_ms(const struct keys *k);
 
-/* COMMAND_ROTATE: write the record.  ERR_CONFLICT with a text while a rotation is under
+/* ORDER_ROTATE: write the record.  ERR_CONFLICT with a text while a rotation is under
  * way, or when a member would be locked out. */
 int keys_rotate(const struct keyring *keys, struct gossip *g, struct moment at,
-                const struct command *command, struct node_effects *out, struct err *err);
+                const struct order *command, struct node_effects *out, struct err *err);
 
 #endif

@@ -46,7 +46,7 @@ struct log_local {
     struct log_local_source **sources;
     size_t n, cap;
     size_t n_readers; /* at this node: they share the room for buffers */
-    uint64_t n_tail; /* lines of those that were there at the beginning */
+    uint64_t n_tail;  /* lines of those that were there at the beginning */
     bool is_begun, is_cut;
     uint64_t scanned_unix_ms;
 };

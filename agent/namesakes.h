@@ -7,7 +7,9 @@
 #include "core/stamp.h"
 #include "gossip/face/replica.h"
 
-enum { NAMESAKES_MAX = 64 }; /* looked at: a name that more bear means none of them to people */
+enum {
+    NAMESAKES_MAX = 64
+}; /* looked at: a name that more bear means none of them to people */
 
 struct namesakes {
     size_t n_here;               /* alive or suspect */

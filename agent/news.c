@@ -245,7 +245,8 @@ static void news_claim(struct news *n, const struct members *members,
     struct node_event *event =
         news_add(out, "instance", parts, name, instance_state_name(doc.state));
     event->is_own =
-        is_own && before != SAID_SAME_STATE; /* the log follows states, the feed health too */
+        is_own &&
+        before != SAID_SAME_STATE; /* the log follows states, the feed health too */
     bool is_running = doc.state == INSTANCE_RUNNING;
     bool has_health =
         is_running && doc.health != HEALTH_NONE && doc.health != HEALTH_UNKNOWN;

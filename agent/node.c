@@ -1,5 +1,5 @@
-/* The composed node: a router between gossip, planning and work.  See node.h; what it says of
- * itself is in node_self.c, orders are in node_orders.c, addresses in node_address.c.
+/* The composed node: a router between gossip, planning and work.  See node.h; its door is node_step.c,
+ * what it says of itself is in node_self.c, orders are in node_orders.c, addresses in node_address.c.
  *
  *     bytes, ticks, completions -> gossip, work -> effects
  *     members, table, own state changed -> (settle) -> view -> plan -> acts -> work -> claims */
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "agent/news.h"
-#include "core/err.h"
 #include "core/naming.h"
 #include "proto/key.h"
 
@@ -109,11 +108,6 @@ int node_restore(struct node *n, enum store_space space, struct bytes key,
     return gossip_restore(n->gossip, space, key, value);
 }
 
-void node_set_us(struct node *n, uint64_t now_us)
-{
-    gossip_set_us(n->gossip, now_us);
-}
-
 const struct gossip *node_gossip(const struct node *n)
 {
     return n->gossip;
@@ -154,6 +148,11 @@ bool node_adopt(struct node *n, struct moment at, const char *key, uint32_t pid,
                 uint64_t started_unix_ms, struct bytes note, const char *doubt)
 {
     return holder_adopt(&n->holder, at, key, pid, started_unix_ms, note, doubt);
+}
+
+void node_leap(struct node *n)
+{
+    gossip_leap(n->gossip);
 }
 
 /* ---- routing gossip's effects ---- */
@@ -211,8 +210,7 @@ static void route_twin(struct node *n, struct moment at, const struct gossip_eff
              " before this node stopped: its identity lives elsewhere", out);
 }
 
-/* Look at what gossip asked for since the last call: ours are acted on, the host's passed on. */
-static void route(struct node *n, struct moment at, struct node_effects *out)
+void node_route(struct node *n, struct moment at, struct node_effects *out)
 {
     for (; out->n_routed < out->gossip.n; out->n_routed++) {
         struct gossip_effect e = out->gossip.list[out->n_routed];
@@ -272,14 +270,14 @@ void node_settle(struct node *n, struct moment at, struct node_effects *out)
     if (n->options.is_waiting)
         return;
     assert(n->commands.n_changes == 0); /* an order is finished before anything else */
-    route(n, at, out);
+    node_route(n, at, out);
     if (gossip_is_stopped(n->gossip))
         return;
     holder_publish(&n->holder, at, out);
-    route(n, at, out);
+    node_route(n, at, out);
     if (holder_step(&n->holder, at, out)) {
         holder_publish(&n->holder, at, out);
-        route(n, at, out);
+        node_route(n, at, out);
     }
     if (keys_step(&n->keys, n->gossip, n->options.gossip.id, at, out))
         (void)node_publish_self(n, at, out);
@@ -289,151 +287,10 @@ void node_settle(struct node *n, struct moment at, struct node_effects *out)
     node_tell_hold(n, at, out);
     node_check_leaving(n, at, out);
     acks_check(&n->commands.acks, n->gossip, at, out);
-    route(n, at, out);
+    node_route(n, at, out);
 }
 
-/* ---- the step ---- */
-
-void node_join(struct node *n, struct moment at, const struct endpoint *seeds,
-               size_t n_seeds, bool is_expecting, struct node_effects *out)
-{
-    n->started_ms = n->started_ms ? n->started_ms : at.now_ms;
-    gossip_expect(n->gossip, is_expecting);
-    node_recall(n, out);
-    news_recall(n->news, gossip_table(n->gossip));
-    n->has_joined = true;
-    (void)node_publish_self(n, at, out);
-    gossip_join(n->gossip, at.now_ms, seeds, n_seeds, &out->gossip);
-    holder_set_dirty(&n->holder, at.now_ms);
-    node_settle(n, at, out);
-}
-
-void node_meet(struct node *n, struct moment at, struct endpoint endpoint,
-               struct node_effects *out)
-{
-    gossip_meet(n->gossip, at.now_ms, endpoint, &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_datagram(struct node *n, struct moment at, struct endpoint from,
-                   struct bytes in, struct node_effects *out)
-{
-    /* What cannot be used was dropped and counted by gossip itself. */
-    (void)gossip_receive(n->gossip, at.now_ms, at.at_unix_ms, from, in, &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_former(struct node *n, struct moment at, struct bytes datagram,
-                 const struct node_id *id)
-{
-    bool is_news = id ? gossip_note_former(n->gossip, at.now_ms, *id)
-                      : gossip_hear_former(n->gossip, at.now_ms, at.at_unix_ms, datagram);
-    if (is_news) /* what would be taken over is not */
-        holder_set_dirty(&n->holder, at.now_ms);
-}
-
-void node_refused(struct node *n, struct moment at, struct endpoint to,
-                  struct node_effects *out)
-{
-    gossip_refused(n->gossip, at.now_ms, to, &out->gossip);
-    acks_refused(&n->commands.acks, to);
-    node_settle(n, at, out);
-}
-
-void node_stream_opened(struct node *n, struct moment at, uint32_t stream,
-                        struct node_id peer, struct node_effects *out)
-{
-    gossip_stream_opened(n->gossip, at.now_ms, stream, peer, &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_stream_frame(struct node *n, struct moment at, uint32_t stream,
-                       struct bytes frame, struct node_effects *out)
-{
-    (void)gossip_stream_frame(n->gossip, at.now_ms, at.at_unix_ms, stream, frame,
-                              &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_stream_closed(struct node *n, struct moment at, uint32_t stream,
-                        struct node_effects *out)
-{
-    gossip_stream_closed(n->gossip, at.now_ms, stream, &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_stream_failed(struct node *n, struct moment at, uint32_t stream, enum knock how,
-                        struct node_effects *out)
-{
-    gossip_stream_failed(n->gossip, at.now_ms, stream, how, &out->gossip);
-    node_settle(n, at, out);
-}
-
-void node_ports(struct node *n, struct moment at, const struct node_effect *asked,
-                const enum port_state *states, size_t n_states, struct node_effects *out)
-{
-    holder_ports(&n->holder, at, asked, states, n_states, out);
-    node_settle(n, at, out);
-}
-
-void node_task_started(struct node *n, struct moment at, const char *key, uint32_t pid,
-                       struct node_effects *out)
-{
-    work_started(&n->holder.work, at, key, pid, out);
-    node_settle(n, at, out);
-}
-
-void node_task_failed(struct node *n, struct moment at, const char *key, const char *why,
-                      struct node_effects *out)
-{
-    work_failed(&n->holder.work, at, key, why, out);
-    node_settle(n, at, out);
-}
-
-void node_task_exited(struct node *n, struct moment at, const char *key,
-                      const struct exit_fact *fact, struct node_effects *out)
-{
-    work_exited(&n->holder.work, at, key, fact, out);
-    node_settle(n, at, out);
-}
-
-void node_probed(struct node *n, struct moment at, const char *key, unsigned check,
-                 bool is_ok, const char *detail, struct node_effects *out)
-{
-    work_probed(&n->holder.work, at, key, check, is_ok, detail, out);
-    node_settle(n, at, out);
-}
-
-void node_store_failed(struct node *n, const char *why)
-{
-    (void)err_set(&n->store_error, ERR_STORE,
-                  "nothing was written: the local store does not take writes: %s", why);
-}
-
-void node_store_mended(struct node *n)
-{
-    n->store_error = (struct err){0};
-}
-
-bool node_restock(struct node *n, struct gossip_restock *at, struct node_effects *out)
-{
-    bool has_more = gossip_restock(n->gossip, at, &out->gossip);
-    route(n, (struct moment){0}, out); /* nothing but PERSIST */
-    return has_more;
-}
-
-void node_leap(struct node *n)
-{
-    gossip_leap(n->gossip);
-}
-
-void node_tick(struct node *n, struct moment at, struct node_effects *out)
-{
-    if (gossip_deadline_ms(n->gossip) <= at.now_ms)
-        gossip_tick(n->gossip, at.now_ms, at.at_unix_ms, &out->gossip);
-    work_tick(&n->holder.work, at, out);
-    node_settle(n, at, out);
-}
+/* ---- time ---- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {

@@ -51,7 +51,7 @@ static void look_for_nat(struct node *n, struct moment at,
         (void)node_publish_self(n, at, out);
 }
 
-void node_addressed(struct node *n, struct moment at, const struct address_facts *facts,
+bool node_addressed(struct node *n, struct moment at, const struct address_facts *facts,
                     struct endpoint to, struct node_effects *out)
 {
     struct endpoint had = n->address.last, was = gossip_endpoint(n->gossip);
@@ -66,14 +66,5 @@ void node_addressed(struct node *n, struct moment at, const struct address_facts
     if (to.family == 0 && !n->has_been_ready)
         n->holder.work.is_held = true;
     look_for_nat(n, at, facts, out);
-    if (n->has_joined)
-        node_settle(n, at, out);
-}
-
-void node_addressed_second(struct node *n, struct moment at, struct endpoint second,
-                           struct node_effects *out)
-{
-    gossip_move_second(n->gossip, at.now_ms, second, &out->gossip);
-    if (n->has_joined)
-        node_settle(n, at, out);
+    return n->has_joined;
 }

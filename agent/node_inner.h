@@ -1,5 +1,5 @@
-/* What the parts of the node share: node.c (starting, the step), node_self.c, node_orders.c and
- * node_address.c. */
+/* What the parts of the node share: node.c (starting, reading), node_step.c (the door), node_self.c,
+ * node_orders.c and node_address.c. */
 #ifndef AGENT_NODE_INNER_H
 #define AGENT_NODE_INNER_H
 
@@ -30,6 +30,9 @@ struct node {
     uint64_t started_ms;                /* when it first asked for others; 0: not yet */
     struct err store_error;             /* no text while the store takes writes */
     bool has_told_hold;                 /* that take-overs wait */
+    struct disk_advice advice;          /* of the last look at the disk */
+    struct gossip_restock restock;
+    bool is_restocking;
 };
 
 /* Our row as it should be now.  Returns its number. */
@@ -49,7 +52,23 @@ void node_check_leaving(struct node *n, struct moment at, struct node_effects *o
 void node_look_at_wall(struct node *n, struct moment at, struct node_effects *out);
 /* Say when take-overs begin to wait, and when that is over. */
 void node_tell_hold(struct node *n, struct moment at, struct node_effects *out);
-/* Every step ends here: route, publish, decide when the view is quiet, answer commands. */
+/* Look at what gossip asked for since the last call: ours are acted on, the host's passed on. */
+void node_route(struct node *n, struct moment at, struct node_effects *out);
+/* Every step ends here: route, publish, decide when the view is quiet, answer orders. */
 void node_settle(struct node *n, struct moment at, struct node_effects *out);
+
+/* ---- parts of the step; true: what follows from it has to be looked at ---- */
+
+bool node_disk(struct node *n, struct moment at, const struct disk_facts *facts,
+               struct node_effects *out);
+bool node_addressed(struct node *n, struct moment at, const struct address_facts *facts,
+                    struct endpoint to, struct node_effects *out);
+/* False: it waits for the store, or for nothing. */
+bool node_order(struct node *n, struct moment at, const struct order *order,
+                struct node_effects *out);
+void node_committed(struct node *n, struct moment at, int status, const char *why,
+                    struct node_effects *out);
+void node_away(struct node *n, struct moment at, uint64_t away_ms,
+               struct node_effects *out);
 
 #endif

@@ -20,7 +20,7 @@ static struct command_scope scope_of(const struct node *n)
 
 /* Writes our row only, as all that is no order: it goes out even if the store refuses it, for a node
  * whose disk is full must be able to leave. */
-static int leave(struct node *n, struct moment at, const struct command *command,
+static int leave(struct node *n, struct moment at, const struct order *command,
                  struct node_effects *out, struct err *err)
 {
     struct ack ack = {
@@ -42,7 +42,7 @@ static int leave(struct node *n, struct moment at, const struct command *command
 }
 
 /* Writes nothing: who answers becomes a member, and is remembered as such. */
-static int join(struct node *n, struct moment at, const struct command *command,
+static int join(struct node *n, struct moment at, const struct order *command,
                 struct err *err)
 {
     char address[ADDRESS_TEXT_MAX];
@@ -94,11 +94,11 @@ static int refuse_stopped(const struct node *n, struct err *err)
                    endpoint_text(&elder, text));
 }
 
-void node_command(struct node *n, struct moment at, const struct command *command,
-                  struct node_effects *out)
+bool node_order(struct node *n, struct moment at, const struct order *given,
+                struct node_effects *out)
 {
     struct command_scope scope = scope_of(n);
-    struct command order = *command;
+    struct order order = *given;
     struct err err = {0};
     int status = 0;
     if (order.ack == ACK_DEFAULT)
@@ -108,18 +108,18 @@ void node_command(struct node *n, struct moment at, const struct command *comman
         status = disk_refuse_waiting(&n->disk, &err);
     else if (gossip_is_stopped(n->gossip))
         status = refuse_stopped(n, &err);
-    else if (order.kind == COMMAND_LEAVE)
+    else if (order.kind == ORDER_LEAVE)
         status = leave(n, at, &order, out, &err);
-    else if (order.kind == COMMAND_JOIN)
+    else if (order.kind == ORDER_JOIN)
         status = join(n, at, &order, &err);
     else
         status = check_order(n, at, order.ack, &err);
-    bool is_order = order.kind != COMMAND_LEAVE && order.kind != COMMAND_JOIN;
+    bool is_order = order.kind != ORDER_LEAVE && order.kind != ORDER_JOIN;
     if (status < 0)
         ack_refuse(order.token, status, err.text, n->gossip, out);
     else if (is_order && commands_stage(&n->commands, &scope, at, &order, out))
-        return; /* nothing may come between this and node_committed */
-    node_settle(n, at, out);
+        return false; /* nothing may come between this and node_committed */
+    return true;
 }
 
 const struct store_change *node_staged(const struct node *n, size_t *ret_n)
@@ -134,7 +134,6 @@ void node_committed(struct node *n, struct moment at, int status, const char *wh
     struct command_scope scope = scope_of(n);
     assert(n->commands.n_changes > 0);
     commands_commit(&n->commands, &scope, at, status, why, out);
-    node_settle(n, at, out);
 }
 
 void node_away(struct node *n, struct moment at, uint64_t away_ms,
@@ -145,5 +144,4 @@ void node_away(struct node *n, struct moment at, uint64_t away_ms,
     n->self.away_until_unix_ms = at.at_unix_ms + away_ms;
     (void)node_publish_self(n, at, out);
     acks_end(&n->commands.acks, n->gossip, at, " before this agent was stopped", out);
-    node_settle(n, at, out);
 }

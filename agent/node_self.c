@@ -74,12 +74,12 @@ void node_look_at_wall(struct node *n, struct moment at, struct node_effects *ou
     (void)node_publish_self(n, at, out);
 }
 
-void node_disk(struct node *n, struct moment at, const struct disk_facts *facts,
-               struct disk_advice *ret_advice, struct node_effects *out)
+bool node_disk(struct node *n, struct moment at, const struct disk_facts *facts,
+               struct node_effects *out)
 {
     enum disk_state was = n->disk.state;
     bool was_ready = gossip_is_ready(n->gossip);
-    bool has_changed = disk_step(&n->disk, facts, at, ret_advice);
+    bool has_changed = disk_step(&n->disk, facts, at, &n->advice);
     if (has_changed) {
         n->self.disk = n->disk.state;
         n->self.disk_since_unix_ms = n->disk.since_unix_ms;
@@ -91,8 +91,12 @@ void node_disk(struct node *n, struct moment at, const struct disk_facts *facts,
     /* A node whose disk is broken must be able to give its work away. */
     bool is_held = !facts->is_open && n->disk.state == DISK_FULL;
     gossip_hold(n->gossip, at.now_ms, is_held, &out->gossip);
-    if (n->has_joined && (has_changed || was_ready != gossip_is_ready(n->gossip)))
-        node_settle(n, at, out);
+    return n->has_joined && (has_changed || was_ready != gossip_is_ready(n->gossip));
+}
+
+struct disk_advice node_disk_advice(const struct node *n)
+{
+    return n->advice;
 }
 
 void node_check_leaving(struct node *n, struct moment at, struct node_effects *out)

@@ -153,9 +153,10 @@ static void read_key(struct agent_options *o, const struct doc *value,
         {"reap", &o->reap},
     };
     static const char *const names[] = {
-        "name",   "data",  "secret-file", "bind", "http", "dns",         "socket", "cpu",
-        "memory", "ports", "profile",     "join", "attr", "no-discover", "debug",
-        "http-open", "ack", "adopt", "new-identity", "reap", NULL};
+        "name",         "data",        "secret-file", "bind",      "http",    "dns",
+        "socket",       "cpu",         "memory",      "ports",     "profile", "join",
+        "attr",         "no-discover", "debug",       "http-open", "ack",     "adopt",
+        "new-identity", "reap",        NULL};
     if (strcmp(value->key, "join") == 0) {
         if (o->n_join == 0)
             read_peers(o, value, c);

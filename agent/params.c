@@ -42,8 +42,7 @@ int param_if_version(const char *text, uint32_t *ret_version, bool *ret_is_new)
 int param_index(const char *text, uint32_t *ret_index)
 {
     uint32_t n = 0;
-    if (text &&
-        (index_parse(bytes_of_text(text), &n) < 0 || n >= INSTANCES_PER_JOB_MAX))
+    if (text && (index_parse(bytes_of_text(text), &n) < 0 || n >= INSTANCES_PER_JOB_MAX))
         return ERR_INVALID;
     *ret_index = n;
     return 0;

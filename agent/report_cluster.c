@@ -245,10 +245,10 @@ json_t *report_trace(struct report *r, uint32_t job)
                                : json_null()));
     }
     (void)snprintf(version, sizeof(version), "v%u", j->doc.version);
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "job", j->name, "namespace", j->ns,
-        "version", version, "writer", report_name(r, e->writer, writer), "number",
-        (json_int_t)e->number, "known_by", known, "members", live, "nodes", nodes);
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "job", j->name, "namespace",
+                     j->ns, "version", version, "writer",
+                     report_name(r, e->writer, writer), "number", (json_int_t)e->number,
+                     "known_by", known, "members", live, "nodes", nodes);
 }
 
 /* ---- variables ---- */

@@ -96,14 +96,14 @@ static void look_at_clock_and_table(struct report *r, struct own *own)
     const struct wall_clock *wall = node_wall(r->node);
     long long ahead_ms = wall->told_ms, off_ms = ahead_ms < 0 ? -ahead_ms : ahead_ms;
     if (off_ms > 0)
-        add(own,
-            (struct need){
-                wall_clock_is_trusted(wall) ? LEVEL_WARN : LEVEL_BAD, NULL, r->self,
-                arena_printf(
-                    &r->arena, "the clock of %s is %lld ms %s its peers'%s", r->self,
-                    off_ms, ahead_ms > 0 ? "ahead of" : "behind",
-                    wall_clock_is_trusted(wall) ? "" : ": it takes no orders until it is set"),
-                NULL, "stratos members", 0});
+        add(own, (struct need){
+                     wall_clock_is_trusted(wall) ? LEVEL_WARN : LEVEL_BAD, NULL, r->self,
+                     arena_printf(&r->arena, "the clock of %s is %lld ms %s its peers'%s",
+                                  r->self, off_ms, ahead_ms > 0 ? "ahead of" : "behind",
+                                  wall_clock_is_trusted(wall)
+                                      ? ""
+                                      : ": it takes no orders until it is set"),
+                     NULL, "stratos members", 0});
     (void)fill_cause(r->gossip, r->at.now_ms, &fill, cause);
     if (fill.percent >= FILL_WARNS)
         add(own,

@@ -156,9 +156,11 @@ static int look(struct agent *a, struct err *err)
     if (!endpoint_equal(&was, &a->advertise))
         a->second = (struct endpoint){0}; /* its sockets went with the others */
     struct endpoint second = listen_second(a, &facts);
-    node_addressed(a->node, agent_now(a), &facts, a->advertise, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_ADDRESSED,
+                                       .address = {&facts, a->advertise}});
     if (!endpoint_equal(&second, &a->second) || !endpoint_equal(&was, &a->advertise))
-        node_addressed_second(a->node, agent_now(a), second, &a->fx);
+        agent_step(
+            a, &(struct node_input){.kind = INPUT_ADDRESSED_SECOND, .endpoint = second});
     a->second = second;
     if (!endpoint_equal(&was, &a->advertise))
         a->above->moved(a);

@@ -42,7 +42,8 @@ struct own_ports agent_own_ports(const struct agent *a)
 static void on_task_started(void *ctx, const char *key, uint32_t pid)
 {
     struct agent *a = ctx;
-    node_task_started(a->node, agent_now(a), key, pid, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_TASK_STARTED,
+                                       .task = {.key = key, .pid = pid}});
     agent_perform(a);
 }
 
@@ -50,14 +51,16 @@ static void on_task_failed(void *ctx, const char *key, const char *why)
 {
     struct agent *a = ctx;
     log_line(LOG_WARN, "task", "key", key, "error", why, NULL);
-    node_task_failed(a->node, agent_now(a), key, why, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_TASK_FAILED,
+                                       .task = {.key = key, .why = why}});
     agent_perform(a);
 }
 
 static void on_task_exited(void *ctx, const char *key, const struct exit_fact *fact)
 {
     struct agent *a = ctx;
-    node_task_exited(a->node, agent_now(a), key, fact, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_TASK_EXITED,
+                                       .task = {.key = key, .fact = *fact}});
     agent_perform(a);
 }
 
@@ -85,7 +88,8 @@ static void on_probed(void *ctx, const char *key, unsigned check, bool is_ok,
     struct agent *a = ctx;
     if (a->is_ending)
         return;
-    node_probed(a->node, agent_now(a), key, check, is_ok, words, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_PROBED,
+                                       .probed = {key, check, is_ok, words}});
     agent_perform(a);
 }
 
@@ -94,14 +98,14 @@ static void on_probed(void *ctx, const char *key, unsigned check, bool is_ok,
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct agent *a = handle->data;
-    struct moment at = agent_now(a);
     if (a->is_ending)
         return;
     log_line(LOG_INFO, "agent", "state", "stopping", "signal",
              number == SIGINT ? "INT" : "TERM", "tasks",
              a->options->tasks_die ? "stop" : "stay", NULL);
     settings_notify("STOPPING=1");
-    node_away(a->node, at, a->options->tasks_die ? 0 : AWAY_MS, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_AWAY,
+                                       .away_ms = a->options->tasks_die ? 0 : AWAY_MS});
     agent_perform(a);
     agent_end(a);
 }

@@ -54,8 +54,9 @@ struct agent {
     uv_signal_t sigterm, sigint;
     struct arena arena; /* what lives as long as the agent */
     char name[NAME_LEN_MAX + 1];
-    struct endpoint wanted;          /* of --bind; else no more than its port */
-    struct endpoint bind, http, dns; /* bind: where gossip listens; family 0: nowhere now */
+    struct endpoint wanted; /* of --bind; else no more than its port */
+    struct endpoint bind, http,
+        dns; /* bind: where gossip listens; family 0: nowhere now */
     struct uv_address address;
     struct metrics metrics;
     struct home home;
@@ -74,13 +75,13 @@ struct agent {
     struct uv_seeds *seeds;
     struct strangers strangers, formers;
     struct uv_discovery *discovery; /* NULL: switched off, or not possible here */
-    struct endpoint advertise; /* where peers reach our gossip; family 0: nowhere */
-    struct endpoint second;    /* and by the other family; family 0: not by that */
+    struct endpoint advertise;      /* where peers reach our gossip; family 0: nowhere */
+    struct endpoint second;         /* and by the other family; family 0: not by that */
     struct uv_runner *runner;
-    struct uv_prober *prober; /* of health checks */
+    struct uv_prober *prober;   /* of health checks */
     struct cgroup_host cgroups; /* looked at before anything else */
     bool has_cgroups;           /* they were */
-    struct uv_dns *dns_driver; /* NULL: switched off, or listen.dns waits */
+    struct uv_dns *dns_driver;  /* NULL: switched off, or listen.dns waits */
     struct uv_http *http_driver;
     struct uv_listen listen; /* what could not be bound yet */
     struct catalog *catalog;
@@ -102,6 +103,8 @@ struct agent {
 
 /* ---- uv_base.c ---- */
 struct moment agent_now(struct agent *a);
+/* The node is told; what it asks for then stands in a->fx, for agent_perform. */
+void agent_step(struct agent *a, const struct node_input *in);
 /* The loop ends in a moment, when what was sent has left. */
 void agent_end(struct agent *a);
 /* ---- uv_agent.c ---- */
@@ -110,7 +113,7 @@ struct own_ports agent_own_ports(const struct agent *a);
 /* Perform and clear a->fx, then re-arm the timer: every entry into the node ends with this. */
 void agent_perform(struct agent *a);
 /* Give an order to the node, its writes to the store, and the effects of both to the world. */
-void agent_order(struct agent *a, const struct command *command);
+void agent_order(struct agent *a, const struct order *command);
 
 /* ---- api.c ---- */
 bool api_gate(void *ctx, struct uv_http_exchange *x); /* ctx: struct agent */

@@ -1,4 +1,4 @@
-/* What every file of the agent's host stands on: the moment, and the end. */
+/* What every file of the agent's host stands on: the moment, the step, and the end. */
 #include <time.h>
 
 #include "agent/uv_agent.h"
@@ -10,11 +10,15 @@ struct moment agent_now(struct agent *a)
     struct timespec wall;
     (void)clock_gettime(CLOCK_REALTIME, &wall);
     uv_update_time(&a->loop);
-    if (a->node)
-        node_set_us(a->node, uv_hrtime() / 1000);
     return (struct moment){.now_ms = uv_now(&a->loop),
                            .at_unix_ms = (uint64_t)wall.tv_sec * 1000 +
-                                         (uint64_t)wall.tv_nsec / 1000000};
+                                         (uint64_t)wall.tv_nsec / 1000000,
+                           .now_us = uv_hrtime() / 1000};
+}
+
+void agent_step(struct agent *a, const struct node_input *in)
+{
+    node_step(a->node, agent_now(a), in, &a->fx);
 }
 
 static void on_end(uv_timer_t *timer)

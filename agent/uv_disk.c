@@ -26,7 +26,7 @@ struct uv_disk {
     bool is_working, is_of_ballast;
     struct home_try attempt; /* to open the store */
     bool is_restocking;      /* a store that took the place of a damaged one */
-    struct gossip_restock restock;
+    bool begins_restock;
     struct err ballast_err;
     int ballast_status;
 };
@@ -94,7 +94,7 @@ static bool probe(struct uv_disk *d)
         uv_disk_failed(d, &err);
         return false;
     }
-    node_store_mended(a->node);
+    agent_step(a, &(struct node_input){.kind = INPUT_STORE_MENDED});
     uv_disk_written(d);
     return true;
 }
@@ -135,7 +135,7 @@ static void tried_to_open(struct uv_disk *d)
         return;
     }
     d->is_restocking |= d->attempt.was_damaged;
-    d->restock = (struct gossip_restock){.key_len = 0};
+    d->begins_restock = true;
     (void)probe(d); /* what was said meanwhile is written before anything else is */
 }
 
@@ -145,7 +145,10 @@ static void restock(struct uv_disk *d)
     struct agent *a = d->agent;
     if (a->home.stage != HOME_OPEN)
         return;
-    d->is_restocking = node_restock(a->node, &d->restock, &a->fx);
+    agent_step(
+        a, &(struct node_input){.kind = INPUT_RESTOCK, .is_first = d->begins_restock});
+    d->begins_restock = false;
+    d->is_restocking = node_is_restocking(a->node);
     a->above->perform(a);
     (void)uv_timer_start(&d->timer, on_timer, 0, 0);
 }
@@ -209,14 +212,13 @@ static struct disk_facts gather(struct uv_disk *d)
 static struct disk_advice tell(struct uv_disk *d, bool has_written)
 {
     struct agent *a = d->agent;
-    struct disk_advice advice;
     struct disk_facts facts = gather(d);
     facts.has_written = has_written;
     d->was_short = false;
-    node_disk(a->node, agent_now(a), &facts, &advice, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_DISK, .disk = &facts});
     if (a->fx.n > 0 || a->backlog.n > 0)
         a->above->perform(a);
-    return advice;
+    return node_disk_advice(a->node);
 }
 
 static void follow(struct uv_disk *d, const struct disk_advice *advice)

@@ -18,28 +18,31 @@ static void on_datagram(void *ctx, struct endpoint from, struct bytes plain)
     struct agent *a = ctx;
     if (a->is_waiting)
         return;
-    node_datagram(a->node, agent_now(a), from, plain, &a->fx);
+    agent_step(a,
+               &(struct node_input){.kind = INPUT_DATAGRAM, .datagram = {from, plain}});
     agent_perform(a);
 }
 
 static void on_refused(void *ctx, struct endpoint to)
 {
     struct agent *a = ctx;
-    node_refused(a->node, agent_now(a), to, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_REFUSED, .endpoint = to});
     agent_perform(a);
 }
 
 static void on_stream_opened(void *ctx, uint32_t stream, struct node_id peer)
 {
     struct agent *a = ctx;
-    node_stream_opened(a->node, agent_now(a), stream, peer, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_STREAM_OPENED,
+                                       .stream = {.id = stream, .peer = peer}});
     agent_perform(a);
 }
 
 static void on_stream_frame(void *ctx, uint32_t stream, struct bytes frame)
 {
     struct agent *a = ctx;
-    node_stream_frame(a->node, agent_now(a), stream, frame, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_STREAM_FRAME,
+                                       .stream = {.id = stream, .frame = frame}});
     agent_perform(a);
 }
 
@@ -47,9 +50,11 @@ static void on_stream_closed(void *ctx, uint32_t stream, enum knock how)
 {
     struct agent *a = ctx;
     if (how == KNOCK_NONE)
-        node_stream_closed(a->node, agent_now(a), stream, &a->fx);
+        agent_step(a, &(struct node_input){.kind = INPUT_STREAM_CLOSED,
+                                           .stream = {.id = stream}});
     else
-        node_stream_failed(a->node, agent_now(a), stream, how, &a->fx);
+        agent_step(a, &(struct node_input){.kind = INPUT_STREAM_FAILED,
+                                           .stream = {.id = stream, .how = how}});
     agent_perform(a);
 }
 
@@ -85,7 +90,8 @@ static void on_former(void *ctx, struct endpoint from, struct bytes plain)
 {
     struct agent *a = ctx;
     say_former(a, from);
-    node_former(a->node, agent_now(a), plain, NULL);
+    agent_step(a,
+               &(struct node_input){.kind = INPUT_FORMER, .datagram = {.bytes = plain}});
     agent_perform(a);
 }
 
@@ -93,7 +99,7 @@ static void on_former_beacon(void *ctx, struct endpoint at, struct node_id id)
 {
     struct agent *a = ctx;
     say_former(a, at);
-    node_former(a->node, agent_now(a), (struct bytes){0}, &id);
+    agent_step(a, &(struct node_input){.kind = INPUT_FORMER_BEACON, .member = id});
     agent_perform(a);
 }
 
@@ -128,7 +134,7 @@ static void on_meet(void *ctx, struct endpoint at)
     if (a->is_ending)
         return;
     log_line(LOG_DEBUG, "discovery", "heard", endpoint_text(&at, text), NULL);
-    node_meet(a->node, agent_now(a), at, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_MEET, .endpoint = at});
     agent_perform(a);
 }
 
@@ -165,7 +171,8 @@ static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n, size_t n
         return;
     bool is_first = !a->has_joined;
     a->has_joined = true;
-    node_join(a->node, agent_now(a), seeds, n, n_unknown > 0, &a->fx);
+    agent_step(
+        a, &(struct node_input){.kind = INPUT_JOIN, .join = {seeds, n, n_unknown > 0}});
     agent_perform(a);
     if (is_first)
         discover(a);

@@ -65,9 +65,9 @@ static int persist(struct agent *a, bool is_urgent, struct err *err)
     if (status < 0) {
         a->metrics.store_errors++;
         uv_disk_failed(a->disk, err);
-        node_store_failed(a->node, err->text);
+        agent_step(a, &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text});
     } else {
-        node_store_mended(a->node);
+        agent_step(a, &(struct node_input){.kind = INPUT_STORE_MENDED});
         uv_disk_written(a->disk);
     }
     return status;
@@ -91,18 +91,19 @@ static int write_staged(struct agent *a, const struct store_change *changes, siz
     return status;
 }
 
-void agent_order(struct agent *a, const struct command *command)
+void agent_order(struct agent *a, const struct order *command)
 {
     struct err err = {0};
     size_t n;
     uv_disk_look(a->disk);
     (void)persist(a, true,
                   &err); /* if the store takes writes again, the order finds it so */
-    node_command(a->node, agent_now(a), command, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_ORDER, .order = command});
     const struct store_change *changes = node_staged(a->node, &n);
     if (changes) {
         int status = write_staged(a, changes, n, &err);
-        node_committed(a->node, agent_now(a), status, err.text, &a->fx);
+        agent_step(a, &(struct node_input){.kind = INPUT_COMMITTED,
+                                           .committed = {status, err.text}});
     }
     agent_perform(a);
 }
@@ -114,7 +115,7 @@ static void look_at_ports(struct agent *a, const struct node_effect *e)
     enum port_state states[PORT_ASKS_MAX];
     struct endpoint own = node_work(a->node)->options.address;
     size_t n = uv_ports_look(own, e->asks, e->n_asks, e->n_wanted, states);
-    node_ports(a->node, agent_now(a), e, states, n, &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_PORTS, .ports = {e, states, n}});
 }
 
 static void launch(struct agent *a, const struct node_effect *e)
@@ -130,8 +131,9 @@ static void launch(struct agent *a, const struct node_effect *e)
                                  .token = e->task->api ? token : NULL,
                                  .note = e->note};
     if (e->task->api && task_token_make(a, e->task->api, e->ns, e->key, token) < 0) {
-        node_task_failed(a->node, agent_now(a), e->key, "its token could not be made",
-                         &a->fx);
+        agent_step(a, &(struct node_input){
+                          .kind = INPUT_TASK_FAILED,
+                          .task = {.key = e->key, .why = "its token could not be made"}});
         return;
     }
     uv_prober_forget(a->prober, e->key);
@@ -145,7 +147,8 @@ static void probe(struct agent *a, const struct node_effect *e)
         .key = e->key, .check = e->check, .health = e->health, .to = e->endpoint};
     bool may_ask = e->endpoint.family != 0; /* else this host has no address now */
     if (!may_ask || uv_probe(a->prober, &order) < 0)
-        node_probed(a->node, agent_now(a), e->key, e->check, false, NULL, &a->fx);
+        agent_step(a, &(struct node_input){.kind = INPUT_PROBED,
+                                           .probed = {e->key, e->check, false, NULL}});
 }
 
 /* ---- catalog ---- */
@@ -322,7 +325,7 @@ static void perform_one(struct agent *a, const struct node_effect *e)
 static void on_deadline(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
-    node_tick(a->node, agent_now(a), &a->fx);
+    agent_step(a, &(struct node_input){.kind = INPUT_TICK});
     agent_perform(a);
 }
 

@@ -27,11 +27,11 @@ enum wall_clock_state { WALL_CLOCK_RIGHT, WALL_CLOCK_OFF, WALL_CLOCK_REFUSING };
 
 struct wall_clock {
     enum wall_clock_state state; /* as last known */
-    size_t n_peers;        /* compared with just now; 0: nothing is known */
-    int64_t ahead_ms;      /* of their median; 0 while nothing is known */
-    int64_t told_ms;       /* what our row says; 0: it is right */
-    uint64_t told_at_ms;   /* since when */
-    uint64_t off_ms;       /* when it was last too far off to be called right */
+    size_t n_peers;              /* compared with just now; 0: nothing is known */
+    int64_t ahead_ms;            /* of their median; 0 while nothing is known */
+    int64_t told_ms;             /* what our row says; 0: it is right */
+    uint64_t told_at_ms;         /* since when */
+    uint64_t off_ms;             /* when it was last too far off to be called right */
 };
 
 /* Look again; emits an event when the state has changed.  True: told_ms is another now. */

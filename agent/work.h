@@ -27,10 +27,10 @@ struct work_item {
     uint8_t n_amended; /* wraps: tells answers to checks of then from those of now */
     struct claim_port ports[PORTS_MAX];
     struct lifecycle life;
-    bool is_unpublished; /* the claim row is behind what is here */
-    bool is_gone;        /* over: delete the claim, then this */
-    bool gave_up;        /* with is_gone: refuse it for a while */
-    bool is_replacing;   /* stopped in order to start the current version in its place */
+    bool is_unpublished;  /* the claim row is behind what is here */
+    bool is_gone;         /* over: delete the claim, then this */
+    bool gave_up;         /* with is_gone: refuse it for a while */
+    bool is_replacing;    /* stopped in order to start the current version in its place */
     bool is_port_refused; /* with gave_up: it lacks a port, and was not tried */
     uint16_t blocked_port; /* is_port_refused: the fixed one; 0 = dynamic ones */
     bool is_doubted; /* the ports it had did it no good: others, while there are any */

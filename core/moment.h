@@ -8,6 +8,7 @@
 struct moment {
     uint64_t now_ms;     /* monotonic */
     uint64_t at_unix_ms; /* wall clock */
+    uint64_t now_us; /* monotonic, finer, from whenever; 0: the host has no such clock */
 };
 
 #endif

@@ -38,7 +38,7 @@ struct number_probe {
 /* The length of the row prefix a key begins with; 0: it is a record's.  *ret_prefix its number. */
 size_t cell_row_prefix(struct bytes key, unsigned *ret_prefix);
 /* Compare and match functions of the indexes; `ctx` is the table. */
-order_compare cell_compare_key, cell_compare_number;
+sorted_compare cell_compare_key, cell_compare_number;
 handles_tag cell_tag, author_tag;
 handles_match cell_match, author_match;
 

@@ -26,16 +26,16 @@ int table_init(struct table *t)
     bodies_init(&t->bodies);
     handles_init(&t->by_hash, cell_tag, cell_match, t);
     handles_init(&t->by_author, author_tag, author_match, t);
-    order_init(&t->by_key, cell_compare_key, t);
-    order_init(&t->by_number, cell_compare_number, t);
+    sorted_init(&t->by_key, cell_compare_key, t);
+    sorted_init(&t->by_number, cell_compare_number, t);
     t->views = calloc(1, sizeof(*t->views));
     return t->views ? 0 : -ENOMEM;
 }
 
 void table_fini(struct table *t)
 {
-    order_fini(&t->by_key);
-    order_fini(&t->by_number);
+    sorted_fini(&t->by_key);
+    sorted_fini(&t->by_number);
     handles_fini(&t->by_hash);
     handles_fini(&t->by_author);
     bodies_fini(&t->bodies);
@@ -159,7 +159,7 @@ static void moved(void *ctx, uint32_t owner, uint32_t to)
 static void drop_version(struct table *t, uint32_t id, const struct entry *e)
 {
     struct number_probe probe = number_of(e);
-    order_remove(&t->by_number, &probe);
+    sorted_remove(&t->by_number, &probe);
     count(t, id, e, false);
     bodies_free(&t->bodies, t->cells[id].body);
     author_release(t, t->cells[id].author);
@@ -168,14 +168,14 @@ static void drop_version(struct table *t, uint32_t id, const struct entry *e)
 static int add_key(struct table *t, uint32_t id, const struct entry *e)
 {
     struct number_probe probe = number_of(e);
-    if (order_insert(&t->by_key, &e->key, id) < 0)
+    if (sorted_insert(&t->by_key, &e->key, id) < 0)
         return -ENOMEM;
-    if (order_insert(&t->by_number, &probe, id) == 0) {
+    if (sorted_insert(&t->by_number, &probe, id) == 0) {
         if (handles_add(&t->by_hash, id) == 0)
             return 0;
-        order_remove(&t->by_number, &probe);
+        sorted_remove(&t->by_number, &probe);
     }
-    order_remove(&t->by_key, &e->key);
+    sorted_remove(&t->by_key, &e->key);
     return -ENOMEM;
 }
 
@@ -204,7 +204,7 @@ fail_author:
 
 static void remove_cell(struct table *t, uint32_t id, const struct entry *e)
 {
-    order_remove(&t->by_key, &e->key);
+    sorted_remove(&t->by_key, &e->key);
     handles_remove(&t->by_hash, id);
     drop_version(t, id, e);
     cell_release(t, id);
@@ -220,15 +220,15 @@ static int replace(struct table *t, uint32_t id, const struct entry *old,
     uint32_t author = author_take(t, e->writer, e->epoch);
     if (author == HANDLE_NONE)
         return -ENOMEM;
-    order_remove(&t->by_number, &before);
+    sorted_remove(&t->by_number, &before);
     count(t, id, old, false);
     bool is_filled = cell_fill(t, id, author, e);
-    if (!is_filled || order_insert(&t->by_number, &after, id) < 0) {
+    if (!is_filled || sorted_insert(&t->by_number, &after, id) < 0) {
         if (is_filled)
             bodies_free(&t->bodies, t->cells[id].body);
         t->cells[id] = was;
         author_release(t, author);
-        (void)order_insert(&t->by_number, &before, id);
+        (void)sorted_insert(&t->by_number, &before, id);
         count(t, id, old, true);
         return -ENOMEM;
     }
@@ -327,20 +327,20 @@ void table_from(const struct table *t, struct node_id writer, uint64_t epoch,
                 uint64_t number, struct table_walk *ret_walk)
 {
     struct number_probe probe = {.writer = writer, .epoch = epoch, .number = number};
-    ret_walk->order = &t->by_number;
-    ret_walk->at = order_at_least(&t->by_number, &probe);
+    ret_walk->sorted = &t->by_number;
+    ret_walk->at = sorted_at_least(&t->by_number, &probe);
 }
 
 void table_from_key(const struct table *t, struct bytes key, struct table_walk *ret_walk)
 {
-    ret_walk->order = &t->by_key;
-    ret_walk->at = order_at_least(&t->by_key, &key);
+    ret_walk->sorted = &t->by_key;
+    ret_walk->at = sorted_at_least(&t->by_key, &key);
 }
 
 bool table_next(const struct table *t, struct table_walk *w, struct entry *ret_entry)
 {
     uint32_t id;
-    if (!order_next(w->order, &w->at, &id))
+    if (!sorted_next(w->sorted, &w->at, &id))
         return false;
     cell_read(t, id, cell_key(t, id, w->key), ret_entry);
     return true;

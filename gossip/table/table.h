@@ -16,7 +16,7 @@
 
 #include "gossip/table/bodies.h"
 #include "gossip/table/handles.h"
-#include "gossip/table/order.h"
+#include "gossip/table/sorted.h"
 #include "gossip/face/replica.h"
 
 enum {
@@ -50,7 +50,7 @@ struct table {
     uint32_t free_author, last_author; /* last: many in a row are of one */
     struct bodies bodies;
     struct handles by_hash, by_author;
-    struct order by_key, by_number;
+    struct sorted by_key, by_number;
     uint64_t hashes[TABLE_BUCKETS];
     uint64_t digest;
     size_t n_live, n_bytes;
@@ -96,8 +96,8 @@ unsigned table_percent(const struct table *t);
 /* ---- walking: tombstones too; an entry is good until the next one is asked for ---- */
 
 struct table_walk {
-    const struct order *order;
-    struct order_at at;
+    const struct sorted *sorted;
+    struct sorted_at at;
     uint8_t key[KEY_LEN_MAX];
 };
 

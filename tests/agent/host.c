@@ -15,7 +15,8 @@ enum { START_UNIX_S = 1700000000, RETRY_MS = 1000, STEPS_MAX = 200000 };
 struct moment hosts_now(const struct hosts *all)
 {
     uint64_t wall_ms = START_UNIX_S * 1000ull + all->now_ms;
-    return (struct moment){all->now_ms, wall_ms + (uint64_t)all->wall_step_ms};
+    return (struct moment){.now_ms = all->now_ms,
+                           .at_unix_ms = wall_ms + (uint64_t)all->wall_step_ms};
 }
 
 struct moment host_now(const struct host *h)
@@ -61,9 +62,12 @@ static int persist(struct host *h, bool is_urgent, struct err *err)
     h->retry_ms = h->all->now_ms + RETRY_MS;
     int status = backlog_write(&h->backlog, h->store, all, n, true, err);
     if (status < 0)
-        node_store_failed(h->node, err->text);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text},
+                  &h->fx);
     else
-        node_store_mended(h->node);
+        node_step(h->node, host_now(h), &(struct node_input){.kind = INPUT_STORE_MENDED},
+                  &h->fx);
     return status;
 }
 
@@ -122,7 +126,10 @@ static void launch(struct host *h, const struct node_effect *e)
     t->is_running = true;
     t->pid = ++h->all->next_pid;
     t->started_unix_ms = host_now(h).at_unix_ms;
-    node_task_started(h->node, host_now(h), t->key, t->pid, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_TASK_STARTED,
+                                   .task = {.key = t->key, .pid = t->pid}},
+              &h->fx);
 }
 
 static void end_task(struct host *h, struct host_task *t, int32_t status)
@@ -131,7 +138,10 @@ static void end_task(struct host *h, struct host_task *t, int32_t status)
     t->is_running = false;
     if (h->node) {
         const struct exit_fact fact = exit_of_status(status, false);
-        node_task_exited(h->node, host_now(h), t->key, &fact, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_TASK_EXITED,
+                                       .task = {.key = t->key, .fact = fact}},
+                  &h->fx);
     }
 }
 
@@ -167,8 +177,11 @@ static void perform_task(struct host *h, const struct node_effect *e)
     } else if (e->kind == NODE_PROBE) {
         t->n_probes++;
         note(h, "probe %s check %u port %u\n", e->key, e->check, e->endpoint.port);
-        node_probed(h->node, host_now(h), e->key, e->check, h->passes_probes,
-                    "connection refused", &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_PROBED,
+                                       .probed = {e->key, e->check, h->passes_probes,
+                                                  "connection refused"}},
+                  &h->fx);
     }
 }
 
@@ -188,7 +201,8 @@ static void look_at_ports(struct host *h, const struct node_effect *e)
         states[n++] = is_taken ? PORT_TAKEN : PORT_FREE;
         n_free += !ask->is_fixed && !is_taken;
     }
-    node_ports(h->node, host_now(h), e, states, n, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_PORTS, .ports = {e, states, n}}, &h->fx);
 }
 
 /* ---- effects ---- */
@@ -223,7 +237,9 @@ static void look(struct host *h)
     const struct host_address own = {.at = at, .is_up = true};
     const struct address_facts facts = {
         .bind = {.port = 7780}, .list = &own, .n = at.family != 0};
-    node_addressed(h->node, host_now(h), &facts, at, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_ADDRESSED, .address = {&facts, at}},
+              &h->fx);
 }
 
 static void perform_one(struct host *h, const struct node_effect *e)
@@ -306,7 +322,8 @@ void hosts_run(struct hosts *all, uint64_t ms)
             struct host *h = &all->hosts[i];
             if (!h->node || h->has_exited || node_deadline_ms(h->node) > all->now_ms)
                 continue;
-            node_tick(h->node, host_now(h), &h->fx);
+            node_step(h->node, host_now(h), &(struct node_input){.kind = INPUT_TICK},
+                      &h->fx);
             host_perform(h);
         }
     }
@@ -422,7 +439,9 @@ void host_start(struct host *h)
     for (unsigned i = 0; i < all->n; i++)
         if (&all->hosts[i] != h && !h->has_no_seeds)
             seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
-    node_join(h->node, host_now(h), seeds, n_seeds, false, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_JOIN, .join = {seeds, n_seeds, false}},
+              &h->fx);
     host_perform(h);
 }
 
@@ -442,16 +461,20 @@ struct hosts *hosts_settled(unsigned n)
 
 /* ---- commands ---- */
 
-void host_command(struct host *h, const struct command *command)
+void host_command(struct host *h, const struct order *command)
 {
     struct err err = {0};
     size_t n;
     (void)persist(h, true, &err);
-    node_command(h->node, host_now(h), command, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_ORDER, .order = command}, &h->fx);
     const struct store_change *changes = node_staged(h->node, &n);
     if (changes) {
         int status = write_staged(h, changes, n, &err);
-        node_committed(h->node, host_now(h), status, err.text, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_COMMITTED,
+                                       .committed = {status, err.text}},
+                  &h->fx);
     }
     host_perform(h);
 }
@@ -470,26 +493,26 @@ uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int 
     arena_init(&arena, 0);
     int status = jobfile_read(bytes_of_text(file), &arena, &complaints, &jobs);
     cr_assert_eq(status, 0, "%s", complaints.n ? complaints.list[0].text : "unreadable");
-    struct command command = {.kind = COMMAND_SUBMIT,
-                              .token = next_token(),
-                              .jobs = jobs.jobs,
-                              .n_jobs = jobs.n_jobs,
-                              .if_version = if_version,
-                              .ack = ack,
-                              .note = "a note"};
+    struct order command = {.kind = ORDER_SUBMIT,
+                            .token = next_token(),
+                            .jobs = jobs.jobs,
+                            .n_jobs = jobs.n_jobs,
+                            .if_version = if_version,
+                            .ack = ack,
+                            .note = "a note"};
     host_command(h, &command);
     arena_fini(&arena);
     return command.token;
 }
 
-uint64_t host_order(struct host *h, enum command_kind kind, const char *name,
+uint64_t host_order(struct host *h, enum order_kind kind, const char *name,
                     uint32_t count)
 {
-    struct command command = {.kind = kind,
-                              .token = next_token(),
-                              .ns = "default",
-                              .name = name,
-                              .count = count};
+    struct order command = {.kind = kind,
+                            .token = next_token(),
+                            .ns = "default",
+                            .name = name,
+                            .count = count};
     host_command(h, &command);
     return command.token;
 }

@@ -9,7 +9,13 @@
 #include "agent/node.h"
 #include "core/metrics.h"
 
-enum { HOSTS_MAX = 5, HOST_TASKS_MAX = 32, HOST_DONE_MAX = 64, HOST_NAMES_MAX = 8, HOST_LOG_MAX = 1 << 16 };
+enum {
+    HOSTS_MAX = 5,
+    HOST_TASKS_MAX = 32,
+    HOST_DONE_MAX = 64,
+    HOST_NAMES_MAX = 8,
+    HOST_LOG_MAX = 1 << 16
+};
 
 struct host_task {
     char key[160];
@@ -18,7 +24,7 @@ struct host_task {
     unsigned n_launches, n_signals, n_kills, n_probes;
     uint16_t ports[PORTS_MAX];
     size_t n_ports;
-    char version[16]; /* STRATOS_VERSION */
+    char version[16];               /* STRATOS_VERSION */
     char address[ADDRESS_TEXT_MAX]; /* STRATOS_ADDRESS */
     uint64_t started_unix_ms;
     uint8_t note[8192];
@@ -53,17 +59,17 @@ struct host {
     size_t log_len;
     bool has_exited;
     struct endpoint nat; /* whom the others see in its place; family 0: itself */
-    bool is_cut;       /* from the network */
-    bool holds_starts; /* launches are not answered */
-    bool has_no_seeds; /* it starts with what it remembers alone */
-    enum knock knocked; /* why its streams to nobody fail; NONE: it does not know */
-    bool obeys;        /* a signalled task exits with 143 */
+    bool is_cut;         /* from the network */
+    bool holds_starts;   /* launches are not answered */
+    bool has_no_seeds;   /* it starts with what it remembers alone */
+    enum knock knocked;  /* why its streams to nobody fail; NONE: it does not know */
+    bool obeys;          /* a signalled task exits with 143 */
     bool passes_probes;
-    int64_t skew_ms;   /* of its wall clock, beside the step of all */
-    struct port_set strangers; /* ports that other programs have */
+    int64_t skew_ms;             /* of its wall clock, beside the step of all */
+    struct port_set strangers;   /* ports that other programs have */
     struct port_set free_by_udp; /* of these, they have the TCP port alone */
-    unsigned n_looks;          /* for ports */
-    unsigned n_unopened; /* datagrams sealed with what it does not open */
+    unsigned n_looks;            /* for ports */
+    unsigned n_unopened;         /* datagrams sealed with what it does not open */
     uint32_t next_accepted;
 };
 
@@ -92,11 +98,11 @@ struct moment host_now(const struct host *h); /* by its own clock */
 /* `n` hosts that know each other and have nothing to do. */
 struct hosts *hosts_settled(unsigned n);
 
-void host_command(struct host *h, const struct command *command);
+void host_command(struct host *h, const struct order *command);
 /* The jobs of a job file; returns the token. */
 uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int ack);
 /* A command about a job or a name; returns the token. */
-uint64_t host_order(struct host *h, enum command_kind kind, const char *name,
+uint64_t host_order(struct host *h, enum order_kind kind, const char *name,
                     uint32_t count);
 /* Its answer; NULL while there is none.  Fails the test when there are two. */
 const struct host_done *host_done(const struct host *h, uint64_t token);

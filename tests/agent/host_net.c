@@ -141,16 +141,30 @@ static void deliver(const struct host_message *m)
     if (!opens(h, m->epoch))
         return;
     if (m->kind == DATAGRAM)
-        node_datagram(h->node, host_now(h), m->from, in, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_DATAGRAM, .datagram = {m->from, in}},
+                  &h->fx);
     else if (m->kind == OPENED)
-        node_stream_opened(h->node, host_now(h), m->stream, stream_peer(h, m->stream),
-                           &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){
+                      .kind = INPUT_STREAM_OPENED,
+                      .stream = {.id = m->stream, .peer = stream_peer(h, m->stream)}},
+                  &h->fx);
     else if (m->kind == FRAME)
-        node_stream_frame(h->node, host_now(h), m->stream, in, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_STREAM_FRAME,
+                                       .stream = {.id = m->stream, .frame = in}},
+                  &h->fx);
     else if (h->knocked && !stream_find(h, m->stream))
-        node_stream_failed(h->node, host_now(h), m->stream, h->knocked, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_STREAM_FAILED,
+                                       .stream = {.id = m->stream, .how = h->knocked}},
+                  &h->fx);
     else
-        node_stream_closed(h->node, host_now(h), m->stream, &h->fx);
+        node_step(h->node, host_now(h),
+                  &(struct node_input){.kind = INPUT_STREAM_CLOSED,
+                                       .stream = {.id = m->stream}},
+                  &h->fx);
     if (m->kind == CLOSED && stream_find(h, m->stream))
         stream_remove(stream_find(h, m->stream));
     host_perform(h);

@@ -13,12 +13,12 @@
 static uint64_t set(struct host *h, const char *value, int ack)
 {
     static uint64_t token = 100000;
-    const struct command command = {.kind = COMMAND_VAR_SET,
-                                    .token = ++token,
-                                    .ns = "default",
-                                    .name = "v",
-                                    .value = bytes_of_text(value),
-                                    .ack = ack};
+    const struct order command = {.kind = ORDER_VAR_SET,
+                                  .token = ++token,
+                                  .ns = "default",
+                                  .name = "v",
+                                  .value = bytes_of_text(value),
+                                  .ack = ack};
     host_command(h, &command);
     return token;
 }
@@ -33,8 +33,7 @@ static const struct node_result *answer(const struct host *h, uint64_t token)
 static uint64_t join(struct host *h, struct endpoint at)
 {
     static uint64_t token = 200000;
-    const struct command command = {
-        .kind = COMMAND_JOIN, .token = ++token, .endpoint = at};
+    const struct order command = {.kind = ORDER_JOIN, .token = ++token, .endpoint = at};
     host_command(h, &command);
     return token;
 }
@@ -98,7 +97,7 @@ Test(acks, one_that_is_dead_is_counted_and_named)
     cr_assert_str_eq(r->missing[0].name, "n2");
     cr_assert_eq(strncmp(r->told, "told 2 of 3 (n2 dead), 0.", 25), 0, "%s", r->told);
     /* Who was forgotten is counted no more. */
-    (void)host_order(h, COMMAND_FORGET, "n2", 0);
+    (void)host_order(h, ORDER_FORGET, "n2", 0);
     hosts_run(all, 500);
     token = set(h, "b", ACK_DEFAULT);
     hosts_run(all, 500);
@@ -126,9 +125,9 @@ Test(acks, an_unchanged_order_counts_who_has_what_is_there_on_every_node)
     hosts_run(all, 1500);
     cr_assert_str_eq(answer(&all->hosts[2], token)->told,
                      "unchanged: 2 of 3 have it (n2 dead)");
-    (void)host_order(&all->hosts[0], COMMAND_STOP, "web", 0);
+    (void)host_order(&all->hosts[0], ORDER_STOP, "web", 0);
     hosts_run(all, 1500);
-    token = host_order(&all->hosts[2], COMMAND_STOP, "web", 0);
+    token = host_order(&all->hosts[2], ORDER_STOP, "web", 0);
     hosts_run(all, 1500);
     cr_assert_eq(answer(&all->hosts[2], token)->known_by, 2);
     hosts_free(all);
@@ -274,7 +273,8 @@ Test(acks, an_agent_that_is_stopped_answers_first)
     struct host *h = &all->hosts[0];
     all->hosts[1].is_cut = true;
     uint64_t token = set(h, "a", 3), enough = set(h, "b", 1);
-    node_away(h->node, host_now(h), 60000, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000}, &h->fx);
     host_perform(h);
     const struct node_result *r = answer(h, token);
     cr_assert_eq(r->code, ERR_UNSURE);
@@ -287,7 +287,7 @@ Test(acks, an_agent_that_is_stopped_answers_first)
 Test(acks, a_leave_says_who_heard_of_it)
 {
     struct hosts *all = hosts_settled(3);
-    uint64_t token = host_order(&all->hosts[2], COMMAND_LEAVE, NULL, 0);
+    uint64_t token = host_order(&all->hosts[2], ORDER_LEAVE, NULL, 0);
     hosts_run(all, 1000);
     const struct node_result *r = answer(&all->hosts[2], token);
     cr_assert_eq(r->code, 0, "%s", r->text);
@@ -302,7 +302,7 @@ Test(acks, a_leave_that_reaches_nobody_says_so)
     struct hosts *all = hosts_settled(3);
     struct host *h = &all->hosts[2];
     h->is_cut = true;
-    uint64_t token = host_order(h, COMMAND_LEAVE, NULL, 0);
+    uint64_t token = host_order(h, ORDER_LEAVE, NULL, 0);
     hosts_run(all, ACK_TIMEOUT_MS + 1000);
     const struct node_result *r = answer(h, token);
     cr_assert_eq(r->code, ERR_UNSURE);
@@ -383,7 +383,9 @@ Test(acks, a_closed_port_is_told_as_one)
     struct hosts *all = hosts_settled(1);
     struct host *h = &all->hosts[0];
     uint64_t token = join(h, address_of(77));
-    node_refused(h->node, host_now(h), address_of(77), &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_REFUSED, .endpoint = address_of(77)},
+              &h->fx);
     host_perform(h);
     hosts_run(all, JOIN_TIMEOUT_MS + 100);
     cr_assert_str_eq(answer(h, token)->text,

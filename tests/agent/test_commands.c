@@ -162,7 +162,7 @@ Test(commands, a_note_that_is_too_long_changes_nothing)
     struct fixture f = with(1);
     char note[2000];
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     memset(note, 'x', sizeof(note));
     note[sizeof(note) - 1] = '\0';
     struct jobfile file;
@@ -170,11 +170,11 @@ Test(commands, a_note_that_is_too_long_changes_nothing)
     cr_assert_eq(jobfile_read(bytes_of_text(JOB("web") "labels: {a: b}\n"), &f.arena,
                               &complaints, &file),
                  0);
-    struct command command = {.kind = COMMAND_SUBMIT,
-                              .token = 999,
-                              .jobs = file.jobs,
-                              .n_jobs = file.n_jobs,
-                              .note = note};
+    struct order command = {.kind = ORDER_SUBMIT,
+                            .token = 999,
+                            .jobs = file.jobs,
+                            .n_jobs = file.n_jobs,
+                            .note = note};
     uint64_t digest = table_digest(table_of(&f));
     host_command(f.h, &command);
     cr_assert_eq(answer(&f, 999)->code, ERR_BOUND);
@@ -187,8 +187,8 @@ Test(commands, a_submission_ends_a_stop_and_a_scale)
 {
     struct fixture f = with(1);
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_SCALE, "web", 0);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_SCALE, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     cr_assert(control_of(&f, "web").is_stopped && control_of(&f, "web").has_count);
     uint64_t token = host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
     cr_assert_str_neq(answer(&f, token)->text, "unchanged");
@@ -202,29 +202,29 @@ Test(commands, a_scale_says_who_and_when_and_stays_where_it_is_to_be_kept)
     struct fixture f = with(1);
     struct jobfile file;
     struct complaints complaints = {.arena = &f.arena};
-    struct command command = {.kind = COMMAND_SCALE,
-                              .ns = "default",
-                              .name = "web",
-                              .count = 5,
-                              .by = "root@n1",
-                              .token = 700};
+    struct order command = {.kind = ORDER_SCALE,
+                            .ns = "default",
+                            .name = "web",
+                            .count = 5,
+                            .by = "root@n1",
+                            .token = 700};
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
     host_command(f.h, &command);
     struct control_doc doc = control_of(&f, "web");
     cr_assert(doc.has_count && doc.count == 5);
     cr_assert_str_eq(doc.scaled_by, "root@n1");
     cr_assert_eq(doc.scaled_unix_ms, hosts_now(f.all).at_unix_ms);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     cr_assert_str_eq(control_of(&f, "web").scaled_by, "root@n1", "a stop is no scale");
 
     cr_assert_eq(jobfile_read(bytes_of_text(JOB("web") "labels: {a: b}\n"), &f.arena,
                               &complaints, &file),
                  0);
-    command = (struct command){.kind = COMMAND_SUBMIT,
-                               .jobs = file.jobs,
-                               .n_jobs = 1,
-                               .keep_scale = true,
-                               .token = 701};
+    command = (struct order){.kind = ORDER_SUBMIT,
+                             .jobs = file.jobs,
+                             .n_jobs = 1,
+                             .keep_scale = true,
+                             .token = 701};
     host_command(f.h, &command);
     doc = control_of(&f, "web");
     cr_assert(doc.has_count && doc.count == 5 && !doc.is_stopped);
@@ -265,11 +265,11 @@ Test(commands, only_if_new_is_compared_before_anything_is_written)
     struct complaints complaints = {.arena = &f.arena};
     cr_assert_eq(jobfile_read(bytes_of_text(JOB("web")), &f.arena, &complaints, &file),
                  0);
-    struct command command = {.kind = COMMAND_SUBMIT,
-                              .token = 900,
-                              .jobs = file.jobs,
-                              .n_jobs = file.n_jobs,
-                              .if_new = true};
+    struct order command = {.kind = ORDER_SUBMIT,
+                            .token = 900,
+                            .jobs = file.jobs,
+                            .n_jobs = file.n_jobs,
+                            .if_new = true};
     host_command(f.h, &command);
     cr_assert_eq(answer(&f, 900)->code, 0, "%s", answer(&f, 900)->text);
     command.token = 901;
@@ -306,20 +306,20 @@ Test(commands, orders_change_the_control_record_and_keep_the_rest_of_it)
 {
     struct fixture f = with(1);
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_SCALE, "web", 5);
+    (void)host_order(f.h, ORDER_SCALE, "web", 5);
     struct control_doc doc = control_of(&f, "web");
     cr_assert(doc.has_count && !doc.is_stopped && doc.restart_at == 0);
     cr_assert_eq(doc.count, 5);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     doc = control_of(&f, "web");
     cr_assert(doc.has_count && doc.is_stopped);
-    (void)host_order(f.h, COMMAND_START, "web", 0);
+    (void)host_order(f.h, ORDER_START, "web", 0);
     cr_assert_not(control_of(&f, "web").is_stopped);
-    (void)host_order(f.h, COMMAND_RESTART, "web", 0);
+    (void)host_order(f.h, ORDER_RESTART, "web", 0);
     doc = control_of(&f, "web");
     cr_assert_gt(doc.restart_at, 0);
     cr_assert_eq(doc.count, 5);
-    (void)host_order(f.h, COMMAND_RESTART, "web", 0);
+    (void)host_order(f.h, ORDER_RESTART, "web", 0);
     cr_assert_gt(control_of(&f, "web").restart_at, doc.restart_at,
                  "twice in one millisecond");
     drop(&f);
@@ -329,14 +329,14 @@ Test(commands, a_stopped_job_is_not_restarted_and_keeps_a_new_count)
 {
     struct fixture f = with(1);
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     uint64_t digest = table_digest(table_of(&f));
-    uint64_t token = host_order(f.h, COMMAND_RESTART, "web", 0);
+    uint64_t token = host_order(f.h, ORDER_RESTART, "web", 0);
     cr_assert_eq(answer(&f, token)->code, ERR_STOPPED);
     cr_assert_str_eq(answer(&f, token)->text,
                      "web is stopped: `stratos start web` starts it");
     cr_assert_eq(table_digest(table_of(&f)), digest);
-    token = host_order(f.h, COMMAND_SCALE, "web", 2);
+    token = host_order(f.h, ORDER_SCALE, "web", 2);
     cr_assert_eq(answer(&f, token)->code, 0);
     cr_assert(control_of(&f, "web").is_stopped && control_of(&f, "web").count == 2);
     drop(&f);
@@ -344,9 +344,9 @@ Test(commands, a_stopped_job_is_not_restarted_and_keeps_a_new_count)
 
 Test(commands, an_order_for_what_is_not_there_says_so_and_writes_nothing)
 {
-    static const enum command_kind kinds[] = {
-        COMMAND_SCALE,  COMMAND_STOP,       COMMAND_START, COMMAND_RESTART,
-        COMMAND_REMOVE, COMMAND_VAR_REMOVE, COMMAND_FORGET};
+    static const enum order_kind kinds[] = {ORDER_SCALE,   ORDER_STOP,   ORDER_START,
+                                            ORDER_RESTART, ORDER_REMOVE, ORDER_VAR_REMOVE,
+                                            ORDER_FORGET};
     struct fixture f = with(1);
     uint64_t digest = table_digest(table_of(&f));
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -367,8 +367,8 @@ Test(commands, a_removed_job_leaves_nothing_and_starts_anew_at_version_1)
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
     (void)host_submit(f.h, JOB("web") "labels: {a: b}\n", 0, ACK_DEFAULT);
     (void)host_submit(f.h, JOB("web2"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
-    uint64_t token = host_order(f.h, COMMAND_REMOVE, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
+    uint64_t token = host_order(f.h, ORDER_REMOVE, "web", 0);
     cr_assert_eq(answer(&f, token)->code, 0);
     cr_assert_not(job_of(&f, "web", &doc));
     cr_assert_eq(count_prefix(&f, "spec/default/web/"), 0);
@@ -388,12 +388,12 @@ Test(commands, a_removed_job_leaves_nothing_and_starts_anew_at_version_1)
 static const struct node_result *set_variable(struct fixture *f, const char *name,
                                               struct bytes value, int ack, uint64_t token)
 {
-    const struct command command = {.kind = COMMAND_VAR_SET,
-                                    .token = token,
-                                    .ns = "default",
-                                    .name = name,
-                                    .value = value,
-                                    .ack = ack};
+    const struct order command = {.kind = ORDER_VAR_SET,
+                                  .token = token,
+                                  .ns = "default",
+                                  .name = name,
+                                  .value = value,
+                                  .ack = ack};
     host_command(f->h, &command);
     const struct host_done *done = host_done(f->h, token);
     return done ? &done->result : NULL;
@@ -411,7 +411,7 @@ Test(commands, a_variable_takes_what_an_entry_holds_and_not_a_byte_more)
     cr_assert_eq(set_variable(&f, "empty", (struct bytes){0}, 0, 1003)->code, 0);
     cr_assert_eq(table_get(table_of(&f), bytes_of_text("var/default/empty"))->value.len,
                  0);
-    uint64_t token = host_order(f.h, COMMAND_VAR_REMOVE, "empty", 0);
+    uint64_t token = host_order(f.h, ORDER_VAR_REMOVE, "empty", 0);
     cr_assert_eq(answer(&f, token)->code, 0);
     cr_assert_null(table_get(table_of(&f), bytes_of_text("var/default/empty")));
     union {
@@ -448,15 +448,15 @@ static const struct member *member_named(const struct members *m, const char *na
 Test(commands, only_a_dead_or_departed_node_is_forgotten)
 {
     struct fixture f = with(3);
-    uint64_t token = host_order(f.h, COMMAND_FORGET, "n2", 0);
+    uint64_t token = host_order(f.h, ORDER_FORGET, "n2", 0);
     cr_assert_eq(answer(&f, token)->code, ERR_INVALID);
     cr_assert_str_eq(answer(&f, token)->text,
                      "node 'n2' is alive: only a dead or departed node can be forgotten");
-    token = host_order(f.h, COMMAND_FORGET, "n1", 0);
+    token = host_order(f.h, ORDER_FORGET, "n1", 0);
     cr_assert_eq(answer(&f, token)->code, ERR_INVALID);
     host_stop(&f.all->hosts[1]);
     hosts_run(f.all, 10000);
-    token = host_order(f.h, COMMAND_FORGET, "n2", 0);
+    token = host_order(f.h, ORDER_FORGET, "n2", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(answer(&f, token)->code, 0, "%s", answer(&f, token)->text);
     for (unsigned i = 0; i < 3; i += 2) {
@@ -481,13 +481,13 @@ Test(commands, of_two_nodes_of_one_name_the_dead_one_is_forgotten)
     hosts_run(f.all, 10000);
     const struct members *m = gossip_members(node_gossip(f.h->node));
     cr_assert_eq(member_named(m, "n2")->state, MEMBER_ALIVE);
-    uint64_t token = host_order(f.h, COMMAND_FORGET, "n2", 0);
+    uint64_t token = host_order(f.h, ORDER_FORGET, "n2", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(answer(&f, token)->code, 0, "%s", answer(&f, token)->text);
     cr_assert_null(members_find(m, old->options.gossip.id));
     cr_assert_not_null(members_find(m, anew->options.gossip.id));
     char id[NODE_ID_TEXT];
-    token = host_order(f.h, COMMAND_FORGET, node_id_text(anew->options.gossip.id, id), 0);
+    token = host_order(f.h, ORDER_FORGET, node_id_text(anew->options.gossip.id, id), 0);
     cr_assert_eq(answer(&f, token)->code, ERR_INVALID, "an id is as good as a name");
     drop(&f);
 }
@@ -497,8 +497,8 @@ Test(commands, of_two_nodes_of_one_name_the_dead_one_is_forgotten)
 static void rotate(struct fixture *f, uint64_t token)
 {
     uint8_t value[SECRET_LEN + SECRET_NONCE_LEN] = {7};
-    struct command command = {
-        .kind = COMMAND_ROTATE, .token = token, .value = BYTES_OF(value)};
+    struct order command = {
+        .kind = ORDER_ROTATE, .token = token, .value = BYTES_OF(value)};
     host_command(f->h, &command);
 }
 
@@ -512,25 +512,25 @@ static uint64_t order_number(struct fixture *f, unsigned kind)
     case 1:
         return host_submit(f->h, JOB("web") "labels: {a: b}\n", 0, ACK_DEFAULT);
     case 2:
-        return host_order(f->h, COMMAND_SCALE, "web", 3);
+        return host_order(f->h, ORDER_SCALE, "web", 3);
     case 3:
-        return host_order(f->h, COMMAND_STOP, "web", 0);
+        return host_order(f->h, ORDER_STOP, "web", 0);
     case 4:
-        return host_order(f->h, COMMAND_RESTART, "web", 0);
+        return host_order(f->h, ORDER_RESTART, "web", 0);
     case 5:
-        return host_order(f->h, COMMAND_START, "idle", 0);
+        return host_order(f->h, ORDER_START, "idle", 0);
     case 6:
         (void)set_variable(f, "kept", bytes_of_text("2"), 0, ++token);
         return token;
     case 7:
-        return host_order(f->h, COMMAND_VAR_REMOVE, "kept", 0);
+        return host_order(f->h, ORDER_VAR_REMOVE, "kept", 0);
     case 8:
         rotate(f, ++token);
         return token;
     case 9:
-        return host_order(f->h, COMMAND_FORGET, "n3", 0);
+        return host_order(f->h, ORDER_FORGET, "n3", 0);
     default:
-        return host_order(f->h, COMMAND_REMOVE, "web", 0);
+        return host_order(f->h, ORDER_REMOVE, "web", 0);
     }
 }
 
@@ -550,7 +550,7 @@ static struct fixture prepared(void)
     hosts_run(all, 3000);
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
     (void)host_submit(f.h, JOB("idle"), 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_STOP, "idle", 0);
+    (void)host_order(f.h, ORDER_STOP, "idle", 0);
     (void)set_variable(&f, "kept", bytes_of_text("1"), 0, 6999);
     hosts_run(all, 1000);
     host_stop(&all->hosts[2]);
@@ -568,7 +568,7 @@ Test(commands, what_the_store_refuses_happens_nowhere_and_works_once_it_takes_it
     for (unsigned kind = 0; kind < ORDER_KINDS; kind++) {
         struct fixture f = prepared();
         if (kind == 8) { /* it waits for nobody who is away */
-            (void)host_order(f.h, COMMAND_FORGET, "n3", 0);
+            (void)host_order(f.h, ORDER_FORGET, "n3", 0);
             hosts_run(f.all, 1000);
         }
         uint64_t digest = digest_of(f.h), number = gossip_number(gossip_of(&f));
@@ -604,13 +604,15 @@ Test(commands, an_order_is_refused_when_what_waits_before_it_is)
 {
     struct fixture f = with(2);
     store_mem_fault(f.h->store, 0, 2);
-    node_away(f.h->node, host_now(f.h), 1000, &f.h->fx); /* its own row */
+    node_step(f.h->node, host_now(f.h),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000},
+              &f.h->fx); /* its own row */
     host_perform(f.h);
     cr_assert_gt(f.h->backlog.n, 0);
-    uint64_t token = host_order(f.h, COMMAND_VAR_SET, "v", 0);
+    uint64_t token = host_order(f.h, ORDER_VAR_SET, "v", 0);
     cr_assert_eq(answer(&f, token)->code, ERR_STORE);
     cr_assert_null(table_get(table_of(&f), bytes_of_text("var/default/v")));
-    token = host_order(f.h, COMMAND_VAR_SET, "v", 0);
+    token = host_order(f.h, ORDER_VAR_SET, "v", 0);
     hosts_run(f.all, 500);
     cr_assert_eq(answer(&f, token)->code, 0, "at once, when there is room: %s",
                  answer(&f, token)->text);
@@ -624,7 +626,7 @@ Test(commands, what_the_disk_may_have_is_said_so_and_undone_when_it_can_be)
     for (unsigned kind = 0; kind < ORDER_KINDS; kind++) {
         struct fixture f = prepared();
         if (kind == 8) {
-            (void)host_order(f.h, COMMAND_FORGET, "n3", 0);
+            (void)host_order(f.h, ORDER_FORGET, "n3", 0);
             hosts_run(f.all, 1000);
         }
         uint64_t digest = digest_of(f.h), number = gossip_number(gossip_of(&f));
@@ -858,16 +860,16 @@ Test(commands, too_many_waiting_orders_are_refused_and_each_is_answered_once)
     struct commands *c = calloc(1, sizeof(*c));
     struct node_effects fx;
     const struct command_scope scope = {g, "n1", NULL, &metrics};
-    const struct moment at = {1000, 5000000};
+    const struct moment at = {.now_ms = 1000, .at_unix_ms = 5000000};
     node_effects_init(&fx);
     gossip_join(g, 1000, NULL, 0, &fx.gossip);
     for (uint64_t i = 1; i <= ACKS_MAX + MORE; i++) {
-        struct command command = {.kind = COMMAND_VAR_SET,
-                                  .token = i,
-                                  .ns = "default",
-                                  .name = "v",
-                                  .value = BYTES_OF(i),
-                                  .ack = 2};
+        struct order command = {.kind = ORDER_VAR_SET,
+                                .token = i,
+                                .ns = "default",
+                                .name = "v",
+                                .value = BYTES_OF(i),
+                                .ack = 2};
         if (commands_stage(c, &scope, at, &command, &fx))
             commands_commit(c, &scope, at, 0, "", &fx);
     }
@@ -880,7 +882,8 @@ Test(commands, too_many_waiting_orders_are_refused_and_each_is_answered_once)
     cr_assert_eq(n_refused, MORE);
     cr_assert_eq(acks_deadline_ms(&c->acks), 1000 + ACK_TIMEOUT_MS);
     node_effects_clear(&fx);
-    acks_end(&c->acks, g, (struct moment){1500, 5000500}, " before the test ended", &fx);
+    acks_end(&c->acks, g, (struct moment){.now_ms = 1500, .at_unix_ms = 5000500},
+             " before the test ended", &fx);
     cr_assert_eq(c->acks.n, 0);
     cr_assert_eq(fx.n, ACKS_MAX);
     for (size_t i = 0; i < fx.n; i++) {

@@ -252,8 +252,8 @@ static void see(struct host *h, enum store_trouble trouble, uint64_t free_bytes,
                                .trouble = trouble,
                                .where = "/data",
                                .error = "Input/output error"};
-    struct disk_advice advice;
-    node_disk(h->node, host_now(h), &facts, &advice, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &h->fx);
     host_perform(h);
 }
 
@@ -296,7 +296,7 @@ static unsigned count(const struct host *h, const char *text)
 
 static int order(struct hosts *all, struct host *h, const char *name)
 {
-    uint64_t token = host_order(h, COMMAND_VAR_SET, name, 0);
+    uint64_t token = host_order(h, ORDER_VAR_SET, name, 0);
     hosts_run(all, 1500);
     cr_assert_not_null(host_done(h, token));
     return host_done(h, token)->result.code;
@@ -321,7 +321,7 @@ Test(disk, a_full_one_is_said_everywhere_refuses_orders_and_keeps_its_work)
     }
     cr_assert(
         host_said(full, "n2's disk is full: 0 KiB free under /data: make room there"));
-    uint64_t token = host_order(full, COMMAND_SCALE, "web", 9);
+    uint64_t token = host_order(full, ORDER_SCALE, "web", 9);
     hosts_run(all, 2000);
     const struct host_done *done = host_done(full, token);
     cr_assert_eq(done->result.code, ERR_STORE);
@@ -329,11 +329,11 @@ Test(disk, a_full_one_is_said_everywhere_refuses_orders_and_keeps_its_work)
                      "this node's disk is full, no space left: 0 KiB free under "
                      "/data: make room there, or give the order to another node"),
               "%s", done->text);
-    (void)host_order(&all->hosts[0], COMMAND_SCALE, "web", 6);
+    (void)host_order(&all->hosts[0], ORDER_SCALE, "web", 6);
     hosts_run(all, 4000);
     cr_assert_eq(n_running(full), held, "nothing new, and nothing less");
     cr_assert_eq(n_running(&all->hosts[0]) + n_running(&all->hosts[2]), 6 - held);
-    (void)host_order(&all->hosts[0], COMMAND_RESTART, "web", 0);
+    (void)host_order(&all->hosts[0], ORDER_RESTART, "web", 0);
     hosts_run(all, 10000);
     cr_assert_eq(n_running(full), held);
     see_for(all, full, STORE_WELL, 100 * MIB, 4000);
@@ -365,12 +365,12 @@ Test(disk, a_broken_one_gives_its_work_away_and_takes_some_again_when_it_mends)
     const struct members *members = gossip_members(node_gossip(all->hosts[0].node));
     cr_assert_eq(members_count_state(members, MEMBER_ALIVE), 3, "it stays a member");
     see_for(all, broken, STORE_WELL, 100 * MIB, 50000);
-    (void)host_order(&all->hosts[0], COMMAND_SCALE, "web", 7);
+    (void)host_order(&all->hosts[0], ORDER_SCALE, "web", 7);
     hosts_run(all, 3000);
     cr_assert_eq(n_running(broken), 0, "not yet");
     see_for(all, broken, STORE_WELL, 100 * MIB, 20000);
     cr_assert_eq(n_running(broken), 0, "nothing moves because it is well");
-    (void)host_order(&all->hosts[0], COMMAND_SCALE, "web", 8);
+    (void)host_order(&all->hosts[0], ORDER_SCALE, "web", 8);
     hosts_run(all, 3000);
     cr_assert_eq(n_running(broken), 1);
     cr_assert_eq(count(&all->hosts[0], "event disk n2"), 2);
@@ -388,7 +388,10 @@ Test(disk, a_node_whose_store_is_shut_is_held_unless_its_disk_is_broken)
         node_leap(h->node);
         see(h, is_broken ? STORE_FAILING : STORE_NO_SPACE, is_broken ? 100 * MIB : 0,
             false);
-        node_join(h->node, host_now(h), &all->hosts[0].options.gossip.endpoint, 1, false,
+        node_step(h->node, host_now(h),
+                  &(struct node_input){
+                      .kind = INPUT_JOIN,
+                      .join = {&all->hosts[0].options.gossip.endpoint, 1, false}},
                   &h->fx);
         host_perform(h);
         hosts_run(all, 3000);
@@ -415,8 +418,7 @@ Test(disk, a_node_that_waits_for_its_disk_answers_and_says_nothing_to_anybody)
     h->options.is_waiting = true;
     h->node = node_new(&h->options, host_now(h));
     see(h, STORE_NO_SPACE, 0, false);
-    static const enum command_kind kinds[] = {COMMAND_VAR_SET, COMMAND_LEAVE,
-                                              COMMAND_JOIN};
+    static const enum order_kind kinds[] = {ORDER_VAR_SET, ORDER_LEAVE, ORDER_JOIN};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         uint64_t token = host_order(h, kinds[i], "k", 0);
         const struct host_done *done = host_done(h, token);
@@ -426,7 +428,8 @@ Test(disk, a_node_that_waits_for_its_disk_answers_and_says_nothing_to_anybody)
             "this node has not joined the others yet, for its disk is full: 0 "
             "KiB free under /data: make room there");
     }
-    node_away(h->node, host_now(h), 1000, &h->fx);
+    node_step(h->node, host_now(h),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000}, &h->fx);
     cr_assert_eq(members_count(gossip_members(node_gossip(h->node))), 1);
     for (size_t i = 0; i < h->fx.n; i++)
         cr_assert(h->fx.list[i].kind != NODE_GOSSIP ||

@@ -150,7 +150,7 @@ Test(edits, what_runs_is_known_where_the_table_has_forgotten_its_text)
     cr_assert_eq(cut->n_tasks, 1);
     uint32_t pid = cut->tasks[0].pid;
     cut->is_cut = true;
-    (void)host_order(f.h, COMMAND_REMOVE, "web", 0);
+    (void)host_order(f.h, ORDER_REMOVE, "web", 0);
     hosts_run(f.all, 300);
     (void)host_submit(f.h, WEB "labels: {a: b}\n", 0, ACK_DEFAULT);
     hosts_run(f.all, 300);
@@ -175,8 +175,11 @@ Test(edits, the_way_back_restarts_only_what_had_left)
         f.all->hosts[i].holds_starts = false;
     for (unsigned i = 0; i < 3; i++)
         if (host_task(&f.all->hosts[i], "default.web.0"))
-            node_task_failed(f.all->hosts[i].node, hosts_now(f.all), "default.web.0",
-                             "no such program", &f.all->hosts[i].fx);
+            node_step(f.all->hosts[i].node, hosts_now(f.all),
+                      &(struct node_input){
+                          .kind = INPUT_TASK_FAILED,
+                          .task = {.key = "default.web.0", .why = "no such program"}},
+                      &f.all->hosts[i].fx);
     for (unsigned i = 0; i < 3; i++)
         host_perform(&f.all->hosts[i]);
     (void)host_submit(f.h, WEB, 0, ACK_DEFAULT);
@@ -207,11 +210,11 @@ Test(edits, a_check_that_fails_everywhere_reaches_one_instance_alone)
 
 static void scale(struct fixture *f, uint32_t count)
 {
-    struct command command = {.kind = COMMAND_SCALE,
-                              .ns = "default",
-                              .name = "web",
-                              .count = count,
-                              .token = 900 + count};
+    struct order command = {.kind = ORDER_SCALE,
+                            .ns = "default",
+                            .name = "web",
+                            .count = count,
+                            .token = 900 + count};
     host_command(f->h, &command);
     hosts_run(f->all, 4000);
 }

@@ -9,7 +9,7 @@
 
 #define WEB(more) WEB_OF("./web", more)
 #define WEB_OF(command, more)                                                            \
-    "job: web\ncount: 3\ntask: {command: [" command "]}\nports: {http: dynamic}\n"         \
+    "job: web\ncount: 3\ntask: {command: [" command "]}\nports: {http: dynamic}\n"       \
     "update: {min_healthy_time: 1s}\nrestart: {attempts: 1, delay: 1s}\n" more
 
 struct fixture {
@@ -147,8 +147,11 @@ Test(holder, a_failed_start_is_tried_again_and_then_elsewhere)
     struct host *second = first == f.h ? &f.all->hosts[1] : f.h;
     for (unsigned i = 0; i < 2; i++) {
         cr_assert_not_null(host_task(first, "default.web.0"), "%s", first->log);
-        node_task_failed(first->node, hosts_now(f.all), "default.web.0",
-                         "no such program", &first->fx);
+        node_step(first->node, hosts_now(f.all),
+                  &(struct node_input){
+                      .kind = INPUT_TASK_FAILED,
+                      .task = {.key = "default.web.0", .why = "no such program"}},
+                  &first->fx);
         host_perform(first);
         hosts_run(f.all, 2000);
     }
@@ -161,7 +164,8 @@ Test(holder, away_keeps_its_work_until_its_time_is_over)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
+    node_step(gone->node, hosts_now(f.all),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);
@@ -180,7 +184,8 @@ Test(holder, away_lasts_as_long_where_the_clock_is_wrong)
     for (size_t i = 0; i < 2; i++) {
         struct fixture f = with_web(3);
         struct host *gone = &f.all->hosts[2];
-        node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
+        node_step(gone->node, hosts_now(f.all),
+                  &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
         host_perform(gone);
         hosts_run(f.all, 500);
         host_stop(gone);
@@ -199,7 +204,8 @@ Test(holder, away_for_no_time_is_not_away)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_away(gone->node, hosts_now(f.all), 0, &gone->fx);
+    node_step(gone->node, hosts_now(f.all),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 0}, &gone->fx);
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);
@@ -212,7 +218,8 @@ Test(holder, who_comes_back_in_time_from_away_goes_on_with_the_same_task)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_away(gone->node, hosts_now(f.all), 20000, &gone->fx);
+    node_step(gone->node, hosts_now(f.all),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);

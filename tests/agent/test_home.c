@@ -153,9 +153,11 @@ Test(home, a_second_agent_is_refused_also_where_the_store_is_shut)
     if (!mount_small(&f))
         cr_skip_test("cannot mount a tmpfs");
     for (int is_full = 0; is_full < 2; is_full++) {
-        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s", err.text);
+        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s",
+                     err.text);
         cr_assert_eq(home.stage, is_full ? HOME_READING : HOME_OPEN);
-        cr_assert_eq(home_open(&second, f.dir, MACHINE_SAME, 1700000000000, &err), ERR_CONFLICT);
+        cr_assert_eq(home_open(&second, f.dir, MACHINE_SAME, 1700000000000, &err),
+                     ERR_CONFLICT);
         cr_assert(strstr(err.text, "another agent is running on this data directory"),
                   "%s", err.text);
         home_close(&second);
@@ -179,7 +181,8 @@ Test(home, a_first_start_on_a_full_disk_waits_and_keeps_who_it_is)
             .space = STORE_LOCAL, .key = bytes_of_text("k"), .value = bytes_of_text("v")};
         (void)snprintf(data, sizeof(data), "%s/data%zu", f.dir, i);
         fill(&f, left[i]);
-        cr_assert_eq(home_open(&home, data, MACHINE_SAME, 1700000000000, &err), 0, "%s", err.text);
+        cr_assert_eq(home_open(&home, data, MACHINE_SAME, 1700000000000, &err), 0, "%s",
+                     err.text);
         cr_assert_eq(home.stage, HOME_WAITING);
         cr_assert_eq(home.trouble, STORE_NO_SPACE);
         cr_assert(home.was_short);
@@ -208,14 +211,16 @@ Test(home, a_full_disk_is_opened_in_the_room_of_the_ballast_or_read)
     struct err err = {0};
     if (!mount_small(&f))
         cr_skip_test("cannot mount a tmpfs");
-    cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s", err.text);
+    cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s",
+                 err.text);
     cr_assert_not(home.was_short);
     home_close(&home);
     for (int has_ballast = 1; has_ballast >= 0; has_ballast--) {
         if (has_ballast)
             cr_assert_eq(ballast_make(f.dir, &err), 0, "%s", err.text);
         fill(&f, 65536);
-        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000002, &err), 0, "%s", err.text);
+        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000002, &err), 0, "%s",
+                     err.text);
         cr_assert(home.was_short);
         cr_assert_not(ballast_stands(f.dir));
         cr_assert_eq(home.epoch, 1700000000000);
@@ -257,15 +262,16 @@ Test(home, a_store_of_a_newer_version_is_refused_in_words_and_left_as_it_is)
     struct err err = {0};
     if (!mount_small(&f))
         cr_skip_test("cannot mount a tmpfs");
-    cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s", err.text);
+    cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s",
+                 err.text);
     put_form(home.store, 3);
     put_local(home.store, "epoch", bytes_of_text("of a form that nobody knows"));
     home_close(&home);
     for (int is_full = 0; is_full < 2; is_full++) {
         if (is_full)
             fill(&f, 64);
-        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), ERR_UNSUPPORTED, "%s",
-                     err.text);
+        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err),
+                     ERR_UNSUPPORTED, "%s", err.text);
         cr_assert_not_null(strstr(err.text, "which a newer version has written"));
         cr_assert_not(home.was_damaged);
         home_close(&home);
@@ -282,7 +288,8 @@ Test(home, the_mark_tells_whether_all_that_was_said_was_written)
     if (!mount_small(&f))
         cr_skip_test("cannot mount a tmpfs");
     for (unsigned i = 0; i < 3; i++) {
-        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s", err.text);
+        cr_assert_eq(home_open(&home, f.dir, MACHINE_SAME, 1700000000000, &err), 0, "%s",
+                     err.text);
         cr_assert_eq(home.is_unwritten, i == 2, "start %u", i);
         home_mark(&home, f.dir, true);
         if (i == 1) {

@@ -40,8 +40,8 @@ static void fini(const struct fixture *f)
     cr_assert_eq(system(command), 0);
 }
 
-static int check(const struct fixture *f, const char *id_file,
-                 enum machine_policy policy, bool *ret_is_new)
+static int check(const struct fixture *f, const char *id_file, enum machine_policy policy,
+                 bool *ret_is_new)
 {
     struct err err = {0};
     int status = machine_check(f->dir, id_file, policy, ret_is_new, &err);

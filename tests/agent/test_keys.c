@@ -29,10 +29,10 @@ static void rotate(struct host *h, uint64_t token, bool is_forced)
 {
     uint8_t value[SECRET_LEN + SECRET_NONCE_LEN] = {0};
     memcpy(value, next.at, SECRET_LEN);
-    struct command command = {.kind = COMMAND_ROTATE,
-                              .token = token,
-                              .value = BYTES_OF(value),
-                              .is_forced = is_forced};
+    struct order command = {.kind = ORDER_ROTATE,
+                            .token = token,
+                            .value = BYTES_OF(value),
+                            .is_forced = is_forced};
     host_command(h, &command);
 }
 
@@ -161,7 +161,7 @@ Test(keys, wait_only_so_long_for_who_died_meanwhile)
     rotate(&all->hosts[0], 1, false);
     host_stop(&all->hosts[2]);
     hosts_run(all, 20000);
-    (void)host_order(&all->hosts[0], COMMAND_FORGET, "n3", 0);
+    (void)host_order(&all->hosts[0], ORDER_FORGET, "n3", 0);
     hosts_run(all, LONG_MS);
     cr_expect(has_next_alone(&all->hosts[0]));
     cr_expect(has_next_alone(&all->hosts[1]));

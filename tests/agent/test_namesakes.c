@@ -11,8 +11,7 @@
 static const char *keeper(const struct host *h, char id[static NODE_ID_TEXT])
 {
     const struct gossip *g = node_gossip(h->node);
-    struct namesakes found =
-        namesakes_find(gossip_members(g), gossip_table(g), "db1");
+    struct namesakes found = namesakes_find(gossip_members(g), gossip_table(g), "db1");
     return found.keeper ? node_id_text(found.keeper->id, id) : "";
 }
 

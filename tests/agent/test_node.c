@@ -151,25 +151,25 @@ Test(node, a_new_version_replaces_the_task_under_the_same_claim)
 Test(node, orders_scale_stop_start_restart_and_remove)
 {
     struct fixture f = with_web(1);
-    (void)host_order(f.h, COMMAND_SCALE, "web", 3);
+    (void)host_order(f.h, ORDER_SCALE, "web", 3);
     hosts_run(f.all, 2000);
     cr_assert_eq(f.h->n_tasks, 3);
-    (void)host_order(f.h, COMMAND_SCALE, "web", 2);
+    (void)host_order(f.h, ORDER_SCALE, "web", 2);
     hosts_run(f.all, 2000);
     cr_assert_eq(f.h->n_tasks, 2);
     cr_assert_null(host_task(f.h, "default.web.2"));
-    (void)host_order(f.h, COMMAND_RESTART, "web", 0);
+    (void)host_order(f.h, ORDER_RESTART, "web", 0);
     hosts_run(f.all, 3000);
     cr_assert_eq(host_task(f.h, "default.web.0")->n_launches, 2);
     cr_assert_eq(host_task(f.h, "default.web.1")->n_launches, 2);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(f.h->n_tasks, 0);
     cr_assert(host_said(f.h, "event job web stopped: web was stopped"));
-    (void)host_order(f.h, COMMAND_START, "web", 0);
+    (void)host_order(f.h, ORDER_START, "web", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(f.h->n_tasks, 2);
-    (void)host_order(f.h, COMMAND_REMOVE, "web", 0);
+    (void)host_order(f.h, ORDER_REMOVE, "web", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(f.h->n_tasks, 0);
     cr_assert(host_said(f.h, "event job web removed: web was removed"));
@@ -179,15 +179,15 @@ Test(node, orders_scale_stop_start_restart_and_remove)
 Test(node, a_restart_is_told_as_one)
 {
     struct fixture f = with_web(1);
-    (void)host_order(f.h, COMMAND_RESTART, "web", 0);
+    (void)host_order(f.h, ORDER_RESTART, "web", 0);
     cr_assert(host_said(f.h, "event job web ordered: web is to be restarted"), "%s",
               f.h->log);
     hosts_run(f.all, 3000);
-    (void)host_order(f.h, COMMAND_START, "web", 0);
+    (void)host_order(f.h, ORDER_START, "web", 0);
     cr_assert_not(host_said(f.h, "web was started"), "it was not stopped: %s", f.h->log);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     hosts_run(f.all, 3000);
-    (void)host_order(f.h, COMMAND_START, "web", 0);
+    (void)host_order(f.h, ORDER_START, "web", 0);
     cr_assert(host_said(f.h, "event job web ordered: web was started"), "%s", f.h->log);
     drop(&f);
 }
@@ -196,7 +196,7 @@ Test(node, a_task_that_does_not_heed_its_signal_is_killed)
 {
     struct fixture f = with_web(1);
     f.h->obeys = false;
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     hosts_run(f.all, 9000);
     cr_assert(host_said(f.h, "signal default.web.0 15"));
     cr_assert_not(host_said(f.h, "kill"));
@@ -236,8 +236,11 @@ Test(node, a_task_that_ended_while_the_agent_was_away_is_started_again)
     host_stop(f.h);
     host_exit(f.h, key, 1);
     host_start(f.h);
-    node_task_exited(f.h->node, hosts_now(f.all), key, &(struct exit_fact){.number = 1},
-                     &f.h->fx);
+    node_step(f.h->node, hosts_now(f.all),
+              &(struct node_input){
+                  .kind = INPUT_TASK_EXITED,
+                  .task = {.key = key, .fact = (struct exit_fact){.number = 1}}},
+              &f.h->fx);
     host_perform(f.h);
     hosts_run(f.all, 3000);
     cr_assert_not_null(host_task(f.h, key));
@@ -289,7 +292,8 @@ Test(node, away_is_published_and_tasks_stay)
     struct fixture f = with_web(1);
     struct node_doc doc;
     uint64_t until = hosts_now(f.all).at_unix_ms + 60000;
-    node_away(f.h->node, hosts_now(f.all), 60000, &f.h->fx);
+    node_step(f.h->node, hosts_now(f.all),
+              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000}, &f.h->fx);
     host_perform(f.h);
     struct key row = key_node(f.h->options.gossip.id);
     const struct entry *entry =
@@ -313,9 +317,9 @@ Test(node, away_is_published_and_tasks_stay)
 Test(node, who_leaves_alone_stops_its_work_and_exits)
 {
     struct fixture f = with_web(1);
-    uint64_t token = host_order(f.h, COMMAND_LEAVE, NULL, 0);
+    uint64_t token = host_order(f.h, ORDER_LEAVE, NULL, 0);
     cr_assert_eq(host_done(f.h, token)->result.code, 0);
-    token = host_order(f.h, COMMAND_LEAVE, NULL, 0);
+    token = host_order(f.h, ORDER_LEAVE, NULL, 0);
     cr_assert_eq(host_done(f.h, token)->result.code, 0, "asking twice does no harm");
     hosts_run(f.all, 10000);
     cr_assert(f.h->has_exited, "%s", f.h->log);
@@ -331,7 +335,7 @@ Test(node, who_leaves_hands_over_first)
     struct fixture f = with_web(2);
     struct host *holder = host_task(f.h, key) ? f.h : &f.all->hosts[1];
     struct host *heir = holder == f.h ? &f.all->hosts[1] : f.h;
-    (void)host_order(holder, COMMAND_LEAVE, NULL, 0);
+    (void)host_order(holder, ORDER_LEAVE, NULL, 0);
     hosts_run(f.all, 15000);
     cr_assert(holder->has_exited, "%s", holder->log);
     cr_assert_eq(holder->n_tasks, 0);
@@ -354,7 +358,7 @@ Test(node, who_leaves_in_vain_leaves_no_task_behind_that_nobody_looks_after)
     struct host *holder = host_task(f.h, key) ? f.h : &f.all->hosts[1];
     struct host *heir = holder == f.h ? &f.all->hosts[1] : f.h;
     heir->holds_starts = true; /* its copy is never healthy */
-    (void)host_order(holder, COMMAND_LEAVE, NULL, 0);
+    (void)host_order(holder, ORDER_LEAVE, NULL, 0);
     hosts_run(f.all, 60000);
     cr_assert_not(holder->has_exited);
     cr_assert(host_task(holder, key)->is_running);
@@ -374,7 +378,7 @@ Test(node, who_never_found_its_cluster_leaves_at_once)
     cr_assert_not(gossip_is_ready(node_gossip(h->node)));
     uint64_t token = host_submit(h, WEB, 0, ACK_DEFAULT);
     cr_assert_eq(host_done(h, token)->result.code, ERR_NOT_READY);
-    (void)host_order(h, COMMAND_LEAVE, NULL, 0);
+    (void)host_order(h, ORDER_LEAVE, NULL, 0);
     hosts_run(all, 10000);
     cr_assert(h->has_exited);
     hosts_free(all);
@@ -408,7 +412,7 @@ Test(node, a_refused_write_is_answered_and_orders_work_again_after_it_is_mended)
 {
     struct fixture f = with_web(1);
     store_mem_fault(f.h->store, 0, 1);
-    uint64_t token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    uint64_t token = host_order(f.h, ORDER_VAR_SET, "colour", 0);
     const struct host_done *done = host_done(f.h, token);
     cr_assert_not_null(done);
     cr_assert_eq(done->result.code, ERR_STORE,
@@ -418,7 +422,7 @@ Test(node, a_refused_write_is_answered_and_orders_work_again_after_it_is_mended)
     hosts_run(f.all, 5000);
     cr_assert_null(table_get(gossip_table(node_gossip(f.h->node)),
                              bytes_of_text("var/default/colour")));
-    token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    token = host_order(f.h, ORDER_VAR_SET, "colour", 0);
     cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
                  host_done(f.h, token)->text);
     drop(&f);
@@ -440,17 +444,17 @@ Test(node, orders_are_refused_while_the_store_fails_whoever_can_be_reached)
     struct fixture f = with_web(2);
     f.all->hosts[1].is_cut = true;
     store_mem_fault(f.h->store, 0, 1000);
-    uint64_t token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    uint64_t token = host_order(f.h, ORDER_VAR_SET, "colour", 0);
     const struct host_done *done = host_done(f.h, token);
     cr_assert_not_null(done, "not left waiting");
     cr_assert_eq(done->result.code, ERR_STORE);
     cr_assert_not_null(strstr(done->text, "does not take writes"));
-    token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    token = host_order(f.h, ORDER_VAR_SET, "colour", 0);
     cr_assert_eq(host_done(f.h, token)->result.code, ERR_STORE, "a later one is refused");
     store_mem_fault(f.h->store, 0, 0);
     f.all->hosts[1].is_cut = false;
     hosts_run(f.all, 10000);
-    token = host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    token = host_order(f.h, ORDER_VAR_SET, "colour", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(host_done(f.h, token)->result.code, 0, "%s",
                  host_done(f.h, token)->text);
@@ -485,7 +489,7 @@ Test(node,
         }
         cr_assert_not_null(host_task(h, key), "countdown %u: %s", countdown, h->log);
         hosts_run(all, 5000);
-        (void)host_order(h, COMMAND_VAR_SET, "colour", 0);
+        (void)host_order(h, ORDER_VAR_SET, "colour", 0);
         hosts_run(all, 5000);
         cr_assert_eq(h->backlog.n, 0, "countdown %u", countdown);
         host_stop(h);
@@ -560,13 +564,13 @@ Test(node, the_younger_of_two_lives_of_one_identity_runs_nothing_and_takes_no_or
     cr_expect(host_said(copy, "has stopped: its identity lives at 127.0.0.2:7780"), "%s",
               copy->log);
     for (unsigned i = 0; i < 3; i++)
-        cr_expect(host_said(&all->hosts[i],
-                            "the identity of n2 is at 127.0.0.4:7780 as well"),
-                  "n%u: %s", i + 1, all->hosts[i].log);
-    token = host_order(copy, COMMAND_VAR_SET, "colour", 0);
+        cr_expect(
+            host_said(&all->hosts[i], "the identity of n2 is at 127.0.0.4:7780 as well"),
+            "n%u: %s", i + 1, all->hosts[i].log);
+    token = host_order(copy, ORDER_VAR_SET, "colour", 0);
     hosts_run(all, 2000);
     cr_expect_eq(host_done(copy, token)->result.code, ERR_NOT_READY);
-    token = host_order(copy, COMMAND_LEAVE, "", 0);
+    token = host_order(copy, ORDER_LEAVE, "", 0);
     hosts_run(all, 2000);
     cr_expect_eq(host_done(copy, token)->result.code, ERR_NOT_READY);
     hosts_run(all, 30000);

@@ -64,7 +64,7 @@ Test(node_address, one_that_is_cut_off_keeps_its_work_and_refuses_orders)
     hosts_run(all, 3000);
     host_move(h, none);
     cr_expect(host_said(h, "n1 is cut off: its address 127.0.0.1 is gone"), "%s", h->log);
-    uint64_t token = host_order(h, COMMAND_STOP, "web", 0);
+    uint64_t token = host_order(h, ORDER_STOP, "web", 0);
     cr_expect(strstr(answer(h, token, ERR_NOT_READY), "cut off"));
     hosts_run(all, 60000);
     cr_expect(host_task(h, key)->is_running);

@@ -72,7 +72,7 @@ Test(refusals, of_jobs_that_come_one_by_one_each_gets_the_only_free_port)
         struct host_task *t = host_task(f.h, "default.web.0");
         cr_assert(t && t->is_running && t->ports[0] == 25003, "job %d", i);
         cr_assert_eq(t->n_launches, 1);
-        (void)host_order(f.h, COMMAND_REMOVE, "web", 0);
+        (void)host_order(f.h, ORDER_REMOVE, "web", 0);
         hosts_run(f.all, 500);
     }
     hosts_free(f.all);
@@ -96,7 +96,7 @@ Test(refusals, a_port_that_a_removed_job_gives_back_is_used_at_once)
                      "no port of --ports 25000-25003 is free: 0 in use on this "
                      "host, 4 given to tasks; this one starts as soon as one "
                      "is free");
-    (void)host_order(f.h, COMMAND_REMOVE, "a", 0);
+    (void)host_order(f.h, ORDER_REMOVE, "a", 0);
     hosts_run(f.all, 400);
     cr_assert(runs(&f, "e"), "%s", f.h->log);
     cr_assert_null(refusal(&f, "e"));
@@ -218,17 +218,17 @@ Test(refusals, the_next_order_for_a_job_ends_them_at_once)
     for (int order = 0; order < ORDERS; order++) {
         struct fixture f = with_refusal();
         if (order == RESTART)
-            (void)host_order(f.h, COMMAND_RESTART, "web", 0);
+            (void)host_order(f.h, ORDER_RESTART, "web", 0);
         if (order == START)
-            (void)host_order(f.h, COMMAND_START, "web", 0);
+            (void)host_order(f.h, ORDER_START, "web", 0);
         if (order == ANOTHER || order == THERE_AND_BACK)
             (void)host_submit(f.h, CRASHING "priority: 60\n", 0, ACK_DEFAULT);
         if (order == STOP_START)
-            (void)host_order(f.h, COMMAND_STOP, "web", 0);
+            (void)host_order(f.h, ORDER_STOP, "web", 0);
         if (order == STOP_START)
-            (void)host_order(f.h, COMMAND_START, "web", 0);
+            (void)host_order(f.h, ORDER_START, "web", 0);
         if (order == ANEW)
-            (void)host_order(f.h, COMMAND_REMOVE, "web", 0);
+            (void)host_order(f.h, ORDER_REMOVE, "web", 0);
         if (order == SAME || order == THERE_AND_BACK || order == ANEW)
             (void)host_submit(f.h, CRASHING, 0, ACK_DEFAULT);
         hosts_run(f.all, 400);
@@ -253,8 +253,8 @@ Test(refusals, without_an_order_it_lasts_a_minute_whatever_else_happens)
 {
     struct fixture f = with_refusal();
     submit(&f, "other", "http: dynamic");
-    (void)host_order(f.h, COMMAND_RESTART, "other", 0);
-    (void)host_order(f.h, COMMAND_SCALE, "web", 2);
+    (void)host_order(f.h, ORDER_RESTART, "other", 0);
+    (void)host_order(f.h, ORDER_SCALE, "web", 2);
     hosts_run(f.all, 30000);
     cr_assert_not_null(refusal(&f, "web"));
     hosts_run(f.all, 30000);
@@ -289,7 +289,7 @@ Test(refusals, an_order_that_finds_all_well_writes_nothing)
     hosts_run(f.all, 15000);
     uint64_t digest = table_digest(gossip_table(node_gossip(f.h->node)));
     (void)host_submit(f.h, CRASHING, 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_START, "web", 0);
+    (void)host_order(f.h, ORDER_START, "web", 0);
     hosts_run(f.all, 400);
     cr_assert_eq(table_digest(gossip_table(node_gossip(f.h->node))), digest);
     hosts_free(f.all);

@@ -26,7 +26,7 @@ static struct fixture with_jobs(void)
     f.h = &f.all->hosts[0];
     (void)host_submit(f.h, WEB, 0, ACK_DEFAULT);
     (void)host_submit(f.h, HUGE, 0, ACK_DEFAULT);
-    (void)host_order(f.h, COMMAND_VAR_SET, "colour", 0);
+    (void)host_order(f.h, ORDER_VAR_SET, "colour", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(report_open(&f.r, f.h->node, "n1", hosts_now(f.all)), 0);
     return f;
@@ -139,9 +139,9 @@ Test(report, members_whose_disks_are_not_well)
     struct hosts *all = hosts_settled(2);
     struct disk_facts facts = {
         .room = {0, ROOM_UNCOUNTED}, .is_open = true, .where = "/data"};
-    struct disk_advice advice;
     struct host *full = &all->hosts[1];
-    node_disk(full->node, host_now(full), &facts, &advice, &full->fx);
+    node_step(full->node, host_now(full),
+              &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &full->fx);
     host_perform(full);
     hosts_run(all, 1000);
     for (unsigned i = 0; i < 2; i++) {
@@ -342,7 +342,7 @@ Test(report, gossip_of_two_shows_the_peer_and_who_is_behind)
         json_decref(out);
         report_close(&r);
         all->hosts[1].is_cut = true;
-        (void)host_order(&all->hosts[0], COMMAND_VAR_SET, "colour", 0);
+        (void)host_order(&all->hosts[0], ORDER_VAR_SET, "colour", 0);
     }
     hosts_free(all);
 }
@@ -376,11 +376,11 @@ Test(report, variables_are_text_or_hex)
 {
     struct fixture f = with_jobs();
     static const uint8_t bytes[] = {0xff, 0x00, 0x10};
-    struct command command = {.kind = COMMAND_VAR_SET,
-                              .token = 999,
-                              .ns = "shop",
-                              .name = "raw",
-                              .value = {bytes, sizeof(bytes)}};
+    struct order command = {.kind = ORDER_VAR_SET,
+                            .token = 999,
+                            .ns = "shop",
+                            .name = "raw",
+                            .value = {bytes, sizeof(bytes)}};
     host_command(f.h, &command);
     json_t *list = report_variables(&f.r);
     cr_assert_eq(json_array_size(list), 2);
@@ -435,7 +435,7 @@ Test(report, a_stopped_job_and_a_failing_one_have_their_status)
 {
     struct fixture f = with_jobs();
     report_close(&f.r);
-    (void)host_order(f.h, COMMAND_STOP, "web", 0);
+    (void)host_order(f.h, ORDER_STOP, "web", 0);
     hosts_run(f.all, 2000);
     cr_assert_eq(report_open(&f.r, f.h->node, "n1", hosts_now(f.all)), 0);
     json_t *out = report_status(&f.r, view_find_job(&f.r.view, "default", "web"));

@@ -48,9 +48,9 @@ static json_t *report_of(struct host *h, const char *file, bool keeps_scale)
 
 static void expect(struct host *h, const char *file, bool keeps_scale, const char *wanted)
 {
-    static const char *const names[] = {"version",     "action",       "count", "count_before",
-                                        "restarts",    "restarting",   "changed",
-                                        "restarts_for", "was_stopped", NULL};
+    static const char *const names[] = {
+        "version",    "action",  "count",        "count_before", "restarts",
+        "restarting", "changed", "restarts_for", "was_stopped",  NULL};
     json_t *out = report_of(h, file, keeps_scale);
     cr_expect_str_eq(part(out, names), wanted);
     json_decref(out);
@@ -58,12 +58,12 @@ static void expect(struct host *h, const char *file, bool keeps_scale, const cha
 
 static void scale(struct host *h, uint32_t count)
 {
-    struct command command = {.kind = COMMAND_SCALE,
-                              .ns = "default",
-                              .name = "web",
-                              .count = count,
-                              .by = "root@n1",
-                              .token = 900 + count};
+    struct order command = {.kind = ORDER_SCALE,
+                            .ns = "default",
+                            .name = "web",
+                            .count = count,
+                            .by = "root@n1",
+                            .token = 900 + count};
     host_command(h, &command);
     hosts_run(h->all, 4000);
 }
@@ -85,7 +85,8 @@ Test(report_edit, tells_which_keys_change_and_what_restarts_for_them)
            "\"was_stopped\":false}");
     expect(h, WEB "labels: {a: b}\n", false,
            "{\"version\":\"v2\",\"action\":\"update\",\"count\":3,\"count_before\":3,"
-           "\"restarts\":false,\"restarting\":0,\"changed\":[\"labels\"],\"restarts_for\":[],"
+           "\"restarts\":false,\"restarting\":0,\"changed\":[\"labels\"],\"restarts_"
+           "for\":[],"
            "\"was_stopped\":false}");
     expect(h, BAD "labels: {a: b}\n", false,
            "{\"version\":\"v2\",\"action\":\"update\",\"count\":3,\"count_before\":3,"
@@ -99,17 +100,19 @@ Test(report_edit, tells_which_keys_change_and_what_restarts_for_them)
            "\"restarts\":true,\"restarting\":1,\"changed\":[\"command\"],"
            "\"restarts_for\":[\"command\"],\"was_stopped\":false}");
     /* And with an edit of what it cannot see on top, the two others still follow. */
-    expect(h, BAD "labels: {a: b}\n", false,
-           "{\"version\":\"v3\",\"action\":\"update\",\"count\":3,\"count_before\":3,"
-           "\"restarts\":true,\"restarting\":2,\"changed\":[\"labels\"],\"restarts_for\":[],"
-           "\"was_stopped\":false}");
+    expect(
+        h, BAD "labels: {a: b}\n", false,
+        "{\"version\":\"v3\",\"action\":\"update\",\"count\":3,\"count_before\":3,"
+        "\"restarts\":true,\"restarting\":2,\"changed\":[\"labels\"],\"restarts_for\":[],"
+        "\"was_stopped\":false}");
     hosts_free(all);
 }
 
 Test(report_edit, tells_what_becomes_of_a_scale_and_of_a_stop)
 {
-    static const char *const names[] = {"version", "action", "count", "count_before",
-                                        "count_in_file", "was_stopped", "scale", NULL};
+    static const char *const names[] = {
+        "version",       "action",      "count", "count_before",
+        "count_in_file", "was_stopped", "scale", NULL};
     struct hosts *all = hosts_settled(1);
     struct host *h = &all->hosts[0];
     h->obeys = true;
@@ -131,7 +134,7 @@ Test(report_edit, tells_what_becomes_of_a_scale_and_of_a_stop)
                      "\"scale\":{\"count\":5,\"by\":\"root@n1\",\"kept\":true,"
                      "\"at\":\"2023-11-14T22:13:20.000Z\"}}");
     json_decref(out);
-    (void)host_order(h, COMMAND_STOP, "web", 0);
+    (void)host_order(h, ORDER_STOP, "web", 0);
     out = report_of(h, WEB, true);
     cr_expect(json_is_true(json_object_get(out, "was_stopped")));
     cr_expect_eq(json_integer_value(json_object_get(out, "count_before")), 0);
@@ -146,8 +149,8 @@ Test(report_edit, tells_what_becomes_of_a_scale_and_of_a_stop)
 /* The second of two hosts has two of three, and room for the third. */
 Test(report_edit, tells_what_has_to_move_and_what_then_fits_nowhere)
 {
-    static const char *const names[] = {"restarts", "restarting", "moving",
-                                        "fitting_nowhere", "changed", NULL};
+    static const char *const names[] = {"restarts",        "restarting", "moving",
+                                        "fitting_nowhere", "changed",    NULL};
     static const struct {
         const char *file, *wanted;
     } rows[] = {
@@ -158,8 +161,9 @@ Test(report_edit, tells_what_has_to_move_and_what_then_fits_nowhere)
          "\"changed\":[\"constraints\"]}"},
         {WEB ON("n9"), "{\"restarts\":false,\"restarting\":0,\"moving\":0,"
                        "\"fitting_nowhere\":3,\"changed\":[\"constraints\"]}"},
-        {BAD ON("n2"), "{\"restarts\":true,\"restarting\":2,\"moving\":1,"
-                       "\"fitting_nowhere\":0,\"changed\":[\"command\",\"constraints\"]}"},
+        {BAD ON("n2"),
+         "{\"restarts\":true,\"restarting\":2,\"moving\":1,"
+         "\"fitting_nowhere\":0,\"changed\":[\"command\",\"constraints\"]}"},
         {HEAD "count: 3\ntask: {command: [./web], resources: {memory: 900G}}\n",
          "{\"restarts\":false,\"restarting\":0,\"moving\":0,\"fitting_nowhere\":3,"
          "\"changed\":[\"resources\"]}"},

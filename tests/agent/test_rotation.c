@@ -52,8 +52,10 @@ Test(rotation, goes_through_its_phases)
     cr_expect_not(rotation_is_over(&r, offer, peers, 2), "they still open the old one");
     peers[0].opens = peers[1].opens = 0;
     cr_expect(rotation_is_over(&r, offer, peers, 2));
-    cr_expect(rotation_is_over(&r, offer_of(&old, &rival, record), peers, 2), "a rival's");
-    cr_expect_not(rotation_is_over(&r, offer_of(&next, &rival, record), peers, 2), "the next one");
+    cr_expect(rotation_is_over(&r, offer_of(&old, &rival, record), peers, 2),
+              "a rival's");
+    cr_expect_not(rotation_is_over(&r, offer_of(&next, &rival, record), peers, 2),
+                  "the next one");
     offer = offer_of(&old, &next, record);
     cr_expect_not(rotation_offer(&r, offer), "it is what we have");
 }
@@ -206,7 +208,8 @@ Test(rotation, a_third_secret_under_the_new_is_taken_while_the_old_is_still_open
 
 Test(rotation, who_has_both_secrets_can_make_the_offer_again)
 {
-    uint8_t first[SECRET_WRAPPED_LEN], again[SECRET_WRAPPED_LEN], once_more[SECRET_WRAPPED_LEN];
+    uint8_t first[SECRET_WRAPPED_LEN], again[SECRET_WRAPPED_LEN],
+        once_more[SECRET_WRAPPED_LEN];
     struct rotation r = with(&old), other = with(&old);
     struct bytes none = {0}, offer = offer_of(&old, &next, first);
     struct rotation_peer late = {secret_epoch(&old), 0},
@@ -222,9 +225,11 @@ Test(rotation, who_has_both_secrets_can_make_the_offer_again)
     cr_assert(rotation_advance(&r, 1000, &ready, 1));
     cr_expect(rotation_is_lacking(&r, none, &late, 1), "also when it seals with the new");
     rotation_wrap(&r, SECRET_FORCED, once_more);
-    cr_expect_arr_eq(again, once_more, sizeof(again), "the same offer, for the same nonce");
+    cr_expect_arr_eq(again, once_more, sizeof(again),
+                     "the same offer, for the same nonce");
     cr_expect(rotation_offer(&other, BYTES_OF(once_more)));
     cr_expect_arr_eq(other.keys.secrets[1].at, next.at, SECRET_LEN);
     rotation_wrap(&r, SECRET_PATIENT, once_more);
-    cr_expect_arr_neq(again + 3, once_more + 3, SECRET_NONCE_LEN, "and another for another");
+    cr_expect_arr_neq(again + 3, once_more + 3, SECRET_NONCE_LEN,
+                      "and another for another");
 }

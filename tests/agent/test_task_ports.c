@@ -67,7 +67,7 @@ static enum task_ports_stage answer(struct fixture *f, struct work_item *item,
 /* From the beginning to the end. */
 static enum task_ports_stage launch(struct fixture *f, struct work_item *item)
 {
-    struct moment at = {1000, 1000};
+    struct moment at = {.now_ms = 1000, .at_unix_ms = 1000};
     enum task_ports_stage stage = task_ports_begin(&f->work, item, at, &f->fx, f->why);
     while (stage == TASK_PORTS_ASKED) {
         if (item->ask_ms != UINT64_MAX) {
@@ -248,7 +248,7 @@ Test(task_ports, with_four_of_ten_ports_free_a_port_costs_few_looks)
 Test(task_ports, of_two_that_are_offered_the_same_port_in_one_step_one_has_it)
 {
     struct fixture f;
-    struct moment at = {1000, 1000};
+    struct moment at = {.now_ms = 1000, .at_unix_ms = 1000};
     init(&f, 20000, 20001, 1);
     struct work_item *a = item_add(&f), *b = item_add(&f);
     cr_assert_eq(task_ports_begin(&f.work, a, at, &f.fx, f.why), TASK_PORTS_ASKED);

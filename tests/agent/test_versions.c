@@ -185,7 +185,7 @@ Test(versions, that_met_a_removal_can_be_read_after_it)
     submit(&f, 0, "base");
     cut(&f, true);
     submit(&f, 1, "lost");
-    (void)host_order(&f.all->hosts[0], COMMAND_REMOVE, "web", 0);
+    (void)host_order(&f.all->hosts[0], ORDER_REMOVE, "web", 0);
     cut(&f, false);
     cr_assert_str_eq(text_of(&f, 0), "v2 n2 lost!");
     cr_assert_not(f.list[0].has_rival);

@@ -25,11 +25,11 @@ static int64_t row_ms(const struct host *h, const struct host *of)
 
 static const struct host_done *order(struct hosts *all, struct host *h, const char *name)
 {
-    struct command command = {.kind = COMMAND_VAR_SET,
-                              .token = 900000 + h->n_done,
-                              .ns = "default",
-                              .name = name,
-                              .value = bytes_of_text("x")};
+    struct order command = {.kind = ORDER_VAR_SET,
+                            .token = 900000 + h->n_done,
+                            .ns = "default",
+                            .name = name,
+                            .value = bytes_of_text("x")};
     host_command(h, &command);
     hosts_run(all, 1500);
     const struct host_done *done = host_done(h, command.token);

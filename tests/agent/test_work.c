@@ -187,7 +187,7 @@ Test(work, a_note_brings_everything_back)
     work_started(&f.work, f.at, key, 42, &f.fx);
     cr_assert_eq(work_note_read(f.fx.list[f.fx.n - 1].note, &arena, &note, &body), 0);
     struct assignment order = order_of(web, 1);
-    later.at = (struct moment){77, f.at.at_unix_ms + 60000};
+    later.at = (struct moment){.now_ms = 77, .at_unix_ms = f.at.at_unix_ms + 60000};
     cr_assert_eq(work_adopt(&later.work, later.at, &order, &note, 42), 0);
     adopted = work_claim(work_find(&later.work, key));
     cr_assert_eq(adopted.generation, 3);

@@ -43,7 +43,7 @@ static void begin(struct world *w, size_t n, struct health_spec one)
 static enum checks_news probed(struct world *w, unsigned i, bool is_ok, const char *said)
 {
     enum checks_news news =
-        checks_probed(&w->checks, (struct moment){w->now_ms, 9000 + w->now_ms}, w->now_ms,
+        checks_probed(&w->checks, (struct moment){.now_ms = w->now_ms, .at_unix_ms = 9000 + w->now_ms}, w->now_ms,
                       i, is_ok, said);
     w->n_told += news != CHECKS_SAME;
     w->n_restarts += news == CHECKS_RESTART;

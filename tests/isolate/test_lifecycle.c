@@ -18,7 +18,7 @@ static const struct health_spec checks[] = {{.name = "ready",
 
 static struct moment at(uint64_t now_ms)
 {
-    return (struct moment){now_ms, 1000000 + now_ms};
+    return (struct moment){.now_ms = now_ms, .at_unix_ms = 1000000 + now_ms};
 }
 
 static struct job_spec plain_spec(void)

@@ -17,8 +17,15 @@
 #include "tests/sim/task.h"
 #include "tests/sim/var.h"
 
-enum { STEP_MS = 500, FLAP_MS = 6000, SKEW_MS = 200, JUMP_MAX_MS = 3600000, ABSENT_FROM_MS = 10000,
-       AIL_MIN_MS = 500, AIL_MAX_MS = 20000 };
+enum {
+    STEP_MS = 500,
+    FLAP_MS = 6000,
+    SKEW_MS = 200,
+    JUMP_MAX_MS = 3600000,
+    ABSENT_FROM_MS = 10000,
+    AIL_MIN_MS = 500,
+    AIL_MAX_MS = 20000
+};
 
 /* ---- the people ---- */
 
@@ -75,7 +82,7 @@ static bool knows_orders(const struct sim *s, unsigned node, const struct sim_jo
 }
 
 /* A node whose clock is wrong says so, and the people do as they are told: they ask the next one. */
-static bool give(struct sim *s, unsigned node, struct command *command, size_t index)
+static bool give(struct sim *s, unsigned node, struct order *command, size_t index)
 {
     for (unsigned i = 0; i < s->options.nodes; i++) {
         unsigned k = (node + i) % s->options.nodes;
@@ -94,27 +101,27 @@ static void submit(struct sim *s, unsigned node, size_t index, uint64_t dice)
     struct edit_spec e;
     job->has_check = dice & 1;
     edit_spec_first(job, &e);
-    struct command command = {
-        .kind = COMMAND_SUBMIT, .jobs = &e.spec, .n_jobs = 1, .ack = s->ack};
+    struct order command = {
+        .kind = ORDER_SUBMIT, .jobs = &e.spec, .n_jobs = 1, .ack = s->ack};
     job->is_asked = give(s, node, &command, index);
 }
 
 static void order(struct sim *s, unsigned node, size_t index, uint64_t dice)
 {
     struct sim_job *job = &s->jobs[index];
-    struct command command = {.ns = "default", .name = job->name, .ack = s->ack};
+    struct order command = {.ns = "default", .name = job->name, .ack = s->ack};
     uint64_t choice = dice % 4;
-    static const enum command_kind kinds[] = {COMMAND_REMOVE, COMMAND_SCALE,
-                                              COMMAND_RESTART, COMMAND_STOP};
+    static const enum order_kind kinds[] = {ORDER_REMOVE, ORDER_SCALE, ORDER_RESTART,
+                                            ORDER_STOP};
     command.kind = kinds[choice];
     command.count = (uint32_t)(dice / 4 % 6);
     if (!give(s, node, &command, index))
         return;
-    if (command.kind == COMMAND_REMOVE)
+    if (command.kind == ORDER_REMOVE)
         job->is_removal_asked = true;
-    else if (command.kind == COMMAND_SCALE)
+    else if (command.kind == ORDER_SCALE)
         job->scale_asked = command.count;
-    else if (command.kind == COMMAND_STOP)
+    else if (command.kind == ORDER_STOP)
         job->is_stopped = true;
 }
 
@@ -211,8 +218,8 @@ static void revive(struct sim *s, const struct fate *f)
 static void clone(struct sim *s, unsigned node, uint64_t dice)
 {
     const struct sim_node *n = &s->nodes[node];
-    if (s->n_clones == 0 && sim_n_hosts(s) < SIM_NODES_MAX && n->node && !n->is_unwritten &&
-        gossip_is_ready(node_gossip(n->node)))
+    if (s->n_clones == 0 && sim_n_hosts(s) < SIM_NODES_MAX && n->node &&
+        !n->is_unwritten && gossip_is_ready(node_gossip(n->node)))
         (void)clone_start(s, node, dice % 2);
 }
 
@@ -281,8 +288,8 @@ void fate_perform(struct sim *s, const struct fate *f)
         jump(&s->nodes[node], f->dice[1]);
         break;
     case FATE_DISK: /* in one of four the log is written, and its sync fails */
-        disk_fault(s, node, (unsigned)(f->dice[1] % 4), 1 + (unsigned)(f->dice[1] / 4 % 8),
-                 f->dice[1] / 32 % 4 == 0);
+        disk_fault(s, node, (unsigned)(f->dice[1] % 4),
+                   1 + (unsigned)(f->dice[1] / 4 % 8), f->dice[1] / 32 % 4 == 0);
         break;
     case FATE_ORDER:
         order_give(s, f->dice);
@@ -340,11 +347,10 @@ void fate_end(struct sim *s)
 
 const char *fate_text(const struct fate *f, char *out, size_t cap)
 {
-    static const char *const names[] = {"work",  "split",  "heal",   "flap", "crash",
-                                        "storm", "revive", "rotate", "exit", "jump",
-                                        "var",   "absence", "disk", "order",
-                                        "ail", "ports", "move", "copy", "back", "edit",
-                                        "clone", "cut", "pair"};
+    static const char *const names[] = {
+        "work", "split", "heal", "flap",    "crash", "storm", "revive", "rotate",
+        "exit", "jump",  "var",  "absence", "disk",  "order", "ail",    "ports",
+        "move", "copy",  "back", "edit",    "clone", "cut",   "pair"};
     (void)snprintf(out, cap, "%8llu %s %016llx %016llx%s", (unsigned long long)f->at_ms,
                    names[f->kind], (unsigned long long)f->dice[0],
                    (unsigned long long)f->dice[1], f->may_wipe ? " wiped" : "");

@@ -20,10 +20,11 @@ static void see(struct sim *s, struct sim_node *n, bool has_written)
                                .has_written = has_written,
                                .trouble = store_trouble(n->store, &is_spent),
                                .where = "/data"};
-    struct disk_advice advice;
     facts.room.free_bytes = facts.trouble == STORE_NO_SPACE ? 0 : ROOMY;
     facts.room.free_inodes = ROOM_UNCOUNTED;
-    node_disk(n->node, sim_moment(s, n), &facts, &advice, &n->fx);
+    node_step(n->node, sim_moment(s, n),
+              &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &n->fx);
+    struct disk_advice advice = node_disk_advice(n->node);
     n->look_ms = s->now_ms + advice.next_ms;
     if (advice.probes && facts.trouble == STORE_WELL)
         see(s, n, flush(s, n));

@@ -9,8 +9,8 @@
 #include "gossip/members/skew.h"
 #include "gossip/table/table.h"
 #include "proto/record.h"
-#include "tests/sim/order.h"
 #include "tests/sim/edit.h"
+#include "tests/sim/order.h"
 #include "tests/sim/pair.h"
 #include "tests/sim/secret.h"
 #include "tests/sim/var.h"
@@ -70,7 +70,8 @@ static const char *first_difference(const struct table *a, const struct table *b
     table_from_key(a, (struct bytes){0}, &walks[0]);
     table_from_key(b, (struct bytes){0}, &walks[1]);
     for (;;) {
-        bool has_a = table_next(a, &walks[0], &e[0]), has_b = table_next(b, &walks[1], &e[1]);
+        bool has_a = table_next(a, &walks[0], &e[0]),
+             has_b = table_next(b, &walks[1], &e[1]);
         if (!has_a && !has_b)
             return "";
         if (!has_a || !has_b || !bytes_equal(e[0].key, e[1].key) ||
@@ -210,7 +211,8 @@ static bool clock_is_judged(struct check *c, const struct sim_node *n)
     const struct sim_options *o = &c->sim->options;
     int64_t skew_ms = llabs(true_skew_ms(c->sim, n)), error_ms = o->delay_max_ms + 2;
     bool is_trusted = wall_clock_is_trusted(node_wall(n->node));
-    if (o->nodes < 1 + WALL_CLOCK_JUDGES || o->nodes > 1 + SKEW_SAMPLES || o->clusters > 1)
+    if (o->nodes < 1 + WALL_CLOCK_JUDGES || o->nodes > 1 + SKEW_SAMPLES ||
+        o->clusters > 1)
         return true;
     if (is_trusted && skew_ms > WALL_CLOCK_REFUSE_MS + error_ms)
         return no(c, "%s trusts its clock, which is off by %lld ms", n->name,

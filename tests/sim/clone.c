@@ -51,9 +51,11 @@ bool clone_is_stopped(const struct sim *s, unsigned host)
 }
 
 /* What people do when they read that an identity is there twice. */
-static bool sort_out(struct sim *s, unsigned clone, unsigned original, char *why, size_t cap)
+static bool sort_out(struct sim *s, unsigned clone, unsigned original, char *why,
+                     size_t cap)
 {
-    bool has_clone = clone_is_stopped(s, clone), has_original = clone_is_stopped(s, original);
+    bool has_clone = clone_is_stopped(s, clone),
+         has_original = clone_is_stopped(s, original);
     if (!s->nodes[clone].node || !s->nodes[original].node)
         return true;
     if (has_clone && has_original)

@@ -21,8 +21,7 @@ struct store *copy_of(struct store *from)
     assert(to.store);
     for (int space = 0; space < STORE_SPACES; space++) {
         to.space = (enum store_space)space;
-        int status =
-            store_each(from, to.space, (struct bytes){0}, copy_one, &to, NULL);
+        int status = store_each(from, to.space, (struct bytes){0}, copy_one, &to, NULL);
         assert(status == 0);
     }
     return to.store;

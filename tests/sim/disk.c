@@ -36,14 +36,18 @@ int disk_persist(struct sim *s, struct sim_node *n, bool is_urgent, struct err *
     int status = backlog_write(&n->backlog, n->store, all, n_all, is_synced, err);
     n->is_unwritten = status < 0;
     if (status < 0)
-        node_store_failed(n->node, err->text);
+        node_step(n->node, sim_moment(s, n),
+                  &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text},
+                  &n->fx);
     else
-        node_store_mended(n->node);
+        node_step(n->node, sim_moment(s, n),
+                  &(struct node_input){.kind = INPUT_STORE_MENDED}, &n->fx);
     return status;
 }
 
-int disk_write_staged(struct sim *s, struct sim_node *n, const struct store_change *changes,
-                      size_t n_changes, struct err *err)
+int disk_write_staged(struct sim *s, struct sim_node *n,
+                      const struct store_change *changes, size_t n_changes,
+                      struct err *err)
 {
     if (disk_persist(s, n, true, err) < 0)
         return ERR_STORE;
@@ -67,7 +71,8 @@ void disk_mend(struct sim *s, unsigned node)
     if (backlog_write(&n->backlog, n->store, NULL, 0, true, NULL) < 0)
         sim_fail(s, "%s: the store in memory refused a write", n->name);
     if (n->node)
-        node_store_mended(n->node);
+        node_step(n->node, sim_moment(s, n),
+                  &(struct node_input){.kind = INPUT_STORE_MENDED}, &n->fx);
 }
 
 /* ---- losing ---- */
@@ -112,10 +117,12 @@ static bool is_last(const struct sim *s, unsigned node, struct key key)
     struct entry e;
     uint8_t *value;
     size_t len;
-    if (store_read(s->nodes[node].store, STORE_TABLE, key_bytes(&key), &value, &len, NULL) < 0)
+    if (store_read(s->nodes[node].store, STORE_TABLE, key_bytes(&key), &value, &len,
+                   NULL) < 0)
         return false;
-    bool is_so = stored_entry_decode(key_bytes(&key), (struct bytes){value, len}, &e) == 0 &&
-                 !has_other(s, node, key_bytes(&key), &e);
+    bool is_so =
+        stored_entry_decode(key_bytes(&key), (struct bytes){value, len}, &e) == 0 &&
+        !has_other(s, node, key_bytes(&key), &e);
     free(value);
     return is_so;
 }
@@ -126,7 +133,8 @@ static void excuse_orders(struct sim *s, unsigned node)
         struct sim_order *o = &s->orders[i];
         char name[24];
         (void)snprintf(name, sizeof(name), "o%zu", i);
-        struct key thing = o->is_job ? key_job("default", name) : key_var("default", name);
+        struct key thing =
+            o->is_job ? key_job("default", name) : key_var("default", name);
         struct key end = o->is_job ? key_control("default", name) : thing;
         if (o->cluster != s->nodes[node].cluster)
             continue;

@@ -8,8 +8,9 @@
  * once in a while when nothing is new. */
 int disk_persist(struct sim *s, struct sim_node *n, bool is_urgent, struct err *err);
 /* What an order is to write, behind all that. */
-int disk_write_staged(struct sim *s, struct sim_node *n, const struct store_change *changes,
-                      size_t n_changes, struct err *err);
+int disk_write_staged(struct sim *s, struct sim_node *n,
+                      const struct store_change *changes, size_t n_changes,
+                      struct err *err);
 /* It refuses writes: all but the next `countdown`, `repeat` times; the first `of_sync` of the synced ones
  * are on it all the same. */
 void disk_fault(struct sim *s, unsigned node, unsigned countdown, unsigned repeat,

@@ -83,12 +83,12 @@ void edit_give(struct sim *s, unsigned node, size_t index, uint64_t dice)
     struct edit_spec e;
     edit_spec_next(job, dice, &e);
     /* Nobody waits for an answer: what a node has taken is remembered by its table at once. */
-    struct command command = {.kind = COMMAND_SUBMIT,
-                              .jobs = &e.spec,
-                              .n_jobs = 1,
-                              .keep_scale = true,
-                              .ack = 1,
-                              .token = SIM_NO_TOKEN};
+    struct order command = {.kind = ORDER_SUBMIT,
+                            .jobs = &e.spec,
+                            .n_jobs = 1,
+                            .keep_scale = true,
+                            .ack = 1,
+                            .token = SIM_NO_TOKEN};
     sim_order(s, node, &command);
     struct key key = key_job("default", job->name);
     const struct entry *entry =

@@ -33,7 +33,8 @@ static void send(struct sim *s, unsigned node)
                             .is_ready = gossip_is_ready(g)};
     beacon_encode(&beacon, plain);
     for (unsigned to = 0; to < sim_n_hosts(s); to++)
-        if (to != node && s->nodes[to].node && n->endpoint.family != 0 && s->nodes[to].meeting == MEET_BEACONS)
+        if (to != node && s->nodes[to].node && n->endpoint.family != 0 &&
+            s->nodes[to].meeting == MEET_BEACONS)
             wire_beacon(s, node, to, BYTES_OF(plain));
 }
 
@@ -55,5 +56,7 @@ void lan_hear(struct sim *s, const struct sim_event *e)
         sim_fail(s, "%s could not read a beacon", n->name);
     else if (discovery_hear(&n->discovery, at.now_ms, &beacon,
                             gossip_members(node_gossip(n->node))))
-        node_meet(n->node, at, beacon.endpoint, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_MEET, .endpoint = beacon.endpoint},
+                  &n->fx);
 }

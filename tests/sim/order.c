@@ -56,14 +56,14 @@ static void make(struct sim *s, unsigned node, bool is_job, int ack)
         .task = {.argv = argv, .n_argv = 1, .cpu_milli = 100, .memory_bytes = 64 << 20},
         .service_name = name,
     };
-    struct command command = {.kind = is_job ? COMMAND_SUBMIT : COMMAND_VAR_SET,
-                              .token = ORDER_TOKEN + 2 * index,
-                              .ns = "default",
-                              .name = name,
-                              .jobs = &spec,
-                              .n_jobs = 1,
-                              .value = bytes_of_text(name),
-                              .ack = ack};
+    struct order command = {.kind = is_job ? ORDER_SUBMIT : ORDER_VAR_SET,
+                            .token = ORDER_TOKEN + 2 * index,
+                            .ns = "default",
+                            .name = name,
+                            .jobs = &spec,
+                            .n_jobs = 1,
+                            .value = bytes_of_text(name),
+                            .ack = ack};
     s->orders[index] = (struct sim_order){.is_job = is_job,
                                           .node = node,
                                           .cluster = s->nodes[node].cluster,
@@ -82,11 +82,11 @@ static bool end_one(struct sim *s, unsigned node, uint64_t dice, int ack)
             o->cluster != n->cluster || !is_there(n, index, o->is_job))
             continue;
         (void)snprintf(name, sizeof(name), "o%zu", index);
-        struct command command = {.kind = o->is_job ? COMMAND_STOP : COMMAND_VAR_REMOVE,
-                                  .token = ORDER_TOKEN + 2 * index + 1,
-                                  .ns = "default",
-                                  .name = name,
-                                  .ack = ack};
+        struct order command = {.kind = o->is_job ? ORDER_STOP : ORDER_VAR_REMOVE,
+                                .token = ORDER_TOKEN + 2 * index + 1,
+                                .ns = "default",
+                                .name = name,
+                                .ack = ack};
         o->ended = OUTCOME_OPEN;
         o->node = node;
         sim_order(s, node, &command);

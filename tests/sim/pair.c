@@ -26,12 +26,12 @@ bool pair_give(struct sim *s, const unsigned nodes[2], bool is_same, int ack)
                            .is_same = is_same,
                            .outcomes = {OUTCOME_OPEN, OUTCOME_OPEN}};
     for (unsigned i = 0; i < 2; i++) {
-        struct command command = {.kind = COMMAND_VAR_SET,
-                                  .token = PAIR_TOKEN + 2 * index + i,
-                                  .ns = "default",
-                                  .name = name,
-                                  .value = bytes_of_text(value_of(p, i)),
-                                  .ack = ack};
+        struct order command = {.kind = ORDER_VAR_SET,
+                                .token = PAIR_TOKEN + 2 * index + i,
+                                .ns = "default",
+                                .name = name,
+                                .value = bytes_of_text(value_of(p, i)),
+                                .ack = ack};
         sim_order(s, nodes[i], &command);
     }
     return true;
@@ -52,7 +52,8 @@ void pair_answered(struct sim *s, const struct node_effect *e)
                                                                          : OUTCOME_UNSURE;
 }
 
-const struct entry *pair_entry(const struct sim *s, unsigned node, size_t index, bool is_lost)
+const struct entry *pair_entry(const struct sim *s, unsigned node, size_t index,
+                               bool is_lost)
 {
     char key[48];
     (void)snprintf(key, sizeof(key), "%svar/default/p%zu", is_lost ? "lost/" : "", index);

@@ -13,7 +13,8 @@ bool pair_give(struct sim *s, const unsigned nodes[2], bool is_same, int ack);
 void pair_by_dice(struct sim *s, const uint64_t dice[2]);
 void pair_answered(struct sim *s, const struct node_effect *e);
 /* The variable of the pair, as `node` has it, or of what lost to it; NULL. */
-const struct entry *pair_entry(const struct sim *s, unsigned node, size_t index, bool is_lost);
+const struct entry *pair_entry(const struct sim *s, unsigned node, size_t index,
+                               bool is_lost);
 bool pairs_are_right(const struct sim *s, unsigned node, char *why, size_t cap);
 
 #endif

@@ -76,23 +76,25 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
      * who is down for some seconds.  In a third of those somebody is away until it is reaped. */
     o.has_absence = seed % 6 == 3;
     if (seed % 2 == 1)
-        o.reap_ms = o.has_absence || o.has_wipes || seed % 4 == 1 ? REAP_SHORT_MS : REAP_LONG_MS;
+        o.reap_ms =
+            o.has_absence || o.has_wipes || seed % 4 == 1 ? REAP_SHORT_MS : REAP_LONG_MS;
     o.has_bad_disks = rng_chance(&r, 0.35);
     /* One node's copy is put back.  What only it and a disk that is wiped or full had is gone, and what
      * a disk kept of a refused order comes up again: not combined. */
-    o.has_copies = rng_chance(&r, 0.4) && !o.has_wipes && !o.has_ailing_disks &&
-                   !o.has_bad_disks;
+    o.has_copies =
+        rng_chance(&r, 0.4) && !o.has_wipes && !o.has_ailing_disks && !o.has_bad_disks;
     /* What a disk may have kept of an order that was refused would be an edit nobody knows of. */
     o.has_edits = rng_chance(&r, 0.5) && !o.has_bad_disks;
     o.has_strangers = rng_chance(&r, 0.4);
     o.has_moves = rng_chance(&r, 0.35);
     /* A clone begins with what its disk had of refused orders, or with a secret that is replaced soon. */
-    o.has_clones = rng_chance(&r, 0.3) && !o.has_copies && !o.has_bad_disks && !o.has_rotations;
+    o.has_clones =
+        rng_chance(&r, 0.3) && !o.has_copies && !o.has_bad_disks && !o.has_rotations;
     /* A power cut takes what was heard and not synced; where its writer's disk is lost as well, both are.
      * What a bad disk kept of a refused order comes up again after it; and with members who are reaped
      * meanwhile, what a claim of a host that lost its power is worth is not settled. */
-    o.has_cuts = rng_chance(&r, 0.35) && !o.has_wipes && !o.has_copies && !o.has_ailing_disks &&
-                 !o.has_bad_disks && !o.has_absence;
+    o.has_cuts = rng_chance(&r, 0.35) && !o.has_wipes && !o.has_copies &&
+                 !o.has_ailing_disks && !o.has_bad_disks && !o.has_absence;
     o.has_pairs = rng_chance(&r, 0.5);
     if (o.has_absence) { /* a rotation does not wait for who was forgotten */
         o.faults_ms = ABSENCE_MS;

@@ -70,10 +70,10 @@ void secret_rotate(struct sim *s, unsigned node, bool is_forced)
     memset(value + SECRET_LEN, (int)number, SECRET_NONCE_LEN);
     s->rotations[s->n_rotations] = (struct sim_rotation){
         .cluster = n->cluster, .from = n->keys.secrets[0], .to = next};
-    struct command command = {.kind = COMMAND_ROTATE,
-                              .token = SECRET_TOKEN + s->n_rotations++,
-                              .value = BYTES_OF(value),
-                              .is_forced = is_forced};
+    struct order command = {.kind = ORDER_ROTATE,
+                            .token = SECRET_TOKEN + s->n_rotations++,
+                            .value = BYTES_OF(value),
+                            .is_forced = is_forced};
     sim_order(s, node, &command);
 }
 

@@ -13,12 +13,12 @@ struct story {
 
 enum { STORIES_MAX = 64 };
 
-extern const struct story stories_of_addresses[], stories_of_clones[], stories_of_copies[], stories_of_disks[],
-    stories_of_edits[], stories_of_members[], stories_of_orders[], stories_of_ports[], stories_of_power[],
-    stories_of_secrets[];
-extern const size_t n_stories_of_addresses, n_stories_of_clones, n_stories_of_copies, n_stories_of_disks,
-    n_stories_of_edits, n_stories_of_members, n_stories_of_orders, n_stories_of_ports, n_stories_of_power,
-    n_stories_of_secrets;
+extern const struct story stories_of_addresses[], stories_of_clones[],
+    stories_of_copies[], stories_of_disks[], stories_of_edits[], stories_of_members[],
+    stories_of_orders[], stories_of_ports[], stories_of_power[], stories_of_secrets[];
+extern const size_t n_stories_of_addresses, n_stories_of_clones, n_stories_of_copies,
+    n_stories_of_disks, n_stories_of_edits, n_stories_of_members, n_stories_of_orders,
+    n_stories_of_ports, n_stories_of_power, n_stories_of_secrets;
 
 /* Tell all whose name contains `part`, with each seed; prints a line for each, returns how many failed
  * and sets how many passed. */

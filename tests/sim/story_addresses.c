@@ -156,8 +156,8 @@ static void cut_off(struct sim *s)
     for (unsigned i = 0; i < 4; i++)
         story_expect(s, story_belief(s, 4, i) == MEMBER_ALIVE, "it judges nobody");
     story_expect(s, story_launches(s, 4, 5) == own, "it takes nothing over");
-    struct command order = {
-        .kind = COMMAND_SCALE, .ns = "default", .name = s->jobs[0].name, .count = 1};
+    struct order order = {
+        .kind = ORDER_SCALE, .ns = "default", .name = s->jobs[0].name, .count = 1};
     story_expect(s, !sim_command(s, 4, &order, 0), "it takes no order");
     s->jobs[0].is_unsure = false;
     move_host(s, 4, move_address(4, 0));

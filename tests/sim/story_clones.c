@@ -6,9 +6,9 @@
 #include "tests/sim/story.h"
 
 enum {
-    CLONED = 1,      /* the node; it is neither of those that --join names */
+    CLONED = 1,            /* the node; it is neither of those that --join names */
     PERIODS_MS = 2 * 1000, /* two probe periods of a LAN */
-    STOP_MS = 600,   /* a task ends within that, when it is told to */
+    STOP_MS = 600,         /* a task ends within that, when it is told to */
     ALONE_MS = 45000 /* twins that nobody compares ask themselves in vain for a while */
 };
 
@@ -57,10 +57,13 @@ static void expect_elder(struct sim *s, unsigned clone)
     story_expect(s, !clone_is_stopped(s, CLONED), "the elder has not");
     for (unsigned i = 0; i < s->options.nodes; i++) {
         struct endpoint other;
-        story_expect(s, story_belief(s, i, CLONED) == MEMBER_ALIVE, "the elder is alive to all");
-        story_expect(s, gossip_twin(node_gossip(s->nodes[i].node), s->nodes[CLONED].id, &other) &&
-                            endpoint_equal(&other, &s->nodes[clone].endpoint),
-                     "each can say where the younger is");
+        story_expect(s, story_belief(s, i, CLONED) == MEMBER_ALIVE,
+                     "the elder is alive to all");
+        story_expect(
+            s,
+            gossip_twin(node_gossip(s->nodes[i].node), s->nodes[CLONED].id, &other) &&
+                endpoint_equal(&other, &s->nodes[clone].endpoint),
+            "each can say where the younger is");
     }
 }
 
@@ -69,7 +72,8 @@ static void noticed(struct sim *s, bool has_tasks, uint64_t within_ms)
     open_at_work(s);
     uint64_t launches = story_launches(s, 0, s->options.nodes);
     unsigned clone = clone_start(s, CLONED, has_tasks);
-    uint64_t deaths = s->n_deaths; /* whom the clone remembers is dead to it until it is heard */
+    uint64_t deaths =
+        s->n_deaths; /* whom the clone remembers is dead to it until it is heard */
     story_run(s, within_ms);
     expect_elder(s, clone);
     story_run(s, STOP_MS);
@@ -104,8 +108,8 @@ static void refuses(struct sim *s)
     open_at_work(s);
     unsigned clone = clone_start(s, CLONED, false);
     story_run(s, PERIODS_MS + STOP_MS);
-    struct command order = {
-        .kind = COMMAND_SCALE, .ns = "default", .name = s->jobs[0].name, .count = 1};
+    struct order order = {
+        .kind = ORDER_SCALE, .ns = "default", .name = s->jobs[0].name, .count = 1};
     story_expect(s, !sim_command(s, clone, &order, 0), "the younger takes no order");
     story_expect_converged(s, 1000, "after a refused order");
 }
@@ -178,7 +182,8 @@ static void taken_over(struct sim *s)
     story_expect(s, s->nodes[clone].n_told_clone == 0, "nobody says so");
     sim_boot(s, CLONED);
     story_run(s, PERIODS_MS);
-    story_expect(s, clone_is_stopped(s, CLONED), "the host that was switched on has stopped");
+    story_expect(s, clone_is_stopped(s, CLONED),
+                 "the host that was switched on has stopped");
     story_expect(s, !clone_is_stopped(s, clone), "its successor has not");
     story_run(s, STOP_MS);
     stay_once(s, 20000);
@@ -241,15 +246,28 @@ static void again_and_again(struct sim *s)
 }
 
 const struct story stories_of_clones[] = {
-    {"a copied directory on another host stops within two probe periods", {.nodes = 5}, directory},
-    {"a cloned machine stops with what runs in it within two probe periods", {.nodes = 5}, machine},
-    {"a clone stops where a fifth is lost as well", {.nodes = 5, .loss = 0.2}, in_bad_weather},
+    {"a copied directory on another host stops within two probe periods",
+     {.nodes = 5},
+     directory},
+    {"a cloned machine stops with what runs in it within two probe periods",
+     {.nodes = 5},
+     machine},
+    {"a clone stops where a fifth is lost as well",
+     {.nodes = 5, .loss = 0.2},
+     in_bad_weather},
     {"a clone that has stopped takes no order", {.nodes = 3}, refuses},
     {"a clone that was cut off stops when it is heard", {.nodes = 5}, cut_off},
-    {"of two lives the younger stops, whichever host it is on", {.nodes = 5}, elder_restarts},
-    {"a host whose identity moved stops when it is switched on", {.nodes = 5}, taken_over},
+    {"of two lives the younger stops, whichever host it is on",
+     {.nodes = 5},
+     elder_restarts},
+    {"a host whose identity moved stops when it is switched on",
+     {.nodes = 5},
+     taken_over},
     {"of three with one identity two stop", {.nodes = 5}, two_clones},
     {"twins that nobody else sees find out themselves", {.nodes = 2}, alone},
-    {"a clone that is started again and again stops each time", {.nodes = 5}, again_and_again},
+    {"a clone that is started again and again stops each time",
+     {.nodes = 5},
+     again_and_again},
 };
-const size_t n_stories_of_clones = sizeof(stories_of_clones) / sizeof(stories_of_clones[0]);
+const size_t n_stories_of_clones =
+    sizeof(stories_of_clones) / sizeof(stories_of_clones[0]);

@@ -3,7 +3,11 @@
 #include "tests/sim/order.h"
 #include "tests/sim/story.h"
 
-enum { OLD = 2, ACK_TWO = 0, ACK_ONE = 4 }; /* the node; what order_give makes of its dice */
+enum {
+    OLD = 2,
+    ACK_TWO = 0,
+    ACK_ONE = 4
+}; /* the node; what order_give makes of its dice */
 
 /* `n` orders on one node, a moment apart. */
 static void give(struct sim *s, unsigned node, unsigned n, unsigned ack)
@@ -159,7 +163,9 @@ const struct story stories_of_copies[] = {
     {"an old copy that is put back again and again loses nothing",
      {.nodes = 4},
      again_and_again},
-    {"an old copy under a clock that is behind loses nothing", {.nodes = 3}, clock_behind},
+    {"an old copy under a clock that is behind loses nothing",
+     {.nodes = 3},
+     clock_behind},
     {"an old copy revives nothing whose deletion was collected",
      {.nodes = 3, .reap_ms = 45000},
      collected},

@@ -44,11 +44,11 @@ static bool is_seen(const struct sim *s, unsigned of, enum disk_state state)
 static void give_orders(struct sim *s, unsigned node, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        struct command command = {.kind = COMMAND_SCALE,
-                                  .ns = "default",
-                                  .name = s->jobs[i % s->n_jobs].name,
-                                  .ack = 2,
-                                  .count = 7};
+        struct order command = {.kind = ORDER_SCALE,
+                                .ns = "default",
+                                .name = s->jobs[i % s->n_jobs].name,
+                                .ack = 2,
+                                .count = 7};
         story_expect(s, !sim_command(s, node, &command, i % s->n_jobs),
                      "a node whose disk is in trouble refuses orders");
         story_run(s, 200);

@@ -140,11 +140,11 @@ static void silent_seeds(struct sim *s)
 
 static bool scale(struct sim *s, unsigned node, uint32_t count)
 {
-    struct command command = {.kind = COMMAND_SCALE,
-                              .ns = "default",
-                              .name = s->jobs[0].name,
-                              .ack = 2,
-                              .count = count};
+    struct order command = {.kind = ORDER_SCALE,
+                            .ns = "default",
+                            .name = s->jobs[0].name,
+                            .ack = 2,
+                            .count = count};
     return sim_command(s, node, &command, 0);
 }
 
@@ -203,7 +203,7 @@ static void forgotten(struct sim *s)
     story_run(s, 60000);
     story_expect_converged(s, 1000, "after a death");
     story_expect(s, rows_of(s, 1, 4) > 0, "failed is not forgotten");
-    struct command forget = {.kind = COMMAND_FORGET, .token = SIM_NO_TOKEN, .name = "n5"};
+    struct order forget = {.kind = ORDER_FORGET, .token = SIM_NO_TOKEN, .name = "n5"};
     sim_order(s, 0, &forget);
     story_run(s, 5000);
     for (unsigned i = 0; i < 4; i++) {

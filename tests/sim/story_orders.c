@@ -86,11 +86,11 @@ static void unconfirmed(struct sim *s)
 static void found_again(struct sim *s)
 {
     open_at_work(s);
-    struct command command = {.kind = COMMAND_VAR_SET,
-                              .token = SIM_NO_TOKEN,
-                              .ns = "default",
-                              .name = "late",
-                              .value = bytes_of_text("x")};
+    struct order command = {.kind = ORDER_VAR_SET,
+                            .token = SIM_NO_TOKEN,
+                            .ns = "default",
+                            .name = "late",
+                            .value = bytes_of_text("x")};
     disk_fault(s, 0, 0, 1000, 1);
     sim_order(s, 0, &command);
     story_run(s, 5000);
@@ -123,8 +123,9 @@ static void expect_pair(struct sim *s, size_t index, bool is_conflict)
         const struct entry *lost = pair_entry(s, i, index, true),
                            *won = pair_entry(s, i, index, false);
         story_expect(s, won != NULL, "the variable is there");
-        story_expect(s, (lost != NULL) == is_conflict,
-                     "a value is kept as lost where two were set at once, and only there");
+        story_expect(
+            s, (lost != NULL) == is_conflict,
+            "a value is kept as lost where two were set at once, and only there");
         story_expect(s, !lost || !won || !bytes_equal(lost->value, won->value),
                      "it is the other one");
         told += s->nodes[i].n_told_conflict > 0;
@@ -136,11 +137,13 @@ static void twice(struct sim *s)
 {
     const unsigned one[2] = {1, 1}, two[2] = {1, 2};
     open_at_work(s);
-    story_expect(s, pair_give(s, one, true, 2) && pair_give(s, one, false, 2), "they are given");
+    story_expect(s, pair_give(s, one, true, 2) && pair_give(s, one, false, 2),
+                 "they are given");
     story_run(s, 3000);
     expect_pair(s, 0, false);
     expect_pair(s, 1, false);
-    story_expect(s, bytes_equal(pair_entry(s, 0, 1, false)->value, bytes_of_text("second")),
+    story_expect(s,
+                 bytes_equal(pair_entry(s, 0, 1, false)->value, bytes_of_text("second")),
                  "the second order of one node is the later one");
     for (unsigned i = 0; i < 3; i++)
         story_expect(s, s->nodes[i].n_told_conflict == 0, "nobody is told of a conflict");
@@ -161,11 +164,11 @@ static void job_twice(struct sim *s)
         .count = 2,
         .task = {.argv = argv, .n_argv = 1, .cpu_milli = 100, .memory_bytes = 64 << 20},
         .service_name = "again"};
-    struct command command = {.kind = COMMAND_SUBMIT,
-                              .token = SIM_NO_TOKEN,
-                              .jobs = &spec,
-                              .n_jobs = 1,
-                              .ack = 2};
+    struct order command = {.kind = ORDER_SUBMIT,
+                            .token = SIM_NO_TOKEN,
+                            .jobs = &spec,
+                            .n_jobs = 1,
+                            .ack = 2};
     sim_order(s, 0, &command);
     sim_order(s, 2, &command);
     story_run(s, 30000);
@@ -197,16 +200,19 @@ static void parted(struct sim *s)
         const unsigned nodes[2] = {i % 2, 4};
         part(s, after_ms < 0);
         story_run(s, after_ms < 0 ? (uint64_t)-after_ms : 0);
-        story_expect(s, pair_give(s, nodes, false, i % 2 ? ACK_MAJORITY : 2), "they are given");
+        story_expect(s, pair_give(s, nodes, false, i % 2 ? ACK_MAJORITY : 2),
+                     "they are given");
         story_run(s, after_ms > 0 ? (uint64_t)after_ms : 0);
         part(s, true);
         story_run(s, 15000);
         const enum sim_outcome *is = s->pairs[i].outcomes;
-        story_expect(s, is[0] != OUTCOME_OPEN && is[1] != OUTCOME_OPEN, "both are answered");
+        story_expect(s, is[0] != OUTCOME_OPEN && is[1] != OUTCOME_OPEN,
+                     "both are answered");
         story_expect(s, is[1] == OUTCOME_DONE, "three of five take orders");
         story_expect(s, after_ms > 0 || i % 2 == 0 || is[0] != OUTCOME_DONE,
                      "two of five are no majority");
-        story_expect(s, after_ms < 500 || (is[0] == OUTCOME_DONE && is[1] == OUTCOME_DONE),
+        story_expect(s,
+                     after_ms < 500 || (is[0] == OUTCOME_DONE && is[1] == OUTCOME_DONE),
                      "what was given in time was acknowledged");
         part(s, false);
         story_expect_whole(s, 10000, "after the heal");
@@ -223,7 +229,8 @@ const struct story stories_of_orders[] = {
     {"what a disk had all the same stands after a restart, everywhere",
      {.nodes = 3},
      found_again},
-    {"an order that is given twice is one, and of two at once one wins and the other is kept",
+    {"an order that is given twice is one, and of two at once one wins and the other is "
+     "kept",
      {.nodes = 3},
      twice},
     {"a job that is submitted twice is one", {.nodes = 3}, job_twice},

@@ -60,12 +60,12 @@ static void ordered_again(struct sim *s)
     for (unsigned kind = 0; kind < 3; kind++) {
         struct edit_spec e;
         edit_spec_first(&s->jobs[0], &e);
-        struct command orders[] = {
-            {.kind = COMMAND_SUBMIT, .jobs = &e.spec, .n_jobs = 1},
-            {.kind = COMMAND_START},
-            {.kind = COMMAND_RESTART},
+        struct order orders[] = {
+            {.kind = ORDER_SUBMIT, .jobs = &e.spec, .n_jobs = 1},
+            {.kind = ORDER_START},
+            {.kind = ORDER_RESTART},
         };
-        struct command *order = &orders[kind];
+        struct order *order = &orders[kind];
         order->ns = "default";
         order->name = s->jobs[0].name;
         order->token = SIM_NO_TOKEN;

@@ -69,7 +69,9 @@ static void disk_burns(struct sim *s)
     sim_boot(s, 1);
     end_converged(s);
     for (size_t i = 0; i < s->n_orders; i++)
-        story_expect(s, s->orders[i].made != OUTCOME_UNSURE && s->orders[i].ended != OUTCOME_UNSURE,
+        story_expect(s,
+                     s->orders[i].made != OUTCOME_UNSURE &&
+                         s->orders[i].ended != OUTCOME_UNSURE,
                      "nothing was excused");
 }
 
@@ -95,11 +97,13 @@ static void parted_and_wiped(struct sim *s, unsigned n_wiped)
     end_converged(s);
     size_t n_excused = 0;
     for (size_t i = 0; i < s->n_orders; i++)
-        n_excused += s->orders[i].made == OUTCOME_UNSURE || s->orders[i].ended == OUTCOME_UNSURE;
+        n_excused +=
+            s->orders[i].made == OUTCOME_UNSURE || s->orders[i].ended == OUTCOME_UNSURE;
     story_expect(s, n_wiped == 2 ? n_excused > 0 : n_excused == 0,
                  "only what was on lost disks alone is excused");
     for (size_t i = n_parted; i < s->n_orders; i++)
-        story_expect(s, s->orders[i].made == OUTCOME_DONE, "the other side's orders stand");
+        story_expect(s, s->orders[i].made == OUTCOME_DONE,
+                     "the other side's orders stand");
 }
 
 static void parted_one(struct sim *s)
@@ -117,7 +121,9 @@ const struct story stories_of_power[] = {
     {"a power cut of one costs what it had heard alone, and it is told again",
      {.nodes = 3},
      of_one},
-    {"a disk that burns takes nothing with it that another acknowledged", {.nodes = 3}, disk_burns},
+    {"a disk that burns takes nothing with it that another acknowledged",
+     {.nodes = 3},
+     disk_burns},
     {"of a side that is cut off one disk may burn", {.nodes = 5}, parted_one},
     {"where all disks burn that have it, only that is lost", {.nodes = 5}, parted_both},
 };

@@ -35,8 +35,8 @@ static void order(struct sim *s, unsigned node, size_t index)
     char name[16], value[24];
     (void)snprintf(name, sizeof(name), "v%zu", index);
     (void)snprintf(value, sizeof(value), "%u", var->n_orders);
-    struct command command = {
-        .kind = var->is_there ? COMMAND_VAR_REMOVE : COMMAND_VAR_SET,
+    struct order command = {
+        .kind = var->is_there ? ORDER_VAR_REMOVE : ORDER_VAR_SET,
         .token = VAR_TOKEN + index,
         .ns = "default",
         .name = name,

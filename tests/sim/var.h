@@ -5,7 +5,9 @@
 
 #include "tests/sim/world.h"
 
-enum { VAR_TOKEN = SIM_JOBS_MAX + SIM_ROTATIONS_MAX }; /* of the first variable's answer */
+enum {
+    VAR_TOKEN = SIM_JOBS_MAX + SIM_ROTATIONS_MAX
+}; /* of the first variable's answer */
 
 /* Set or remove one on a node that knows of the time before, if there is any. */
 void var_order(struct sim *s, const uint64_t dice[2]);

@@ -208,7 +208,8 @@ void wire_stream_send(struct sim *s, unsigned node, const struct gossip_effect *
     const struct end *other = &stream->ends[!end];
     listen(s, e->bytes);
     bool is_broken = !move_is_bound(&s->nodes[node]) ||
-                     !move_is_bound(&s->nodes[other->node]) || other->is_closed || s->nodes[other->node].boot != other->boot ||
+                     !move_is_bound(&s->nodes[other->node]) || other->is_closed ||
+                     s->nodes[other->node].boot != other->boot ||
                      is_cut(s, node, other->node) || is_cut(s, other->node, node);
     if (is_broken)
         wire_stream_close(s, node, e->stream);

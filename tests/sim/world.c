@@ -203,14 +203,20 @@ static void deliver_task(struct sim *s, const struct sim_event *e, struct moment
         return;
     if (e->kind == EVENT_TASK_STARTED) {
         t->is_running = t->has_started = true;
-        node_task_started(n->node, at, e->key, t->pid, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_TASK_STARTED,
+                                       .task = {.key = e->key, .pid = t->pid}},
+                  &n->fx);
     } else {
         t->is_running = false;
         t->boot = 0; /* it ends only once */
         const struct exit_fact never = {.kind = EXIT_NEVER};
         const struct exit_fact fact =
             e->status == TASK_NEVER ? never : exit_of_status(e->status, false);
-        node_task_exited(n->node, at, e->key, &fact, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_TASK_EXITED,
+                                       .task = {.key = e->key, .fact = fact}},
+                  &n->fx);
     }
 }
 
@@ -236,7 +242,10 @@ static void deliver(struct sim *s, const struct sim_event *e)
     struct moment at = sim_moment(s, n);
     switch (e->kind) {
     case EVENT_DATAGRAM:
-        node_datagram(n->node, at, s->nodes[e->peer].endpoint, payload, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_DATAGRAM,
+                                       .datagram = {s->nodes[e->peer].endpoint, payload}},
+                  &n->fx);
         break;
     case EVENT_BEACON:
         lan_hear(s, e);
@@ -245,31 +254,51 @@ static void deliver(struct sim *s, const struct sim_event *e)
         lan_due(s, e->node);
         break;
     case EVENT_REFUSED:
-        node_refused(n->node, at, s->nodes[e->peer].endpoint, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_REFUSED,
+                                       .endpoint = s->nodes[e->peer].endpoint},
+                  &n->fx);
         break;
     case EVENT_STREAM_OPENED:
-        node_stream_opened(n->node, at, e->stream, wire_stream_peer(s, e), &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){
+                      .kind = INPUT_STREAM_OPENED,
+                      .stream = {.id = e->stream, .peer = wire_stream_peer(s, e)}},
+                  &n->fx);
         break;
     case EVENT_STREAM_FRAME:
-        node_stream_frame(n->node, at, e->stream, payload, &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){.kind = INPUT_STREAM_FRAME,
+                                       .stream = {.id = e->stream, .frame = payload}},
+                  &n->fx);
         break;
     case EVENT_STREAM_CLOSED:
         if (e->how == KNOCK_NONE)
-            node_stream_closed(n->node, at, e->stream, &n->fx);
+            node_step(n->node, at,
+                      &(struct node_input){.kind = INPUT_STREAM_CLOSED,
+                                           .stream = {.id = e->stream}},
+                      &n->fx);
         else
-            node_stream_failed(n->node, at, e->stream, e->how, &n->fx);
+            node_step(n->node, at,
+                      &(struct node_input){.kind = INPUT_STREAM_FAILED,
+                                           .stream = {.id = e->stream, .how = e->how}},
+                      &n->fx);
         break;
     case EVENT_TASK_STARTED:
     case EVENT_TASK_EXITED:
         deliver_task(s, e, at);
         break;
     case EVENT_PROBED:
-        node_probed(n->node, at, e->key, e->check, e->status,
-                    e->status ? "answered 200 OK" : "answered 500 No", &n->fx);
+        node_step(n->node, at,
+                  &(struct node_input){
+                      .kind = INPUT_PROBED,
+                      .probed = {e->key, e->check, e->status,
+                                 e->status ? "answered 200 OK" : "answered 500 No"}},
+                  &n->fx);
         break;
     case EVENT_TICK:
         if (n->tick_ms == e->at_ms)
-            node_tick(n->node, at, &n->fx);
+            node_step(n->node, at, &(struct node_input){.kind = INPUT_TICK}, &n->fx);
         break;
     case EVENT_ADDRESS:
         if (!endpoint_equal(&n->endpoint, &n->host))
@@ -375,7 +404,8 @@ void sim_boot(struct sim *s, unsigned index)
     /* Reading the store takes its time. */
     struct moment begun = sim_moment(s, n), at = begun;
     begun.now_ms -= RESTORE_MS;
-    struct pair attributes[] = {{"hostname", original->name}, {"rack", index % 2 ? "b" : "a"}};
+    struct pair attributes[] = {{"hostname", original->name},
+                                {"rack", index % 2 ? "b" : "a"}};
     struct node_options options = {
         .gossip = {.id = n->id,
                    .name = original->name,
@@ -401,8 +431,13 @@ void sim_boot(struct sim *s, unsigned index)
     move_look(s, index);
     adopt(s, n, index);
     ail_boot(s, index);
-    struct endpoint seeds[2] = {move_address(0, 0), move_address(s->options.nodes / 2, 0)};
-    node_join(n->node, at, seeds, n->meeting == MEET_SEEDS ? 2 : 0, false, &n->fx);
+    struct endpoint seeds[2] = {move_address(0, 0),
+                                move_address(s->options.nodes / 2, 0)};
+    node_step(
+        n->node, at,
+        &(struct node_input){.kind = INPUT_JOIN,
+                             .join = {seeds, n->meeting == MEET_SEEDS ? 2 : 0, false}},
+        &n->fx);
     if (n->meeting == MEET_BEACONS)
         lan_start(s, index);
     perform(s, index);
@@ -450,22 +485,26 @@ void sim_task_exit(struct sim *s, unsigned index)
     }
 }
 
-void sim_order(struct sim *s, unsigned node, const struct command *command)
+void sim_order(struct sim *s, unsigned node, const struct order *command)
 {
     struct sim_node *n = &s->nodes[node];
     struct err err = {0};
     size_t n_changes;
     (void)disk_persist(s, n, true, &err);
-    node_command(n->node, sim_moment(s, n), command, &n->fx);
+    node_step(n->node, sim_moment(s, n),
+              &(struct node_input){.kind = INPUT_ORDER, .order = command}, &n->fx);
     const struct store_change *changes = node_staged(n->node, &n_changes);
     if (changes) {
         int status = disk_write_staged(s, n, changes, n_changes, &err);
-        node_committed(n->node, sim_moment(s, n), status, err.text, &n->fx);
+        node_step(n->node, sim_moment(s, n),
+                  &(struct node_input){.kind = INPUT_COMMITTED,
+                                       .committed = {status, err.text}},
+                  &n->fx);
     }
     perform(s, node);
 }
 
-bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job)
+bool sim_command(struct sim *s, unsigned node, struct order *command, size_t job)
 {
     struct sim_node *n = &s->nodes[node];
     struct key key = key_control("default", s->jobs[job].name);

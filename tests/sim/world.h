@@ -46,7 +46,8 @@ struct sim_options {
     enum sim_meeting meeting;
     unsigned clusters;  /* 2: every other node holds another secret */
     uint64_t faults_ms; /* how long faults go on */
-    uint32_t reap_ms;   /* 0: as in the profile; else people also set and remove variables */
+    uint32_t
+        reap_ms; /* 0: as in the profile; else people also set and remove variables */
     bool has_absence;   /* the last node is down for longer than that */
     bool has_moves;     /* hosts get other addresses, and lose them for a while */
     bool has_copies;    /* of one node's disk and memory are put back */
@@ -88,7 +89,7 @@ struct sim_node {
     size_t n_persisted; /* of fx, looked at for the store already */
     struct store *store;
     struct backlog backlog;
-    uint64_t retry_ms; /* when the backlog is tried again by itself */
+    uint64_t retry_ms;    /* when the backlog is tried again by itself */
     bool ails, has_ailed; /* its disk does, or did; see ail.h */
     bool is_shut;         /* its store was ailing at the start, and is to be opened */
     bool is_unwritten;    /* what it said may not be on its disk */
@@ -99,17 +100,19 @@ struct sim_node {
     unsigned n_moves;         /* to another */
     struct endpoint endpoint; /* where the node listens: it may not have noticed yet */
     char name[16];
-    unsigned twin_of; /* the number of the node whose identity it has, from 1; 0: its own */
+    unsigned
+        twin_of; /* the number of the node whose identity it has, from 1; 0: its own */
     unsigned n_told_clone, n_told_conflict; /* by its events */
-    uint64_t boot; /* grows with every start: events for earlier lives are void */
-    uint64_t disk; /* grows with every wipe */
+    uint64_t boot;      /* grows with every start: events for earlier lives are void */
+    uint64_t disk;      /* grows with every wipe */
     struct store *copy; /* of its disk, of an earlier moment; NULL */
     bool goes_on;       /* its memory was put back: this start is none */
     int64_t skew_ms;
     uint64_t slept_ms; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC */
     struct sim_session session;
     struct replay_table replays;
-    uint64_t n_copied, n_replayed; /* datagrams and beacons to it that come twice; refused */
+    uint64_t n_copied,
+        n_replayed;   /* datagrams and beacons to it that come twice; refused */
     unsigned side;    /* of the partition */
     uint64_t tick_ms; /* the armed timer; UINT64_MAX: none */
     unsigned cluster;
@@ -138,8 +141,8 @@ struct sim_job {
     uint32_t count;
     bool is_asked, is_acked; /* submitted; acknowledged */
     bool is_removal_asked, is_stopped;
-    bool has_check;   /* in its first spec */
-    const char *task; /* an argument of its command; NULL: none */
+    bool has_check;       /* in its first spec */
+    const char *task;     /* an argument of its command; NULL: none */
     uint64_t newest_edit; /* as newest_order, of its job record */
     unsigned n_edits;
     uint32_t scale_asked; /* the newest scale order; UINT32_MAX: none */
@@ -205,14 +208,14 @@ struct sim {
     size_t n_orders;
     struct sim_pair pairs[SIM_PAIRS_MAX];
     size_t n_pairs;
-    unsigned n_clones; /* behind the nodes */
+    unsigned n_clones;            /* behind the nodes */
     uint64_t n_refused, n_unsure; /* of them, by disks */
     int ack;                      /* of the other orders */
     struct gossip_profile profile;
     struct sim_rotation rotations[SIM_ROTATIONS_MAX];
     uint32_t n_sessions;
     uint64_t counted[SIM_SESSIONS_MAX]; /* the last counter of each session */
-    size_t n_rotations, n_handed_out; /* secrets that an operator had to carry */
+    size_t n_rotations, n_handed_out;   /* secrets that an operator had to carry */
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
     uint64_t n_suspicions, n_deaths;     /* as the nodes tell them */
@@ -247,10 +250,10 @@ void sim_task_exit(struct sim *s, unsigned node); /* one running task of it, if 
 bool sim_is_refusal(int code);
 /* `command`'s token is set to `job`'s index; the answer updates s->jobs.  False: the node refused it,
  * somebody else is to be asked. */
-bool sim_command(struct sim *s, unsigned node, struct command *command, size_t job);
+bool sim_command(struct sim *s, unsigned node, struct order *command, size_t job);
 /* As sim_command, of what is no job; its answer is not looked at with SIM_NO_TOKEN. */
 #define SIM_NO_TOKEN UINT64_MAX
-void sim_order(struct sim *s, unsigned node, const struct command *command);
+void sim_order(struct sim *s, unsigned node, const struct order *command);
 
 /* All hosts, the clones' too; nodes are what others know. */
 unsigned sim_n_hosts(const struct sim *s);

@@ -6,7 +6,7 @@
 #include "core/rng.h"
 #include "gossip/table/bodies.h"
 #include "gossip/table/handles.h"
-#include "gossip/table/order.h"
+#include "gossip/table/sorted.h"
 
 static int compare(const void *ctx, uint32_t id, const void *probe)
 {
@@ -15,15 +15,15 @@ static int compare(const void *ctx, uint32_t id, const void *probe)
     return (left > right) - (left < right);
 }
 
-Test(order, it_keeps_order_through_insertions_and_removals)
+Test(sorted, it_keeps_order_through_insertions_and_removals)
 {
     enum { N = 3000 };
     static uint32_t values[N];
     static bool is_in[N];
-    struct order o;
+    struct sorted o;
     struct rng rng;
     rng_init(&rng, 5);
-    order_init(&o, compare, values);
+    sorted_init(&o, compare, values);
     for (uint32_t i = 0; i < N; i++)
         values[i] = i * 2;
     for (int i = 0; i < 60000; i++) {
@@ -31,46 +31,46 @@ Test(order, it_keeps_order_through_insertions_and_removals)
         bool is_filling = i / 12000 % 2 == 0;
         uint32_t k = (uint32_t)rng_below(&rng, N), odd = k * 2 + 1, id;
         if (is_in[k] && !(is_filling && rng_chance(&rng, 0.8)))
-            order_remove(&o, &values[k]);
+            sorted_remove(&o, &values[k]);
         else if (!is_in[k] && (is_filling || rng_chance(&rng, 0.2)))
-            cr_assert_eq(order_insert(&o, &values[k], k), 0);
+            cr_assert_eq(sorted_insert(&o, &values[k], k), 0);
         else
             continue;
         is_in[k] = !is_in[k];
-        order_remove(&o, &odd); /* was never there */
-        struct order_at at = order_at_least(&o, &values[k]);
-        bool is_found = order_next(&o, &at, &id);
+        sorted_remove(&o, &odd); /* was never there */
+        struct sorted_at at = sorted_at_least(&o, &values[k]);
+        bool is_found = sorted_next(&o, &at, &id);
         cr_assert_eq(is_found && id == k, is_in[k]);
         cr_assert(!is_found || values[id] >= values[k]);
     }
-    struct order_at at = {0};
+    struct sorted_at at = {0};
     size_t n = 0;
     for (uint32_t i = 0, id; i < N; i++) {
         if (!is_in[i])
             continue;
-        cr_assert(order_next(&o, &at, &id));
+        cr_assert(sorted_next(&o, &at, &id));
         cr_assert_eq(id, i);
         n++;
     }
     cr_assert_eq(n, o.n);
-    order_fini(&o);
+    sorted_fini(&o);
 }
 
-Test(order, what_comes_in_order_fills_its_leaves)
+Test(sorted, what_comes_in_order_fills_its_leaves)
 {
-    enum { N = 10 * ORDER_LEAF_MAX };
+    enum { N = 10 * SORTED_LEAF_MAX };
     static uint32_t values[N];
-    struct order o;
-    order_init(&o, compare, values);
+    struct sorted o;
+    sorted_init(&o, compare, values);
     for (uint32_t i = 0; i < N; i++) {
         values[i] = i;
-        cr_assert_eq(order_insert(&o, &values[i], i), 0);
+        cr_assert_eq(sorted_insert(&o, &values[i], i), 0);
     }
     cr_assert_eq(o.n_leaves, 10);
     for (uint32_t i = 0; i < N; i++)
-        order_remove(&o, &values[i]);
+        sorted_remove(&o, &values[i]);
     cr_assert_eq(o.n + o.n_leaves, 0);
-    order_fini(&o);
+    sorted_fini(&o);
 }
 
 static uint32_t tag(const void *ctx, uint32_t id)

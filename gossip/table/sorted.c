@@ -1,39 +1,39 @@
 /* The ordered set.  Full leaves are split, at their end when things arrive in order; a
  * leaf that runs low joins its neighbour when both fit in one with room to spare. */
-#include "gossip/table/order.h"
+#include "gossip/table/sorted.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LEAF_LOW = ORDER_LEAF_MAX / 4,
-    LEAF_JOINED = ORDER_LEAF_MAX * 3 / 4, /* so that a joined leaf is not split at once */
+    LEAF_LOW = SORTED_LEAF_MAX / 4,
+    LEAF_JOINED = SORTED_LEAF_MAX * 3 / 4, /* so that a joined leaf is not split at once */
 };
 
-void order_init(struct order *o, order_compare *compare, const void *ctx)
+void sorted_init(struct sorted *o, sorted_compare *compare, const void *ctx)
 {
-    *o = (struct order){.compare = compare, .ctx = ctx};
+    *o = (struct sorted){.compare = compare, .ctx = ctx};
 }
 
-void order_fini(struct order *o)
+void sorted_fini(struct sorted *o)
 {
     for (size_t i = 0; i < o->n_leaves; i++)
         free(o->leaves[i]);
     free(o->leaves);
-    *o = (struct order){.compare = o->compare, .ctx = o->ctx};
+    *o = (struct sorted){.compare = o->compare, .ctx = o->ctx};
 }
 
 /* ---- finding ---- */
 
-static int compare_first(const struct order *o, size_t leaf, const void *probe)
+static int compare_first(const struct sorted *o, size_t leaf, const void *probe)
 {
     return o->compare(o->ctx, o->leaves[leaf]->ids[0], probe);
 }
 
 /* The last leaf whose first is not greater than the probe; the first leaf when there is
  * none. */
-static size_t find_leaf(const struct order *o, const void *probe)
+static size_t find_leaf(const struct sorted *o, const void *probe)
 {
     size_t low = 0, high = o->n_leaves;
     if (o->finger < o->n_leaves && compare_first(o, o->finger, probe) <= 0) {
@@ -51,7 +51,7 @@ static size_t find_leaf(const struct order *o, const void *probe)
     return low;
 }
 
-static size_t find_index(const struct order *o, const struct order_leaf *leaf,
+static size_t find_index(const struct sorted *o, const struct sorted_leaf *leaf,
                          const void *probe)
 {
     size_t low = 0, high = leaf->n;
@@ -68,19 +68,19 @@ static size_t find_index(const struct order *o, const struct order_leaf *leaf,
     return low;
 }
 
-struct order_at order_at_least(const struct order *o, const void *probe)
+struct sorted_at sorted_at_least(const struct sorted *o, const void *probe)
 {
     if (o->n_leaves == 0)
-        return (struct order_at){0};
-    struct order_at at = {.leaf = find_leaf(o, probe)};
+        return (struct sorted_at){0};
+    struct sorted_at at = {.leaf = find_leaf(o, probe)};
     at.index = find_index(o, o->leaves[at.leaf], probe);
     return at;
 }
 
-bool order_next(const struct order *o, struct order_at *at, uint32_t *ret_id)
+bool sorted_next(const struct sorted *o, struct sorted_at *at, uint32_t *ret_id)
 {
     if (at->leaf < o->n_leaves && at->index == o->leaves[at->leaf]->n)
-        *at = (struct order_at){.leaf = at->leaf + 1};
+        *at = (struct sorted_at){.leaf = at->leaf + 1};
     if (at->leaf >= o->n_leaves)
         return false;
     *ret_id = o->leaves[at->leaf]->ids[at->index++];
@@ -89,17 +89,17 @@ bool order_next(const struct order *o, struct order_at *at, uint32_t *ret_id)
 
 /* ---- changing ---- */
 
-static struct order_leaf *add_leaf(struct order *o, size_t at)
+static struct sorted_leaf *add_leaf(struct sorted *o, size_t at)
 {
     if (o->n_leaves == o->cap) {
         size_t cap = o->cap ? o->cap * 2 : 4;
-        struct order_leaf **leaves = realloc(o->leaves, cap * sizeof(*leaves));
+        struct sorted_leaf **leaves = realloc(o->leaves, cap * sizeof(*leaves));
         if (!leaves)
             return NULL;
         o->leaves = leaves;
         o->cap = cap;
     }
-    struct order_leaf *leaf = malloc(sizeof(*leaf));
+    struct sorted_leaf *leaf = malloc(sizeof(*leaf));
     if (!leaf)
         return NULL;
     leaf->n = 0;
@@ -110,31 +110,31 @@ static struct order_leaf *add_leaf(struct order *o, size_t at)
 }
 
 /* Make room at a place in a full leaf; the place moves along. */
-static int split(struct order *o, struct order_at *at)
+static int split(struct sorted *o, struct sorted_at *at)
 {
-    struct order_leaf *right = add_leaf(o, at->leaf + 1);
+    struct sorted_leaf *right = add_leaf(o, at->leaf + 1);
     if (!right)
         return -ENOMEM;
-    struct order_leaf *left = o->leaves[at->leaf];
+    struct sorted_leaf *left = o->leaves[at->leaf];
     size_t keep = at->index == left->n ? left->n : left->n / 2;
     right->n = (uint32_t)(left->n - keep);
     memcpy(right->ids, left->ids + keep, right->n * sizeof(right->ids[0]));
     left->n = (uint32_t)keep;
     if (at->index >= keep)
-        *at = (struct order_at){at->leaf + 1, at->index - keep};
+        *at = (struct sorted_at){at->leaf + 1, at->index - keep};
     return 0;
 }
 
-int order_insert(struct order *o, const void *probe, uint32_t id)
+int sorted_insert(struct sorted *o, const void *probe, uint32_t id)
 {
     if (o->n_leaves == 0 && !add_leaf(o, 0))
         return -ENOMEM;
-    struct order_at at = {0};
+    struct sorted_at at = {0};
     if (o->n > 0)
-        at = order_at_least(o, probe);
-    if (o->leaves[at.leaf]->n == ORDER_LEAF_MAX && split(o, &at) < 0)
+        at = sorted_at_least(o, probe);
+    if (o->leaves[at.leaf]->n == SORTED_LEAF_MAX && split(o, &at) < 0)
         return -ENOMEM;
-    struct order_leaf *leaf = o->leaves[at.leaf];
+    struct sorted_leaf *leaf = o->leaves[at.leaf];
     memmove(leaf->ids + at.index + 1, leaf->ids + at.index,
             (leaf->n - at.index) * sizeof(leaf->ids[0]));
     leaf->ids[at.index] = id;
@@ -144,16 +144,16 @@ int order_insert(struct order *o, const void *probe, uint32_t id)
     return 0;
 }
 
-static void drop_leaf(struct order *o, size_t at)
+static void drop_leaf(struct sorted *o, size_t at)
 {
     free(o->leaves[at]);
     o->n_leaves--;
     memmove(o->leaves + at, o->leaves + at + 1, (o->n_leaves - at) * sizeof(*o->leaves));
 }
 
-static void join(struct order *o, size_t at)
+static void join(struct sorted *o, size_t at)
 {
-    struct order_leaf *left = o->leaves[at], *right = o->leaves[at + 1];
+    struct sorted_leaf *left = o->leaves[at], *right = o->leaves[at + 1];
     if (left->n + right->n > LEAF_JOINED)
         return;
     memcpy(left->ids + left->n, right->ids, right->n * sizeof(right->ids[0]));
@@ -161,15 +161,15 @@ static void join(struct order *o, size_t at)
     drop_leaf(o, at + 1);
 }
 
-void order_remove(struct order *o, const void *probe)
+void sorted_remove(struct sorted *o, const void *probe)
 {
-    struct order_at at = order_at_least(o, probe);
+    struct sorted_at at = sorted_at_least(o, probe);
     if (o->n_leaves == 0 || at.index == o->leaves[at.leaf]->n) {
-        at = (struct order_at){.leaf = at.leaf + 1};
+        at = (struct sorted_at){.leaf = at.leaf + 1};
         if (at.leaf >= o->n_leaves)
             return;
     }
-    struct order_leaf *leaf = o->leaves[at.leaf];
+    struct sorted_leaf *leaf = o->leaves[at.leaf];
     if (o->compare(o->ctx, leaf->ids[at.index], probe) != 0)
         return;
     leaf->n--;
