@@ -212,7 +212,7 @@ DOING    := core/dump core/log core/ram_dir core/room core/store_files core/stor
             isolate/shim isolate/shim_child isolate/shim_end isolate/shim_image isolate/shim_output isolate/spawn \
             isolate/task_dir isolate/token_file isolate/users gossip/uv_% netsvc/uv_% agent/uv_% \
             agent/api% agent/ballast agent/client% agent/demo_http agent/dev% agent/facts agent/files agent/home% agent/log_local \
-            agent/memory agent/options agent/settings agent/shim_entry agent/socket_file agent/task_token
+            agent/memory agent/options agent/recorder agent/settings agent/shim_entry agent/socket_file agent/task_token
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
 .PHONY: floors purity static

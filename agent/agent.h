@@ -14,6 +14,8 @@ enum { JOIN_MAX = 64, ATTRS_MAX = 128 };
 struct agent_options {
     const char *name, *data_dir, *secret_file, *bind, *http, *dns, *socket, *profile,
         *ports, *memory, *cpu, *ack, *reap;
+    const char
+        *record; /* a new file for what the node is told; NULL: it is not recorded */
     const char *join[JOIN_MAX]; /* addresses, or host names (resolved with c-ares) */
     size_t n_join;
     const char *attrs[ATTRS_MAX]; /* "k=v" */

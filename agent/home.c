@@ -1,6 +1,8 @@
 /* The home's stages: waiting, read, open.  See home.h. */
 #include "agent/home.h"
 
+#include "agent/recorder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -240,6 +242,7 @@ void home_wait(struct home *home, const struct err *why)
 
 struct restore {
     struct node *node;
+    struct recorder *recorder;
     enum store_space space;
     struct form form; /* of a store that is only read, and was not turned */
     struct arena arena;
@@ -251,14 +254,20 @@ static int restore_entry(void *ctx, struct bytes key, struct bytes value)
     arena_clear(&restore->arena);
     int status =
         form_apply(&restore->form, restore->space, &key, &value, &restore->arena);
-    return status < 0 ? status : node_restore(restore->node, restore->space, key, value);
+    if (status < 0)
+        return status;
+    struct recorded what = {.kind = RECORDED_ENTRY,
+                            .entry = {restore->space, key, value}};
+    recorder_put(restore->recorder, &what);
+    return node_restore(restore->node, restore->space, key, value);
 }
 
-int home_restore(struct home *home, struct node *node, struct err *err)
+int home_restore(struct home *home, struct node *node, struct recorder *recorder,
+                 struct err *err)
 {
     static const enum store_space order[] = {STORE_LOCAL, STORE_TABLE};
     struct store *from = home->image ? home->image : home->store;
-    struct restore restore = {.node = node};
+    struct restore restore = {.node = node, .recorder = recorder};
     int status = form_read(from, &restore.form, err);
     arena_init(&restore.arena, 0);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && status >= 0; i++) {

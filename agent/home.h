@@ -23,6 +23,8 @@ enum home_stage {
     HOME_OPEN,
 };
 
+struct recorder;
+
 struct home {
     enum home_stage stage;
     struct store *store; /* before HOME_OPEN one that refuses all, with the cause */
@@ -47,7 +49,8 @@ struct home {
 int home_open(struct home *home, const char *data_dir, enum machine_policy policy,
               uint64_t at_unix_ms, struct err *err);
 /* Feed everything stored to the node.  ERR_DAMAGED: home_set_aside, then start anew. */
-int home_restore(struct home *home, struct node *node, struct err *err);
+int home_restore(struct home *home, struct node *node, struct recorder *recorder,
+                 struct err *err);
 /* HOME_READING: what was read cannot be used, or nothing can be started on it; wait. */
 void home_wait(struct home *home, const struct err *why);
 /* Close the store, rename it to store.damaged-<time>, open an empty one. */

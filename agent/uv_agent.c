@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/memory.h"
+#include "agent/recorder.h"
 #include "agent/settings.h"
 #include "agent/task_token.h"
 #include "agent/uv_disk.h"
@@ -67,8 +68,14 @@ static void on_task_exited(void *ctx, const char *key, const struct exit_fact *f
 static void on_task_found(void *ctx, const struct task_found *task)
 {
     struct agent *a = ctx;
-    if (node_adopt(a->node, agent_now(a), task->key, task->pid, task->started_unix_ms,
-                   task->note, task->doubt)) {
+    struct moment at = agent_now(a);
+    struct recorded what = {
+        .kind = RECORDED_TASK,
+        .at = at,
+        .task = {task->key, task->doubt, task->pid, task->started_unix_ms, task->note}};
+    recorder_put(a->recorder, &what);
+    if (node_adopt(a->node, at, task->key, task->pid, task->started_unix_ms, task->note,
+                   task->doubt)) {
         const char *state = task->pid ? "adopted" : task->doubt ? "unclear" : "ended";
         log_line(task->doubt ? LOG_WARN : LOG_INFO, "task", "key", task->key, "state",
                  state, "cause", task->doubt, NULL);
@@ -148,7 +155,22 @@ static int new_node(struct agent *a, struct node_options *options, struct moment
     random_bytes(&options->gossip.seed, sizeof(options->gossip.seed));
     options->gossip.epoch = home_life(at.at_unix_ms);
     a->node = node_new(options, at);
+    if (a->recorder) {
+        struct recorded what = {
+            .kind = RECORDED_BEGIN,
+            .at = at,
+            .begin = {.version = STRATOS_VERSION, .options = *options}};
+        recorder_put(a->recorder, &what);
+        explicit_bzero(&what.begin.options.keys, sizeof(what.begin.options.keys));
+    }
     return a->node ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+static void leap(struct agent *a)
+{
+    struct recorded what = {.kind = RECORDED_LEAP};
+    recorder_put(a->recorder, &what);
+    node_leap(a->node);
 }
 
 /* The node as it was stored; where its store is damaged, one that starts with an empty one.  On a full
@@ -160,10 +182,10 @@ static int restore_node(struct agent *a, struct node_options *options, struct er
         bool is_image = a->home.stage == HOME_READING;
         int status = new_node(a, options, at, err);
         if (status == 0)
-            status = home_restore(&a->home, a->node, err);
+            status = home_restore(&a->home, a->node, a->recorder, err);
         if (status != ERR_DAMAGED) {
             if (status == 0 && a->home.is_unwritten)
-                node_leap(a->node);
+                leap(a);
             return status;
         }
         node_free(a->node);
@@ -252,9 +274,24 @@ static int open_services(struct agent *a, struct err *err)
     return status == 0 ? uv_listen_open(a, err) : status;
 }
 
+static int open_recorder(struct agent *a, struct err *err)
+{
+    if (!a->options->record)
+        return 0;
+    a->recorder = recorder_open(a->options->record, err);
+    if (!a->recorder)
+        return err->code;
+    log_line(LOG_WARN, "recording", "state", "on", "file", a->options->record, "meaning",
+             "all that this node is told goes into it, the secret and all variables too",
+             NULL);
+    return 0;
+}
+
 static int open_all(struct agent *a, struct err *err)
 {
-    int status = open_home(a, &a->keys, err);
+    int status = open_recorder(a, err);
+    if (status == 0)
+        status = open_home(a, &a->keys, err);
     if (status == 0 && a->home.has_identity)
         status = uv_network_open(a, err);
     if (status == 0)
@@ -305,6 +342,7 @@ static void close_all(struct agent *a)
     (void)uv_loop_close(&a->loop);
     api_close(a);
     catalog_unref(a->catalog);
+    recorder_close(a->recorder, "its agent has ended");
     node_free(a->node);
     node_effects_fini(&a->fx);
     feed_fini(&a->feed);

@@ -69,7 +69,8 @@ struct agent {
     uint64_t backlog_retry_ms;
     struct node *node;
     struct node_effects fx;
-    size_t n_persisted; /* of fx, looked at for the store already */
+    struct recorder *recorder; /* NULL: nothing is recorded */
+    size_t n_persisted;        /* of fx, looked at for the store already */
     bool is_performing;
     struct uv_gossip *gossip;
     struct uv_seeds *seeds;

@@ -1,6 +1,7 @@
 /* What every file of the agent's host stands on: the moment, the step, and the end. */
 #include <time.h>
 
+#include "agent/recorder.h"
 #include "agent/uv_agent.h"
 
 enum { LAST_WORDS_MS = 300 }; /* between the last datagram and the end of the process */
@@ -18,7 +19,14 @@ struct moment agent_now(struct agent *a)
 
 void agent_step(struct agent *a, const struct node_input *in)
 {
-    node_step(a->node, agent_now(a), in, &a->fx);
+    struct moment at = agent_now(a);
+    size_t first = a->fx.n;
+    if (a->recorder) {
+        struct recorded what = {.kind = RECORDED_STEP, .at = at, .step = {.in = *in}};
+        recorder_put(a->recorder, &what);
+    }
+    node_step(a->node, at, in, &a->fx);
+    recorder_effects(a->recorder, a->node, &a->fx, first);
 }
 
 static void on_end(uv_timer_t *timer)

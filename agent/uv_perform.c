@@ -11,6 +11,7 @@
 
 #include "agent/backlog.h"
 #include "agent/pace.h"
+#include "agent/recorder.h"
 #include "agent/task_token.h"
 #include "agent/uv_address.h"
 #include "agent/uv_disk.h"
@@ -358,6 +359,7 @@ void agent_perform(struct agent *a)
     } while (done < a->fx.n);
     note_lost(a);
     node_effects_clear(&a->fx);
+    recorder_cleared(a->recorder);
     a->n_persisted = 0;
     a->is_performing = false;
     a->above->settled(a);

@@ -22,8 +22,8 @@ static const struct flag agent_flags[] = {
     {"data", 0, "DIR", "where identity, table, tasks and logs live", false},
     {"join", 0, "ADDR[,ADDR]", "peers to greet first; may be given again", false},
     {"no-discover", 0, NULL, "no multicast on the LAN", false},
-    {"bind", 0, "ADDR:7780",
-     "for peers (default: the first routable address there is)", false},
+    {"bind", 0, "ADDR:7780", "for peers (default: the first routable address there is)",
+     false},
     {"http", 0, "ADDR:7781", "API and metrics (default: loopback)", false},
     {"http-open", 0, NULL, "serve all of the API on loopback without a token", false},
     {"dns", 0, "ADDR:8600", "DNS (default: loopback)", false},
@@ -38,6 +38,8 @@ static const struct flag agent_flags[] = {
     {"new-identity", 0, NULL, "set such data aside, and join as a new node", false},
     {"reap", 0, "D", "forget a node that has been gone for D (default: 3d)", false},
     {"debug", 0, NULL, "log every detail", false},
+    {"record", 0, "FILE",
+     "write what this node is told into a new file, for `stratos replay`", false},
     {"tasks-die", 0, NULL, "with the agent", true},
     {0},
 };
@@ -301,6 +303,16 @@ static const struct command table[] = {
      "stratos secret rotate", 0, 0, rotate_flags, verb_secret_rotate},
     {"version", OPERATE, "", "this program's version", NULL, "stratos version", 0, 0,
      NULL, verb_version},
+    {"replay", OPERATE, "FILE",
+     "tell a node what `agent --record` wrote, and compare what it does",
+     "Needs no agent and changes nothing: the node has no network, no disk and no tasks. "
+     " The\n"
+     "file ends at 256 MiB, and holds the cluster's secret and all variables: keep it as "
+     "you\n"
+     "keep the secret.  Ends with 1 at the first input after which the node asks for "
+     "something\n"
+     "else than it did then.",
+     "stratos replay n1.recording", 1, 1, NULL, verb_replay},
     {"help", OPERATE, "[COMMAND]", "this, or one command in full", NULL,
      "stratos help run", 0, 2, help_flags, verb_help},
 

@@ -56,6 +56,7 @@ static int fill(const struct invocation *in, struct agent_options *o)
         .is_debug = words_has(w, "debug"),
         .http_open = words_has(w, "http-open"),
         .tasks_die = words_has(w, "tasks-die"),
+        .record = words_value(w, "record"),
         .machine = words_has(w, "adopt")          ? MACHINE_ADOPT
                    : words_has(w, "new-identity") ? MACHINE_NEW
                                                   : MACHINE_SAME,

@@ -9,6 +9,8 @@ int verb_agent(const struct invocation *in);
 /* verb_dev.c */
 int verb_dev(const struct invocation *in);
 int verb_demo_http(const struct invocation *in);
+/* verb_replay.c */
+int verb_replay(const struct invocation *in);
 /* verb_files.c */
 int verb_init(const struct invocation *in);
 int verb_validate(const struct invocation *in);

@@ -19,6 +19,11 @@ struct moment hosts_now(const struct hosts *all)
                            .at_unix_ms = wall_ms + (uint64_t)all->wall_step_ms};
 }
 
+void host_step(struct host *h, const struct node_input *in)
+{
+    tape_step(&h->tape, h->node, host_now(h), in, &h->fx);
+}
+
 struct moment host_now(const struct host *h)
 {
     struct moment at = hosts_now(h->all);
@@ -62,12 +67,9 @@ static int persist(struct host *h, bool is_urgent, struct err *err)
     h->retry_ms = h->all->now_ms + RETRY_MS;
     int status = backlog_write(&h->backlog, h->store, all, n, true, err);
     if (status < 0)
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text});
     else
-        node_step(h->node, host_now(h), &(struct node_input){.kind = INPUT_STORE_MENDED},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_STORE_MENDED});
     return status;
 }
 
@@ -126,10 +128,8 @@ static void launch(struct host *h, const struct node_effect *e)
     t->is_running = true;
     t->pid = ++h->all->next_pid;
     t->started_unix_ms = host_now(h).at_unix_ms;
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_TASK_STARTED,
-                                   .task = {.key = t->key, .pid = t->pid}},
-              &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_TASK_STARTED,
+                                      .task = {.key = t->key, .pid = t->pid}});
 }
 
 static void end_task(struct host *h, struct host_task *t, int32_t status)
@@ -138,10 +138,8 @@ static void end_task(struct host *h, struct host_task *t, int32_t status)
     t->is_running = false;
     if (h->node) {
         const struct exit_fact fact = exit_of_status(status, false);
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_TASK_EXITED,
-                                       .task = {.key = t->key, .fact = fact}},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_TASK_EXITED,
+                                          .task = {.key = t->key, .fact = fact}});
     }
 }
 
@@ -177,11 +175,9 @@ static void perform_task(struct host *h, const struct node_effect *e)
     } else if (e->kind == NODE_PROBE) {
         t->n_probes++;
         note(h, "probe %s check %u port %u\n", e->key, e->check, e->endpoint.port);
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_PROBED,
-                                       .probed = {e->key, e->check, h->passes_probes,
-                                                  "connection refused"}},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_PROBED,
+                                          .probed = {e->key, e->check, h->passes_probes,
+                                                     "connection refused"}});
     }
 }
 
@@ -201,8 +197,7 @@ static void look_at_ports(struct host *h, const struct node_effect *e)
         states[n++] = is_taken ? PORT_TAKEN : PORT_FREE;
         n_free += !ask->is_fixed && !is_taken;
     }
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_PORTS, .ports = {e, states, n}}, &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_PORTS, .ports = {e, states, n}});
 }
 
 /* ---- effects ---- */
@@ -237,9 +232,7 @@ static void look(struct host *h)
     const struct host_address own = {.at = at, .is_up = true};
     const struct address_facts facts = {
         .bind = {.port = 7780}, .list = &own, .n = at.family != 0};
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_ADDRESSED, .address = {&facts, at}},
-              &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_ADDRESSED, .address = {&facts, at}});
 }
 
 static void perform_one(struct host *h, const struct node_effect *e)
@@ -295,6 +288,7 @@ void host_perform(struct host *h)
         }
     } while (done < h->fx.n);
     node_effects_clear(&h->fx);
+    tape_cleared(&h->tape);
     h->n_persisted = 0;
 }
 
@@ -322,8 +316,7 @@ void hosts_run(struct hosts *all, uint64_t ms)
             struct host *h = &all->hosts[i];
             if (!h->node || h->has_exited || node_deadline_ms(h->node) > all->now_ms)
                 continue;
-            node_step(h->node, host_now(h), &(struct node_input){.kind = INPUT_TICK},
-                      &h->fx);
+            host_step(h, &(struct node_input){.kind = INPUT_TICK});
             host_perform(h);
         }
     }
@@ -394,6 +387,9 @@ void hosts_free(struct hosts *all)
         struct host *h = &all->hosts[i];
         node_free(h->node);
         node_effects_fini(&h->fx);
+        const char *wrong = tape_check(&h->tape);
+        cr_assert_null(wrong, "%s: %s", h->name, wrong);
+        tape_fini(&h->tape);
         backlog_fini(&h->backlog);
         store_close(h->store);
     }
@@ -409,7 +405,7 @@ struct restore {
 static int restore(void *ctx, struct bytes key, struct bytes value)
 {
     struct restore *r = ctx;
-    cr_assert_eq(node_restore(r->host->node, r->space, key, value), 0);
+    cr_assert_eq(tape_restore(&r->host->tape, r->host->node, r->space, key, value), 0);
     return 0;
 }
 
@@ -419,7 +415,9 @@ void host_start(struct host *h)
     struct endpoint seeds[HOSTS_MAX];
     size_t n_seeds = 0;
     cr_assert_null(h->node);
-    h->node = node_new(&h->options, host_now(h));
+    if (!h->tape.is_on)
+        tape_on(&h->tape);
+    h->node = tape_new(&h->tape, &h->options, host_now(h));
     cr_assert_not_null(h->node);
     for (int space = 0; space < STORE_SPACES; space++) {
         struct restore r = {h, (enum store_space)space};
@@ -429,7 +427,7 @@ void host_start(struct host *h)
         struct host_task *t = &h->tasks[i];
         struct bytes kept = {t->note, t->note_len};
         bool is_known =
-            node_adopt(h->node, host_now(h), t->key, t->is_running ? t->pid : 0,
+            tape_adopt(&h->tape, h->node, host_now(h), t->key, t->is_running ? t->pid : 0,
                        t->started_unix_ms, kept, NULL);
         if (is_known)
             i++;
@@ -439,9 +437,8 @@ void host_start(struct host *h)
     for (unsigned i = 0; i < all->n; i++)
         if (&all->hosts[i] != h && !h->has_no_seeds)
             seeds[n_seeds++] = all->hosts[i].options.gossip.endpoint;
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_JOIN, .join = {seeds, n_seeds, false}},
-              &h->fx);
+    host_step(h,
+              &(struct node_input){.kind = INPUT_JOIN, .join = {seeds, n_seeds, false}});
     host_perform(h);
 }
 
@@ -466,15 +463,12 @@ void host_command(struct host *h, const struct order *command)
     struct err err = {0};
     size_t n;
     (void)persist(h, true, &err);
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_ORDER, .order = command}, &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_ORDER, .order = command});
     const struct store_change *changes = node_staged(h->node, &n);
     if (changes) {
         int status = write_staged(h, changes, n, &err);
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_COMMITTED,
-                                       .committed = {status, err.text}},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_COMMITTED,
+                                          .committed = {status, err.text}});
     }
     host_perform(h);
 }

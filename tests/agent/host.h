@@ -8,6 +8,7 @@
 #include "agent/backlog.h"
 #include "agent/node.h"
 #include "core/metrics.h"
+#include "tests/lib/tape.h"
 
 enum {
     HOSTS_MAX = 5,
@@ -45,6 +46,8 @@ struct host {
     char name[8];
     struct node *node; /* NULL: down */
     struct node_effects fx;
+    struct tape
+        tape; /* of all it is told: told to another node at the end, which asks for the same */
     size_t n_persisted; /* of fx, looked at for the store already */
     struct store *store;
     struct backlog backlog;
@@ -98,6 +101,7 @@ struct moment host_now(const struct host *h); /* by its own clock */
 /* `n` hosts that know each other and have nothing to do. */
 struct hosts *hosts_settled(unsigned n);
 
+void host_step(struct host *h, const struct node_input *in);
 void host_command(struct host *h, const struct order *command);
 /* The jobs of a job file; returns the token. */
 uint64_t host_submit(struct host *h, const char *file, uint32_t if_version, int ack);

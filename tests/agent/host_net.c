@@ -141,30 +141,22 @@ static void deliver(const struct host_message *m)
     if (!opens(h, m->epoch))
         return;
     if (m->kind == DATAGRAM)
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_DATAGRAM, .datagram = {m->from, in}},
-                  &h->fx);
+        host_step(
+            h, &(struct node_input){.kind = INPUT_DATAGRAM, .datagram = {m->from, in}});
     else if (m->kind == OPENED)
-        node_step(h->node, host_now(h),
-                  &(struct node_input){
-                      .kind = INPUT_STREAM_OPENED,
-                      .stream = {.id = m->stream, .peer = stream_peer(h, m->stream)}},
-                  &h->fx);
+        host_step(h, &(struct node_input){
+                         .kind = INPUT_STREAM_OPENED,
+                         .stream = {.id = m->stream, .peer = stream_peer(h, m->stream)}});
     else if (m->kind == FRAME)
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_STREAM_FRAME,
-                                       .stream = {.id = m->stream, .frame = in}},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_STREAM_FRAME,
+                                          .stream = {.id = m->stream, .frame = in}});
     else if (h->knocked && !stream_find(h, m->stream))
-        node_step(h->node, host_now(h),
+        host_step(h,
                   &(struct node_input){.kind = INPUT_STREAM_FAILED,
-                                       .stream = {.id = m->stream, .how = h->knocked}},
-                  &h->fx);
+                                       .stream = {.id = m->stream, .how = h->knocked}});
     else
-        node_step(h->node, host_now(h),
-                  &(struct node_input){.kind = INPUT_STREAM_CLOSED,
-                                       .stream = {.id = m->stream}},
-                  &h->fx);
+        host_step(h, &(struct node_input){.kind = INPUT_STREAM_CLOSED,
+                                          .stream = {.id = m->stream}});
     if (m->kind == CLOSED && stream_find(h, m->stream))
         stream_remove(stream_find(h, m->stream));
     host_perform(h);

@@ -273,8 +273,7 @@ Test(acks, an_agent_that_is_stopped_answers_first)
     struct host *h = &all->hosts[0];
     all->hosts[1].is_cut = true;
     uint64_t token = set(h, "a", 3), enough = set(h, "b", 1);
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000}, &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000});
     host_perform(h);
     const struct node_result *r = answer(h, token);
     cr_assert_eq(r->code, ERR_UNSURE);
@@ -383,9 +382,7 @@ Test(acks, a_closed_port_is_told_as_one)
     struct hosts *all = hosts_settled(1);
     struct host *h = &all->hosts[0];
     uint64_t token = join(h, address_of(77));
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_REFUSED, .endpoint = address_of(77)},
-              &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_REFUSED, .endpoint = address_of(77)});
     host_perform(h);
     hosts_run(all, JOIN_TIMEOUT_MS + 100);
     cr_assert_str_eq(answer(h, token)->text,

@@ -604,9 +604,8 @@ Test(commands, an_order_is_refused_when_what_waits_before_it_is)
 {
     struct fixture f = with(2);
     store_mem_fault(f.h->store, 0, 2);
-    node_step(f.h->node, host_now(f.h),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000},
-              &f.h->fx); /* its own row */
+    host_step(
+        f.h, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000}); /* its own row */
     host_perform(f.h);
     cr_assert_gt(f.h->backlog.n, 0);
     uint64_t token = host_order(f.h, ORDER_VAR_SET, "v", 0);
@@ -701,6 +700,7 @@ Test(commands, without_memory_for_all_of_an_order_none_of_it_happens)
     struct fixture f = with(1);
     bool is_done = false;
     unsigned n_refused = 0;
+    tape_fini(&f.h->tape); /* it is not told how much memory there is */
     uint64_t digest = digest_of(f.h);
     for (size_t room = 1000; room < 100000 && !is_done; room += 500) {
         f.h->n_done = 0;

@@ -252,8 +252,7 @@ static void see(struct host *h, enum store_trouble trouble, uint64_t free_bytes,
                                .trouble = trouble,
                                .where = "/data",
                                .error = "Input/output error"};
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_DISK, .disk = &facts});
     host_perform(h);
 }
 
@@ -384,15 +383,13 @@ Test(disk, a_node_whose_store_is_shut_is_held_unless_its_disk_is_broken)
         struct hosts *all = hosts_settled(2);
         struct host *h = &all->hosts[1];
         host_stop(h);
-        h->node = node_new(&h->options, host_now(h));
-        node_leap(h->node);
+        h->node = tape_new(&h->tape, &h->options, host_now(h));
+        tape_leap(&h->tape, h->node);
         see(h, is_broken ? STORE_FAILING : STORE_NO_SPACE, is_broken ? 100 * MIB : 0,
             false);
-        node_step(h->node, host_now(h),
-                  &(struct node_input){
-                      .kind = INPUT_JOIN,
-                      .join = {&all->hosts[0].options.gossip.endpoint, 1, false}},
-                  &h->fx);
+        host_step(h, &(struct node_input){
+                         .kind = INPUT_JOIN,
+                         .join = {&all->hosts[0].options.gossip.endpoint, 1, false}});
         host_perform(h);
         hosts_run(all, 3000);
         struct arena arena;
@@ -416,7 +413,7 @@ Test(disk, a_node_that_waits_for_its_disk_answers_and_says_nothing_to_anybody)
     struct host *h = &all->hosts[1];
     host_stop(h);
     h->options.is_waiting = true;
-    h->node = node_new(&h->options, host_now(h));
+    h->node = tape_new(&h->tape, &h->options, host_now(h));
     see(h, STORE_NO_SPACE, 0, false);
     static const enum order_kind kinds[] = {ORDER_VAR_SET, ORDER_LEAVE, ORDER_JOIN};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -428,13 +425,13 @@ Test(disk, a_node_that_waits_for_its_disk_answers_and_says_nothing_to_anybody)
             "this node has not joined the others yet, for its disk is full: 0 "
             "KiB free under /data: make room there");
     }
-    node_step(h->node, host_now(h),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000}, &h->fx);
+    host_step(h, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 1000});
     cr_assert_eq(members_count(gossip_members(node_gossip(h->node))), 1);
     for (size_t i = 0; i < h->fx.n; i++)
         cr_assert(h->fx.list[i].kind != NODE_GOSSIP ||
                   h->fx.list[i].gossip.kind != GOSSIP_SEND);
     node_effects_clear(&h->fx);
+    tape_cleared(&h->tape);
     struct disk was = *node_own_disk(h->node);
     node_free(h->node);
     h->node = NULL;

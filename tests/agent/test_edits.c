@@ -175,11 +175,10 @@ Test(edits, the_way_back_restarts_only_what_had_left)
         f.all->hosts[i].holds_starts = false;
     for (unsigned i = 0; i < 3; i++)
         if (host_task(&f.all->hosts[i], "default.web.0"))
-            node_step(f.all->hosts[i].node, hosts_now(f.all),
+            host_step(&f.all->hosts[i],
                       &(struct node_input){
                           .kind = INPUT_TASK_FAILED,
-                          .task = {.key = "default.web.0", .why = "no such program"}},
-                      &f.all->hosts[i].fx);
+                          .task = {.key = "default.web.0", .why = "no such program"}});
     for (unsigned i = 0; i < 3; i++)
         host_perform(&f.all->hosts[i]);
     (void)host_submit(f.h, WEB, 0, ACK_DEFAULT);

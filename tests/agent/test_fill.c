@@ -27,6 +27,7 @@ Test(fill, half_and_four_fifths_are_told_once_each_with_who_is_gone)
     struct host *h = &all->hosts[0];
     struct gossip_fill fill;
     char cause[FILL_TEXT];
+    tape_fini(&h->tape); /* it is not told of its bound */
     set_bound(h, 30);
     hosts_run(all, 3000);
     cr_expect_eq(count(h, "event table"), 0);

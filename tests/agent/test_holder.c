@@ -147,11 +147,9 @@ Test(holder, a_failed_start_is_tried_again_and_then_elsewhere)
     struct host *second = first == f.h ? &f.all->hosts[1] : f.h;
     for (unsigned i = 0; i < 2; i++) {
         cr_assert_not_null(host_task(first, "default.web.0"), "%s", first->log);
-        node_step(first->node, hosts_now(f.all),
-                  &(struct node_input){
-                      .kind = INPUT_TASK_FAILED,
-                      .task = {.key = "default.web.0", .why = "no such program"}},
-                  &first->fx);
+        host_step(first, &(struct node_input){
+                             .kind = INPUT_TASK_FAILED,
+                             .task = {.key = "default.web.0", .why = "no such program"}});
         host_perform(first);
         hosts_run(f.all, 2000);
     }
@@ -164,8 +162,7 @@ Test(holder, away_keeps_its_work_until_its_time_is_over)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_step(gone->node, hosts_now(f.all),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
+    host_step(gone, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000});
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);
@@ -184,8 +181,7 @@ Test(holder, away_lasts_as_long_where_the_clock_is_wrong)
     for (size_t i = 0; i < 2; i++) {
         struct fixture f = with_web(3);
         struct host *gone = &f.all->hosts[2];
-        node_step(gone->node, hosts_now(f.all),
-                  &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
+        host_step(gone, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000});
         host_perform(gone);
         hosts_run(f.all, 500);
         host_stop(gone);
@@ -204,8 +200,7 @@ Test(holder, away_for_no_time_is_not_away)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_step(gone->node, hosts_now(f.all),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 0}, &gone->fx);
+    host_step(gone, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 0});
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);
@@ -218,8 +213,7 @@ Test(holder, who_comes_back_in_time_from_away_goes_on_with_the_same_task)
 {
     struct fixture f = with_web(3);
     struct host *gone = &f.all->hosts[2];
-    node_step(gone->node, hosts_now(f.all),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000}, &gone->fx);
+    host_step(gone, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 20000});
     host_perform(gone);
     hosts_run(f.all, 500);
     host_stop(gone);

@@ -236,11 +236,9 @@ Test(node, a_task_that_ended_while_the_agent_was_away_is_started_again)
     host_stop(f.h);
     host_exit(f.h, key, 1);
     host_start(f.h);
-    node_step(f.h->node, hosts_now(f.all),
-              &(struct node_input){
-                  .kind = INPUT_TASK_EXITED,
-                  .task = {.key = key, .fact = (struct exit_fact){.number = 1}}},
-              &f.h->fx);
+    host_step(f.h, &(struct node_input){
+                       .kind = INPUT_TASK_EXITED,
+                       .task = {.key = key, .fact = (struct exit_fact){.number = 1}}});
     host_perform(f.h);
     hosts_run(f.all, 3000);
     cr_assert_not_null(host_task(f.h, key));
@@ -275,6 +273,7 @@ Test(node, a_task_with_a_strange_key_or_note_is_not_adopted)
     host_stop(f.h);
     f.h->n_tasks = 0;
     host_start(f.h);
+    tape_fini(&f.h->tape); /* no host finds its tasks so late */
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         bool is_adopted =
             node_adopt(f.h->node, hosts_now(f.all), keys[i], 1, 1, note, NULL);
@@ -292,8 +291,7 @@ Test(node, away_is_published_and_tasks_stay)
     struct fixture f = with_web(1);
     struct node_doc doc;
     uint64_t until = hosts_now(f.all).at_unix_ms + 60000;
-    node_step(f.h->node, hosts_now(f.all),
-              &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000}, &f.h->fx);
+    host_step(f.h, &(struct node_input){.kind = INPUT_AWAY, .away_ms = 60000});
     host_perform(f.h);
     struct key row = key_node(f.h->options.gossip.id);
     const struct entry *entry =

@@ -140,8 +140,7 @@ Test(report, members_whose_disks_are_not_well)
     struct disk_facts facts = {
         .room = {0, ROOM_UNCOUNTED}, .is_open = true, .where = "/data"};
     struct host *full = &all->hosts[1];
-    node_step(full->node, host_now(full),
-              &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &full->fx);
+    host_step(full, &(struct node_input){.kind = INPUT_DISK, .disk = &facts});
     host_perform(full);
     hosts_run(all, 1000);
     for (unsigned i = 0; i < 2; i++) {

@@ -227,6 +227,7 @@ Test(versions, that_lost_go_with_those_of_their_number)
 /* As a peer would have: `key` with the document of a version. */
 static void write_version(struct fixture *f, struct key key, const struct job_doc *doc)
 {
+    tape_fini(&f->all->hosts[0].tape); /* it is not told */
     struct gossip *g = (struct gossip *)(uintptr_t)node_gossip(f->all->hosts[0].node);
     struct moment now = hosts_now(f->all);
     struct gossip_effects fx;

@@ -22,7 +22,7 @@ static void see(struct sim *s, struct sim_node *n, bool has_written)
                                .where = "/data"};
     facts.room.free_bytes = facts.trouble == STORE_NO_SPACE ? 0 : ROOMY;
     facts.room.free_inodes = ROOM_UNCOUNTED;
-    node_step(n->node, sim_moment(s, n),
+    tape_step(&n->tape, n->node, sim_moment(s, n),
               &(struct node_input){.kind = INPUT_DISK, .disk = &facts}, &n->fx);
     struct disk_advice advice = node_disk_advice(n->node);
     n->look_ms = s->now_ms + advice.next_ms;
@@ -66,7 +66,7 @@ void ail_boot(struct sim *s, unsigned node)
         ail_end(s, node);
     n->is_shut = n->ails;
     if (n->is_unwritten || n->is_shut)
-        node_leap(n->node);
+        tape_leap(&n->tape, n->node);
     if (n->has_ailed)
         see(s, n, false);
 }

@@ -36,11 +36,11 @@ int disk_persist(struct sim *s, struct sim_node *n, bool is_urgent, struct err *
     int status = backlog_write(&n->backlog, n->store, all, n_all, is_synced, err);
     n->is_unwritten = status < 0;
     if (status < 0)
-        node_step(n->node, sim_moment(s, n),
+        tape_step(&n->tape, n->node, sim_moment(s, n),
                   &(struct node_input){.kind = INPUT_STORE_FAILED, .why = err->text},
                   &n->fx);
     else
-        node_step(n->node, sim_moment(s, n),
+        tape_step(&n->tape, n->node, sim_moment(s, n),
                   &(struct node_input){.kind = INPUT_STORE_MENDED}, &n->fx);
     return status;
 }
@@ -71,7 +71,7 @@ void disk_mend(struct sim *s, unsigned node)
     if (backlog_write(&n->backlog, n->store, NULL, 0, true, NULL) < 0)
         sim_fail(s, "%s: the store in memory refused a write", n->name);
     if (n->node)
-        node_step(n->node, sim_moment(s, n),
+        tape_step(&n->tape, n->node, sim_moment(s, n),
                   &(struct node_input){.kind = INPUT_STORE_MENDED}, &n->fx);
 }
 

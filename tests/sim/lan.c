@@ -56,7 +56,7 @@ void lan_hear(struct sim *s, const struct sim_event *e)
         sim_fail(s, "%s could not read a beacon", n->name);
     else if (discovery_hear(&n->discovery, at.now_ms, &beacon,
                             gossip_members(node_gossip(n->node))))
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_MEET, .endpoint = beacon.endpoint},
                   &n->fx);
 }

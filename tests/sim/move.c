@@ -31,8 +31,8 @@ void move_look(struct sim *s, unsigned node)
     struct address_facts facts = {
         .bind = {.port = SIM_PORT}, .list = &own, .n = n->host.family != 0};
     n->endpoint = node_address_choice(n->node, &facts, n->meeting == MEET_SEEDS);
-    node_step(
-        n->node, sim_moment(s, n),
+    tape_step(
+        &n->tape, n->node, sim_moment(s, n),
         &(struct node_input){.kind = INPUT_ADDRESSED, .address = {&facts, n->endpoint}},
         &n->fx);
 }

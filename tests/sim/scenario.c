@@ -86,6 +86,7 @@ struct sim_options scenario_options(uint64_t seed, unsigned nodes)
     /* What a disk may have kept of an order that was refused would be an edit nobody knows of. */
     o.has_edits = rng_chance(&r, 0.5) && !o.has_bad_disks;
     o.has_strangers = rng_chance(&r, 0.4);
+    o.is_taped = seed % 10 == 0 && nodes <= 10;
     o.has_moves = rng_chance(&r, 0.35);
     /* A clone begins with what its disk had of refused orders, or with a secret that is replaced soon. */
     o.has_clones =
@@ -139,6 +140,15 @@ static void check_rotations(struct sim *s)
     for (unsigned i = 0; i < o->nodes && is_calm; i++)
         if (s->nodes[i].n_unopened)
             sim_fail(s, "%s could not open what members sealed", s->nodes[i].name);
+}
+
+static void check_tapes(struct sim *s)
+{
+    for (unsigned i = 0; i < sim_n_hosts(s) && !s->failure[0]; i++) {
+        const char *wrong = tape_check(&s->nodes[i].tape);
+        if (wrong)
+            sim_fail(s, "%s: %s", s->nodes[i].name, wrong);
+    }
 }
 
 /* A whole cluster at rest has nothing to say but its probes and what they answer: two datagrams per
@@ -233,6 +243,8 @@ struct scenario_result scenario_run(const struct sim_options *o, const bool *is_
         check_silence(&s);
     if (!s.failure[0] && !checker_is_converged(&s, r.why, sizeof(r.why)))
         sim_fail(&s, "it did not last: %s", r.why);
+    if (!s.failure[0])
+        check_tapes(&s);
     r.is_passed = !s.failure[0];
     (void)snprintf(r.why, sizeof(r.why), "%s", s.failure);
     r.trace_hash = s.trace_hash;

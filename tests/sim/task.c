@@ -77,7 +77,7 @@ void task_ports(struct sim *s, unsigned node, const struct node_effect *e)
         n_free += !e->asks[i].is_fixed && states[i] == PORT_FREE;
         n->n_looked++;
     }
-    node_step(n->node, sim_moment(s, n),
+    tape_step(&n->tape, n->node, sim_moment(s, n),
               &(struct node_input){.kind = INPUT_PORTS, .ports = {e, states, i}}, &n->fx);
 }
 

@@ -181,6 +181,7 @@ static void perform(struct sim *s, unsigned node)
     if (n->fx.gossip.n_lost)
         sim_fail(s, "%s lost %zu effects", n->name, n->fx.gossip.n_lost);
     node_effects_clear(&n->fx);
+    tape_cleared(&n->tape);
     n->n_persisted = 0;
     arm(s, node);
 }
@@ -203,7 +204,7 @@ static void deliver_task(struct sim *s, const struct sim_event *e, struct moment
         return;
     if (e->kind == EVENT_TASK_STARTED) {
         t->is_running = t->has_started = true;
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_TASK_STARTED,
                                        .task = {.key = e->key, .pid = t->pid}},
                   &n->fx);
@@ -213,7 +214,7 @@ static void deliver_task(struct sim *s, const struct sim_event *e, struct moment
         const struct exit_fact never = {.kind = EXIT_NEVER};
         const struct exit_fact fact =
             e->status == TASK_NEVER ? never : exit_of_status(e->status, false);
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_TASK_EXITED,
                                        .task = {.key = e->key, .fact = fact}},
                   &n->fx);
@@ -242,7 +243,7 @@ static void deliver(struct sim *s, const struct sim_event *e)
     struct moment at = sim_moment(s, n);
     switch (e->kind) {
     case EVENT_DATAGRAM:
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_DATAGRAM,
                                        .datagram = {s->nodes[e->peer].endpoint, payload}},
                   &n->fx);
@@ -254,32 +255,32 @@ static void deliver(struct sim *s, const struct sim_event *e)
         lan_due(s, e->node);
         break;
     case EVENT_REFUSED:
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_REFUSED,
                                        .endpoint = s->nodes[e->peer].endpoint},
                   &n->fx);
         break;
     case EVENT_STREAM_OPENED:
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){
                       .kind = INPUT_STREAM_OPENED,
                       .stream = {.id = e->stream, .peer = wire_stream_peer(s, e)}},
                   &n->fx);
         break;
     case EVENT_STREAM_FRAME:
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){.kind = INPUT_STREAM_FRAME,
                                        .stream = {.id = e->stream, .frame = payload}},
                   &n->fx);
         break;
     case EVENT_STREAM_CLOSED:
         if (e->how == KNOCK_NONE)
-            node_step(n->node, at,
+            tape_step(&n->tape, n->node, at,
                       &(struct node_input){.kind = INPUT_STREAM_CLOSED,
                                            .stream = {.id = e->stream}},
                       &n->fx);
         else
-            node_step(n->node, at,
+            tape_step(&n->tape, n->node, at,
                       &(struct node_input){.kind = INPUT_STREAM_FAILED,
                                            .stream = {.id = e->stream, .how = e->how}},
                       &n->fx);
@@ -289,7 +290,7 @@ static void deliver(struct sim *s, const struct sim_event *e)
         deliver_task(s, e, at);
         break;
     case EVENT_PROBED:
-        node_step(n->node, at,
+        tape_step(&n->tape, n->node, at,
                   &(struct node_input){
                       .kind = INPUT_PROBED,
                       .probed = {e->key, e->check, e->status,
@@ -298,7 +299,8 @@ static void deliver(struct sim *s, const struct sim_event *e)
         break;
     case EVENT_TICK:
         if (n->tick_ms == e->at_ms)
-            node_step(n->node, at, &(struct node_input){.kind = INPUT_TICK}, &n->fx);
+            tape_step(&n->tape, n->node, at, &(struct node_input){.kind = INPUT_TICK},
+                      &n->fx);
         break;
     case EVENT_ADDRESS:
         if (!endpoint_equal(&n->endpoint, &n->host))
@@ -347,19 +349,19 @@ void sim_run(struct sim *s, uint64_t until_ms)
 static int restore_visit(void *ctx, struct bytes key, struct bytes value)
 {
     struct {
-        struct node *node;
+        struct sim_node *n;
         enum store_space space;
     } *restore = ctx;
-    return node_restore(restore->node, restore->space, key, value);
+    return tape_restore(&restore->n->tape, restore->n->node, restore->space, key, value);
 }
 
 static void restore(struct sim *s, struct sim_node *n)
 {
     for (int space = 0; space < STORE_SPACES; space++) {
         struct {
-            struct node *node;
+            struct sim_node *n;
             enum store_space space;
-        } ctx = {n->node, (enum store_space)space};
+        } ctx = {n, (enum store_space)space};
         if (store_each(n->store, ctx.space, (struct bytes){0}, restore_visit, &ctx,
                        NULL) < 0)
             sim_fail(s, "%s cannot read its own store back", n->name);
@@ -371,8 +373,8 @@ static void adopt(struct sim *s, struct sim_node *n, unsigned index)
     for (struct sim_task *t = n->tasks, *next; t; t = next) {
         next = t->next;
         bool is_known =
-            node_adopt(n->node, sim_moment(s, n), t->key, t->is_running ? t->pid : 0,
-                       t->started_unix_ms, t->note, NULL);
+            tape_adopt(&n->tape, n->node, sim_moment(s, n), t->key,
+                       t->is_running ? t->pid : 0, t->started_unix_ms, t->note, NULL);
         if (!is_known)
             task_remove(n, t->key);
         else if (!t->is_running)
@@ -425,7 +427,9 @@ void sim_boot(struct sim *s, unsigned index)
         .binary = "/bin/stratos",
         .keys = n->keys,
     };
-    n->node = node_new(&options, begun);
+    if (s->options.is_taped && !n->tape.is_on)
+        tape_on(&n->tape);
+    n->node = tape_new(&n->tape, &options, begun);
     assert(n->node);
     restore(s, n);
     move_look(s, index);
@@ -433,8 +437,8 @@ void sim_boot(struct sim *s, unsigned index)
     ail_boot(s, index);
     struct endpoint seeds[2] = {move_address(0, 0),
                                 move_address(s->options.nodes / 2, 0)};
-    node_step(
-        n->node, at,
+    tape_step(
+        &n->tape, n->node, at,
         &(struct node_input){.kind = INPUT_JOIN,
                              .join = {seeds, n->meeting == MEET_SEEDS ? 2 : 0, false}},
         &n->fx);
@@ -491,12 +495,12 @@ void sim_order(struct sim *s, unsigned node, const struct order *command)
     struct err err = {0};
     size_t n_changes;
     (void)disk_persist(s, n, true, &err);
-    node_step(n->node, sim_moment(s, n),
+    tape_step(&n->tape, n->node, sim_moment(s, n),
               &(struct node_input){.kind = INPUT_ORDER, .order = command}, &n->fx);
     const struct store_change *changes = node_staged(n->node, &n_changes);
     if (changes) {
         int status = disk_write_staged(s, n, changes, n_changes, &err);
-        node_step(n->node, sim_moment(s, n),
+        tape_step(&n->tape, n->node, sim_moment(s, n),
                   &(struct node_input){.kind = INPUT_COMMITTED,
                                        .committed = {status, err.text}},
                   &n->fx);
@@ -572,6 +576,7 @@ void sim_fini(struct sim *s)
         seal_down(s, i);
         node_free(n->node);
         node_effects_fini(&n->fx);
+        tape_fini(&n->tape);
         backlog_fini(&n->backlog);
         store_close(n->store);
         if (n->copy)

@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "gossip/members/discovery.h"
 #include "proto/replay.h"
+#include "tests/lib/tape.h"
 
 enum {
     SIM_NODES_MAX = 1024,
@@ -56,6 +57,8 @@ struct sim_options {
     bool has_cuts;      /* the power fails, and with it goes what was not synced */
     bool has_pairs;     /* orders that are given twice, and two at once */
     bool has_strangers; /* other programs take ports of the hosts and give them back */
+    bool
+        is_taped; /* what each node is told is told again at the end, and it does the same */
     unsigned jobs;
 };
 
@@ -86,6 +89,8 @@ struct sim_session {
 struct sim_node {
     struct node *node; /* NULL: down */
     struct node_effects fx;
+    struct tape
+        tape; /* of all it is told, in some seeds: told to another node at the end */
     size_t n_persisted; /* of fx, looked at for the store already */
     struct store *store;
     struct backlog backlog;
