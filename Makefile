@@ -11,14 +11,15 @@ endif
 OUT   := build/$(BUILD)
 
 # ---------------------------------------------------------------- what Debian 12 must have
-DEPS := build-essential pkg-config git ca-certificates \
-        libuv1-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libsodium-dev libmsgpack-dev \
-        librocksdb-dev libyaml-dev libjansson-dev libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev \
-        uthash-dev node-llhttp libcriterion-dev \
-        libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev \
-        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr)
+LIBRARIES := libuv1-dev libprotobuf-c-dev libsodium-dev libmsgpack-dev librocksdb-dev libyaml-dev libjansson-dev \
+        libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev uthash-dev libcriterion-dev \
+        libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev
+DEPS := build-essential pkg-config git ca-certificates protobuf-c-compiler protobuf-compiler $(LIBRARIES) node-llhttp \
+        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr) \
+        $(if $(filter arm64 nightly,$(MAKECMDGOALS)),gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user)
 
 # ---------------------------------------------------------------- compiler and flags
+STRIP ?= strip
 ifeq ($(origin CC),default)
 CC       := gcc
 endif
@@ -43,7 +44,8 @@ $(if $(FLAGS_$(BUILD)),,$(error BUILD=$(BUILD): want release, debug, asan, tsan,
 # so that the same sources give the same bytes wherever they lie.
 CPP_FLAGS := -I. -I$(OUT)/gen -D_GNU_SOURCE -DSTRATOS_VERSION='"$(VERSION)"' $(CPPFLAGS)
 C_FLAGS   := -std=gnu17 -g -pipe -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(BUILD)) $(CFLAGS)
-LDFLAGS_release := -static-pie -Wl,-z,now,-z,relro,-z,pack-relative-relocs,-z,separate-code -Wl,--gc-sections \
+RELR     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-z$(comma)pack-relative-relocs$(comma))
+LDFLAGS_release := -static-pie -Wl,-z,now,-z,relro,$(RELR)-z,separate-code -Wl,--gc-sections \
                    -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
 LD_FLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 SHIM_LDFLAGS := $(if $(filter release,$(BUILD)),-static -Wl$(comma)--gc-sections,-Wl$(comma)--as-needed)
@@ -73,7 +75,7 @@ all: $(BIN)
 $(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o core/layout.ld) $(LIB)
 	@echo "LINK  $@"
 	@$(CC) $(LD_FLAGS) -o $@ $(filter-out %.ld,$^) $(LIBS)
-	$(if $(filter release,$(BUILD)),@mv $@ $@.symbols && strip -s -o $@ $@.symbols)
+	$(if $(filter release,$(BUILD)),@mv $@ $@.symbols && $(STRIP) -s -o $@ $@.symbols)
 
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
 	@rm -f $@ && ar qcs $@ $^
@@ -84,7 +86,7 @@ $(OUT)/libshim.a: $(patsubst %.c,$(OUT)/%.o,$(filter-out isolate/uv_% isolate/sh
 $(SHIM): $(OUT)/isolate/shim_program.o $(OUT)/libshim.a
 	@echo "LINK  $@"
 	@$(CC) $(FLAGS_$(BUILD)) $(SHIM_LDFLAGS) -o $@ $^ $(LIBS)
-	$(if $(filter release,$(BUILD)),@strip -s $@)
+	$(if $(filter release,$(BUILD)),@$(STRIP) -s $@)
 $(OUT)/isolate/shim_image.o: private CPP_FLAGS += -DSHIM_IMAGE='"$(SHIM)"'
 $(OUT)/isolate/shim_image.o: $(SHIM)
 
@@ -92,7 +94,7 @@ $(OUT)/isolate/shim_image.o: $(SHIM)
 $(FILTER): isolate/seccomp_compile.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPP_FLAGS) $(WARN) $(WERROR) -o $(OUT)/seccomp_compile $< -lseccomp
-	@$(OUT)/seccomp_compile > $@.new && mv $@.new $@
+	@$(EMULATOR) $(OUT)/seccomp_compile > $@.new && mv $@.new $@
 $(OUT)/isolate/privilege.o: | $(FILTER)
 
 $(OUT)/%.o: %.c | $(GEN).h
@@ -252,6 +254,19 @@ demo: deps                           # a small cluster at work, from nothing
 	@$(MAKE) --no-print-directory $(BIN)
 	@tests/demo.sh
 
+# ---------------------------------------------------------------- what takes hours
+.PHONY: arm64 nightly library-packages
+library-packages:
+	@echo $(LIBRARIES)
+arm64: deps                          # cross-built, unit-tested and simulated under qemu
+	@tests/arm64.sh
+nightly: deps                        # everything that takes too long for each change
+	@$(MAKE) --no-print-directory arm64 static-analysis mutants tsan
+	@$(MAKE) --no-print-directory sim SEEDS=1-10000
+	@$(MAKE) --no-print-directory sim SEEDS=1-300 NODES=50
+	@$(MAKE) --no-print-directory sim
+	@$(MAKE) --no-print-directory fuzz SECONDS=600
+
 # ---------------------------------------------------------------- the release before
 # Upgrades are tested from its real binary, built from its commit.
 BASE_COMMIT := 6eaaa5b
@@ -280,6 +295,6 @@ compile_commands.json: $(GEN).h      # for editors
 clean:
 	@rm -rf build compile_commands.json
 help:
-	@grep -hE '^[a-z][a-z_.-]*:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z0-9_.-]*:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 12
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
