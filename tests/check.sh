@@ -6,7 +6,7 @@
 # What passes is kept in build/<kind>/check/*.log; what fails is shown.  A sanitizer's report fails
 # the check wherever it was written: Criterion alone would let a leak pass.
 #
-# End-to-end tests mostly wait for clusters to notice something, so as root two of them run at a time,
+# End-to-end tests mostly wait for clusters to notice something, so as root three of them run at a time,
 # each in a network of its own, beside the tests that compute.  Those are nicer: a cluster that does
 # not get to run would look like one that is slow.
 set -uo pipefail
@@ -154,7 +154,7 @@ fi
 workers=()
 trap 'kill "${workers[@]}" 2>/dev/null; exit 1' INT TERM
 if [ ${#own_network[@]} -gt 0 ]; then
-    for _ in 1 2; do
+    for _ in 1 2 3; do
         end_to_end_worker &
         workers+=($!)
     done
