@@ -39,7 +39,7 @@ static const struct flag agent_flags[] = {
     {"reap", 0, "D", "forget a node that has been gone for D (default: 3d)", false},
     {"debug", 0, NULL, "log every detail", false},
     {"record", 0, "FILE",
-     "write what this node is told into a new file, for `stratos replay`", false},
+     "write what it is told to a new file, for `replay`", false},
     {"tasks-die", 0, NULL, "with the agent", true},
     {0},
 };
@@ -304,7 +304,7 @@ static const struct command table[] = {
     {"version", OPERATE, "", "this program's version", NULL, "stratos version", 0, 0,
      NULL, verb_version},
     {"replay", OPERATE, "FILE",
-     "tell a node what `agent --record` wrote, and compare what it does",
+     "tell a node what `agent --record` wrote",
      "Needs no agent and changes nothing: the node has no network, no disk and no tasks. "
      " The\n"
      "file ends at 256 MiB, and holds the cluster's secret and all variables: keep it as "
