@@ -14,7 +14,7 @@ OUT   := build/$(BUILD)
 LIBRARIES := libuv1-dev libprotobuf-c-dev libsodium-dev libmsgpack-dev librocksdb-dev libyaml-dev libjansson-dev \
         libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev uthash-dev libcriterion-dev \
         libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev
-DEPS := build-essential pkg-config git ca-certificates protobuf-c-compiler protobuf-compiler $(LIBRARIES) node-llhttp \
+DEPS := build-essential pkg-config git ca-certificates protobuf-c-compiler protobuf-compiler $(LIBRARIES) node-llhttp musl-tools \
         binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr) \
         $(if $(filter arm64 nightly,$(MAKECMDGOALS)),gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user)
 
@@ -48,7 +48,9 @@ RELR     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-z$(comma)pack
 LDFLAGS_release := -static-pie -Wl,-z,now,-z,relro,$(RELR)-z,separate-code -Wl,--gc-sections \
                    -Wl,-T,core/layout.ld $(if $(WERROR),-Wl$(comma)--fatal-warnings)
 LD_FLAGS := $(FLAGS_$(BUILD)) $(LDFLAGS_$(BUILD)) $(LDFLAGS)
-SHIM_LDFLAGS := $(if $(filter release,$(BUILD)),-static -Wl$(comma)--gc-sections,-Wl$(comma)--as-needed)
+SHIM_LDFLAGS := $(if $(filter release,$(BUILD)),-static -Wl$(comma)--gc-sections)
+MUSL := $(if $(filter release,$(BUILD)),$(if $(filter gcc,$(CC)),$(shell command -v musl-gcc)))
+MUSL_CPPFLAGS := $(patsubst %,-idirafter /usr/include%,/$(shell $(CC) -print-multiarch) /) # the kernel's
 
 LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap \
                 -lsnappy -llz4 -lzstd -lbz2 -lz -lxxhash -lstdc++ -lpthread -ldl -lm
@@ -66,6 +68,12 @@ LLHTTP := $(patsubst /usr/share/llhttp/%.c,$(OUT)/llhttp/%.o,$(wildcard /usr/sha
 LIB    := $(OUT)/libstratos.a
 BIN    := $(OUT)/stratos
 SHIM   := $(OUT)/shim
+SHIM_SRC := $(patsubst %,core/%.c,arena bytes dump err exit hash rlimits) \
+            $(patsubst %,isolate/%.c,cgroup cgroup_aside child control files landlock log_file log_line log_runs \
+            mounts privilege record rlimits run sandbox shim shim_child shim_end shim_file shim_old shim_output \
+            shim_program shim_tlv shim_value task_env token_file users)
+SHIM_OUT := $(OUT)$(if $(MUSL),/musl)
+SHIM_CC  := $(or $(MUSL),$(CC))
 FILTER := $(OUT)/gen/isolate/syscall_filter.h
 
 .PHONY: all
@@ -80,13 +88,17 @@ $(BIN): $(OUT)/cli/main.o $(if $(filter release,$(BUILD)),$(OUT)/core/no_nss.o c
 $(LIB): $(OBJ) $(GEN).o $(LLHTTP)
 	@rm -f $@ && ar qcs $@ $^
 
-# A task's shim, which the agent carries and runs from memory: no store, no network, no loop in it.
-$(OUT)/libshim.a: $(patsubst %.c,$(OUT)/%.o,$(filter-out isolate/uv_% isolate/shim_image.c core/store_%,$(filter core/% isolate/%,$(SRC))))
-	@rm -f $@ && ar qcs $@ $^
-$(SHIM): $(OUT)/isolate/shim_program.o $(OUT)/libshim.a
+# A task's shim, which the agent carries and runs from memory: no store, no network, no loop in it.  Every
+# task bears its weight, and nearly all of that is the C library's: a release takes musl where it is there.
+$(SHIM): $(SHIM_SRC:%.c=$(SHIM_OUT)/%.o)
 	@echo "LINK  $@"
-	@$(CC) $(FLAGS_$(BUILD)) $(SHIM_LDFLAGS) -o $@ $^ $(LIBS)
+	@$(SHIM_CC) $(FLAGS_$(BUILD)) $(SHIM_LDFLAGS) -o $@ $^
 	$(if $(filter release,$(BUILD)),@$(STRIP) -s $@)
+$(OUT)/musl/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "MUSL  $<"
+	@$(MUSL) $(CPP_FLAGS) $(MUSL_CPPFLAGS) $(C_FLAGS) -Os $(WARN) $(WERROR) -MMD -MP -c -o $@ $<
+$(OUT)/musl/isolate/privilege.o: | $(FILTER)
 $(OUT)/isolate/shim_image.o: private CPP_FLAGS += -DSHIM_IMAGE='"$(SHIM)"'
 $(OUT)/isolate/shim_image.o: $(SHIM)
 
@@ -210,7 +222,7 @@ mutants:                             # each fault of tests/mutants in a copy: wh
 DOING    := core/dump core/log core/ram_dir core/room core/store_files core/store_rocks proto/random proto/stream_seal \
             isolate/uv_% isolate/cgroup isolate/cgroup_aside isolate/cgroup_mode isolate/child isolate/control \
             isolate/files isolate/hidden isolate/landlock isolate/log_file isolate/log_keep isolate/log_read \
-            isolate/log_runs isolate/mounts isolate/peer isolate/privilege isolate/record isolate/rlimits \
+            isolate/log_runs isolate/mounts isolate/peer isolate/privilege isolate/record isolate/rlimits isolate/run \
             isolate/shim isolate/shim_child isolate/shim_end isolate/shim_image isolate/shim_output isolate/spawn \
             isolate/task_dir isolate/token_file isolate/users gossip/uv_% netsvc/uv_% agent/uv_% \
             agent/api% agent/ballast agent/client% agent/demo_http agent/dev% agent/facts agent/files agent/home% agent/log_local \
@@ -224,7 +236,7 @@ purity: $(DECIDING:%.c=$(OUT)/%.o) $(GEN).o # deciding code calls no socket, clo
 	@tests/purity.sh tests/purity.allow $^
 static:                              # the release binary is static, loads nothing at run time and is small
 	@$(MAKE) --no-print-directory BUILD=release
-	@tests/static.sh build/release/stratos build/release/stratos.symbols
+	@tests/static.sh build/release/stratos build/release/stratos.symbols build/release/shim
 
 # ---------------------------------------------------------------- looks at the code, now and then
 .PHONY: static-analysis

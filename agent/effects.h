@@ -68,6 +68,7 @@ struct node_effect {
     const char *key;
     const struct task_spec *task; /* LAUNCH */
     const char *version;          /* LAUNCH: which spec, as text */
+    bool is_quick;                /* LAUNCH: lifecycle_is_quick */
     const char *ns;         /* LAUNCH: its job's, for the token that task->api wants */
     const struct pair *env; /* LAUNCH */
     size_t n_env;
@@ -80,6 +81,7 @@ struct node_effect {
     bool is_watch;     /* PORTS: for what waits, not for a start */
     struct bytes note; /* LAUNCH, NOTE */
     int signal;
+    bool to_main; /* SIGNAL: to the main process, and to the others when that is gone */
     uint32_t grace_ms; /* SIGNAL: what is left after it is killed */
     unsigned check;
     const struct health_spec *health;

@@ -78,7 +78,7 @@ static uint64_t of_task(uint64_t h, const struct node_effect *e)
     for (size_t i = 0; i < e->n_asks; i++)
         h = number(number(number(h, e->asks[i].port), e->asks[i].protocols),
                    e->asks[i].is_fixed);
-    h = number(number(h, e->n_wanted), e->is_watch);
+    h = number(number(h, e->n_wanted), e->is_watch << 2 | e->is_quick << 1 | e->to_main);
     h = bytes(h, e->note);
     h = number(number(h, (uint64_t)(int64_t)e->signal), e->grace_ms);
     h = number(h, e->check);

@@ -21,19 +21,23 @@ static bool own_claim(const struct holder *h, const char *ns, const char *name,
 
 /* The note is as old as the task's start; our claim in the table may know more of the same process:
  * whether it was healthy when the last agent went.  So it stays in DNS, or out of it, until a check
- * says otherwise. */
+ * says otherwise.  The claim is also written before a restart and the note with it: an agent that was killed
+ * between the two had counted the end of the run before. */
 static void adopt_claim(const struct holder *h, struct key key, uint32_t pid,
                         struct arena *arena, struct claim_doc *claim)
 {
     const struct entry *entry =
         table_get(gossip_table(h->options.gossip), key_bytes(&key));
     struct claim_doc row;
-    if (!entry || pid == 0 || record_decode_claim(entry->value, arena, &row) < 0)
+    if (!entry || record_decode_claim(entry->value, arena, &row) < 0 ||
+        row.generation != claim->generation || !spec_hash_equal(row.spec, claim->spec))
         return;
-    bool is_same = row.pid == pid && row.state == INSTANCE_RUNNING &&
-                   row.generation == claim->generation &&
-                   spec_hash_equal(row.spec, claim->spec);
-    if (!is_same)
+    if (row.restarts > claim->restarts) {
+        claim->restarts = row.restarts;
+        claim->has_exit = row.has_exit;
+        claim->last_exit = row.last_exit;
+    }
+    if (pid == 0 || row.pid != pid || row.state != INSTANCE_RUNNING)
         return;
     claim->health = row.health;
     claim->is_proven = row.is_proven;

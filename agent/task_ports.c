@@ -156,6 +156,7 @@ static enum task_ports_stage task_ports_out(struct work *w, struct work_item *it
     /* What the task sees: an edit that it cannot see is the same to its directory. */
     struct spec_hash task = spec_task_hash(item->spec);
     effect->version = arena_text(arena, spec_hash_text(task, version));
+    effect->is_quick = lifecycle_is_quick(item->spec);
     effect->ns = item->spec->ns;
     effect->env = work_env(w, item, arena, &effect->n_env);
     effect->note = work_note(item, arena);

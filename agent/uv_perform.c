@@ -129,6 +129,7 @@ static void launch(struct agent *a, const struct node_effect *e)
                                  .ports = e->ports,
                                  .n_ports = e->n_ports,
                                  .version = e->version,
+                                 .is_quick = e->is_quick,
                                  .token = e->task->api ? token : NULL,
                                  .note = e->note};
     if (e->task->api && task_token_make(a, e->task->api, e->ns, e->key, token) < 0) {
@@ -291,7 +292,10 @@ static void perform_one(struct agent *a, const struct node_effect *e)
         uv_runner_note(a->runner, e->key, e->note);
         break;
     case NODE_SIGNAL:
-        uv_runner_stop(a->runner, e->key, e->signal, e->grace_ms);
+        uv_runner_stop(a->runner, e->key,
+                       &(struct stop_order){.signal = e->signal,
+                                            .to_main = e->to_main,
+                                            .grace_ms = e->grace_ms});
         break;
     case NODE_KILL:
         uv_runner_kill(a->runner, e->key);

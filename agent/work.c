@@ -161,6 +161,7 @@ static void item_signal(struct work_item *item, struct node_effects *out)
 {
     struct node_effect *effect = simple_effect(item, NODE_SIGNAL, out);
     effect->signal = item->spec->task.stop_signal;
+    effect->to_main = item->spec->task.stop_main;
     effect->grace_ms = item->spec->task.stop_timeout_ms;
 }
 

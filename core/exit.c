@@ -3,7 +3,8 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "core/libc.h"
 
 enum { SHELL_SIGNAL = 128, SIGNALS_MAX = 64 };
 

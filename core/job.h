@@ -75,6 +75,8 @@ struct task_spec {
     struct rlimits rlimits;
     int stop_signal;
     uint32_t stop_timeout_ms;
+    bool
+        stop_main; /* the signal is for the main process; the others get it when that is gone */
     uint64_t log_max_bytes;
     uint32_t log_max_files;
     uint32_t log_keep_ms; /* after its end */

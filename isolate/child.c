@@ -1,5 +1,5 @@
-/* See child.h.  The usual path: enter the control groups, mount, wait for the shim's word, fork; the
- * fork gives up all power and becomes the task.  What can fail is sent to the shim as text and ends
+/* See child.h.  The usual path: enter the control groups, mount, fork; the fork gives up all power, waits
+ * for the shim's word and becomes the task.  What can fail is sent to the shim as text and ends
  * in exit 125.
  *
  * Init exists because a PID 1 has no default signal dispositions: a task that is PID 1
@@ -16,16 +16,17 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/dump.h"
+#include "isolate/calls.h"
 #include "isolate/files.h"
 #include "isolate/landlock.h"
 #include "isolate/mounts.h"
 #include "isolate/privilege.h"
 #include "isolate/rlimits.h"
+#include "isolate/run.h"
 
 enum {
     EXIT_SANDBOX = 125,
@@ -54,7 +55,7 @@ static int set_limits(const struct child *c, struct err *err)
 {
     struct rlimit_row rows[RLIMIT_ROWS];
     const struct sched_param usual = {0};
-    if (sched_setscheduler(0, SCHED_OTHER, &usual) < 0)
+    if (syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &usual) < 0)
         return failed(err, "set the task's scheduling class");
     (void)syscall(SYS_ioprio_set, 1 /* of a process */, 0, 0); /* as nice says */
     (void)setpriority(PRIO_PROCESS, 0,
@@ -106,14 +107,22 @@ static int give_up_power(const struct child *c, struct err *err)
         code = privilege_drop(&c->sandbox->user, 0, err);
     dump_forbid(); /* another user's memory may be dumpable (fs.suid_dumpable) */
     if (code == 0)
-        code = enter_dir(c, err); /* as the user, who must be allowed to */
-    if (code == 0)
         code = landlock_confine(c->sandbox->ports, c->sandbox->n_ports, err);
     if (code == 0)
         code = privilege_filter(err);
     return code;
 }
 
+/* Meanwhile the shim makes the record of the task's end, which takes its time on a disk; a spare waits
+ * here for days. */
+static void wait_for_shim(const struct child *c)
+{
+    char go;
+    if (recv(c->channel, &go, 1, 0) != 1)
+        _exit(EXIT_SANDBOX); /* it gave up, and knows why */
+}
+
+/* All that can be done before is done before the wait; the directory may be another one after it. */
 static _Noreturn void become_task(const struct child *c)
 {
     struct err err = {0};
@@ -128,33 +137,28 @@ static _Noreturn void become_task(const struct child *c)
         die(c, &err);
     const char ready = CHILD_READY;
     (void)send(c->channel, &ready, 1, MSG_NOSIGNAL);
-    environ = c->env->envp; /* execvp looks for PATH there */
-    (void)execvp(c->env->argv[0], c->env->argv);
-    code = -errno;
+    wait_for_shim(c);
+    if (enter_dir(c, &err)) /* as the user, who must be allowed to */
+        die(c, &err);
+    code = run_program(c->env->argv, c->env->envp);
     (void)err_set(&err, code, "cannot run '%.200s': %s", c->env->argv[0], err_text(code));
     die(c, &err);
 }
 
 /* In the memory of init, which waits until the program runs or has failed to: a copy of it would cost
  * more than all the rest.  Nobody else can look into it meanwhile, whoever the task's user is: neither is
- * dumpable (core/dump.h). */
+ * dumpable (core/dump.h).  Where the task waits for long it has a copy: the kernel takes a process that waits
+ * for its vfork for a busy one (the load of the host). */
 static pid_t start_task(const struct child *c)
 {
-    pid_t task = vfork();
+    pid_t task =
+        c->waits ? (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0, 0, 0, 0) : vfork();
     if (task == 0)
         become_task(c);
     return task;
 }
 
 /* ---- init ---- */
-
-/* Meanwhile the shim has made the record of the task's end, which takes its time on a disk. */
-static void wait_for_shim(const struct child *c)
-{
-    char go;
-    if (recv(c->channel, &go, 1, 0) != 1)
-        _exit(EXIT_SANDBOX); /* it gave up, and knows why */
-}
 
 static int set_up(const struct child *c, struct err *err)
 {
@@ -217,6 +221,11 @@ static void signal_all(int number)
         (void)kill(-1, SIGCONT);
 }
 
+static bool is_for_main(const siginfo_t *info)
+{
+    return info->si_code == SI_QUEUE && info->si_value.sival_int == CHILD_FOR_MAIN;
+}
+
 static _Noreturn void supervise(pid_t task, int facts, const sigset_t *all)
 {
     siginfo_t info;
@@ -225,10 +234,12 @@ static _Noreturn void supervise(pid_t task, int facts, const sigset_t *all)
         if (number == SIGCHLD) {
             if (!reap(&task, facts))
                 _exit(0);
-        } else if (number > 0 && info.si_pid == 0) { /* from outside the namespace */
-            signal_all(number);
+        } else if (number > 0 && info.si_pid == 0 && !is_for_main(&info)) {
+            signal_all(number); /* from outside the namespace */
         } else if (number > 0 && task > 0) {
             (void)kill(task, number);
+            if (info.si_pid == 0)
+                (void)kill(task, SIGCONT); /* as for all */
         }
     }
 }
@@ -237,7 +248,8 @@ _Noreturn void child_run(const struct child *c)
 {
     struct err err = {0};
     sigset_t all;
-    (void)sigfillset(&all);
+    memset(&all, 0xff,
+           sizeof(all)); /* sigfillset spares what a C library calls its own */
     (void)sigprocmask(SIG_SETMASK, &all,
                       NULL); /* blocked signals wait for sigwaitinfo, even for PID 1 */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -245,12 +257,13 @@ _Noreturn void child_run(const struct child *c)
     (void)setsid(); /* a terminal's Ctrl-C is for the agent */
     if (err.code || set_up(c, &err))
         die(c, &err);
-    wait_for_shim(c);
     pid_t task = start_task(c);
     if (task < 0) {
         (void)failed(&err, "start the task");
         die(c, &err);
     }
+    if (c->waits)
+        memset(c->waits, 0, strlen(c->waits));
     if (c->sandbox->token)
         explicit_bzero(c->sandbox->token, strlen(c->sandbox->token));
     const struct user_ids root = {0};

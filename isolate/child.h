@@ -13,10 +13,14 @@ struct child {
     const struct sandbox *sandbox;
     const struct task_env *env;
     const struct cgroup *groups; /* to be entered; NULL: it was cloned into them */
-    int channel;        /* SOCK_SEQPACKET; one byte arrives when the task may start */
+    int channel;        /* SOCK_SEQPACKET; one byte arrives when the program may run */
     int out_fd, err_fd; /* become the task's stdout and stderr */
     int facts; /* SOCK_SEQPACKET: one struct child_end when the main process has ended */
+    char *waits; /* of a spare: the word of its command line, to be wiped out; NULL */
 };
+
+/* With a signal to init from outside: it is for the main process alone, not for all of the task. */
+enum { CHILD_FOR_MAIN = 0x6d61696e };
 
 /* Shim and init are of one program, and of one host. */
 struct child_end {

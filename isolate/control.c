@@ -18,7 +18,7 @@
 
 static const uint32_t control_magic = 0x53545243u; /* "STRC" */
 
-enum control_tag { CONTROL_SIGNAL_ALL = 1, CONTROL_LIVE_UNTIL = 2 };
+enum control_tag { CONTROL_SIGNAL = 1, CONTROL_LIVE_UNTIL = 2, CONTROL_TO_MAIN = 3 };
 
 enum {
     CONTROL_LEN_MAX = 512,
@@ -95,8 +95,10 @@ static bool read_request(struct bytes in, struct control_request *ret_request)
     if (tlv_read(in, control_magic, &t))
         return false;
     while (tlv_next(&t, &tag, &value)) {
-        if (tag == CONTROL_SIGNAL_ALL) {
-            request.signal_all = (int)tlv_as_u32(value);
+        if (tag == CONTROL_SIGNAL) {
+            request.signal = (int)tlv_as_u32(value);
+        } else if (tag == CONTROL_TO_MAIN) {
+            request.to_main = true;
         } else if (tag == CONTROL_LIVE_UNTIL) {
             request.has_live_until = true;
             request.live_until_ms = tlv_as_u64(value);
@@ -105,8 +107,7 @@ static bool read_request(struct bytes in, struct control_request *ret_request)
         }
     }
     *ret_request = request;
-    return tlv_error(&t) == 0 && request.signal_all >= 0 &&
-           request.signal_all <= SIGNALS_MAX;
+    return tlv_error(&t) == 0 && request.signal >= 0 && request.signal <= SIGNALS_MAX;
 }
 
 bool control_take(int listener, struct control_request *ret_request)
@@ -147,8 +148,10 @@ int control_send(const char *dir, const struct control_request *request)
     uint8_t buf[CONTROL_LEN_MAX];
     struct writer w = writer_of(buf, sizeof(buf));
     tlv_begin(&w, control_magic);
-    if (request->signal_all)
-        tlv_u32(&w, CONTROL_SIGNAL_ALL, (uint32_t)request->signal_all);
+    if (request->signal)
+        tlv_u32(&w, CONTROL_SIGNAL, (uint32_t)request->signal);
+    if (request->to_main)
+        tlv_u32(&w, CONTROL_TO_MAIN, 1);
     if (request->has_live_until)
         tlv_u64(&w, CONTROL_LIVE_UNTIL, request->live_until_ms);
     tlv_end(&w, 0);

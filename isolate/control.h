@@ -12,7 +12,8 @@
 #define CONTROL_NAME "control"
 
 struct control_request {
-    int signal_all;         /* to every process of the task; 0: none */
+    int signal;   /* to every process of the task; 0: none */
+    bool to_main; /* to its main process alone; a shim of 0.2.0 tells all of them */
     bool has_live_until;    /* at that time it is killed, whoever is there */
     uint64_t live_until_ms; /* of CLOCK_BOOTTIME, which goes on while the host sleeps */
 };

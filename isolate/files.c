@@ -94,6 +94,34 @@ int file_swap(const char *path, struct bytes content)
     (void)close(fd);
     if (code == 0 && rename(fresh, path) < 0)
         code = last_error();
+    if (code)
+        (void)unlink(fresh); /* it may have taken the last room */
+    return code;
+}
+
+/* Only where its room holds all of it. */
+static int overwrite(const char *path, struct bytes content)
+{
+    struct stat info;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return last_error();
+    int code = fstat(fd, &info) < 0 ? last_error() : 0;
+    if (code == 0 && (uint64_t)info.st_blocks * 512 < content.len)
+        code = -ENOSPC;
+    if (code == 0)
+        code = write_all(fd, content);
+    if (code == 0 && ftruncate(fd, (off_t)content.len) < 0)
+        code = last_error();
+    (void)close(fd);
+    return code;
+}
+
+int file_renew(const char *path, struct bytes content)
+{
+    int code = file_swap(path, content);
+    if ((code == -ENOSPC || code == -EDQUOT) && overwrite(path, content) == 0)
+        code = 0;
     return code;
 }
 

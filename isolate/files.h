@@ -14,6 +14,9 @@ int file_read(const char *path, size_t max, struct arena *arena,
 /* Write `path`.new and rename over, without waiting for the disk: whole for every reader, whoever is
  * killed, but after a loss of power it may be the old one, empty or gone.  -errno. */
 int file_swap(const char *path, struct bytes content);
+/* The same, and on a disk that has no room for another file in the room of the old one: whoever is killed
+ * meanwhile leaves one that cannot be read. */
+int file_renew(const char *path, struct bytes content);
 /* That the file of this name is there outlasts a loss of power.  -errno. */
 int file_sync_parent(const char *path);
 /* Write to a file that exists, as the kernel's control files want it: one write.  -errno.

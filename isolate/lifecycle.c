@@ -30,6 +30,11 @@ static void forget_health(struct lifecycle *l, bool is_restart)
     l->healthy_since_ms = UINT64_MAX;
 }
 
+bool lifecycle_is_quick(const struct job_spec *spec)
+{
+    return spec->restart.delay_ms == 0 && spec->restart.attempts > 0;
+}
+
 unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec,
                          uint64_t now_ms)
 {
@@ -134,7 +139,8 @@ static unsigned give_up(struct lifecycle *l, uint32_t in_window)
 {
     char cause[REASON_LEN_MAX], attempts[64];
     (void)snprintf(attempts, sizeof(attempts), "; gave up after %u exit%s within %u s",
-                   in_window, in_window == 1 ? "" : "s", l->spec->restart.window_ms / 1000);
+                   in_window, in_window == 1 ? "" : "s",
+                   l->spec->restart.window_ms / 1000);
     /* The cause comes first: what has no room beside it is how often it was tried. */
     (void)snprintf(cause, sizeof(cause), "%s", l->reason);
     say(l, "%s%s", cause,

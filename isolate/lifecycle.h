@@ -24,9 +24,10 @@ enum lifecycle_want {
     LIFECYCLE_SIGNAL = 1u << 1,  /* send stop_signal to the task */
     LIFECYCLE_KILL = 1u << 2,    /* SIGKILL the whole cgroup */
     LIFECYCLE_CHANGED = 1u << 3, /* state, health, reason... differ: publish the claim */
-    LIFECYCLE_GONE = 1u << 4,    /* over: remove what is left of it (FINISHED or FAILED) */
+    LIFECYCLE_GONE = 1u << 4, /* over: remove what is left of it (FINISHED or FAILED) */
     LIFECYCLE_GAVE_UP = 1u << 5, /* with GONE: refuse it for a while, it goes elsewhere */
-    LIFECYCLE_PROBE = 1u << 6,   /* probe every check that is_due: lifecycle_probed follows */
+    LIFECYCLE_PROBE =
+        1u << 6, /* probe every check that is_due: lifecycle_probed follows */
 };
 
 /* Exits remembered; `attempts` beyond 63 count as 63. */
@@ -49,10 +50,12 @@ struct lifecycle {
     uint32_t n_exits;
     uint32_t delay_ms;                /* the current back-off */
     bool is_kill_sent, is_restarting; /* stopping in order to start again */
-    bool was_proven; /* before checks came that are new to it */
+    bool was_proven;                  /* before checks came that are new to it */
     struct checks checks;
 };
 
+/* Is it to be started again at once when it has ended?  Then its host may make ready for that. */
+bool lifecycle_is_quick(const struct job_spec *spec);
 unsigned lifecycle_start(struct lifecycle *l, const struct job_spec *spec,
                          uint64_t now_ms);
 /* Found running (or exited since) by a new agent; then lifecycle_exited may follow at

@@ -9,11 +9,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "isolate/calls.h"
 #include "isolate/files.h"
 #include "isolate/token_file.h"
 

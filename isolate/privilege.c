@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/dump.h"
 #include "isolate/syscall_filter.h" /* made by isolate/seccomp_compile.c */
 
 static int failed(struct err *err, const char *what)
@@ -81,6 +82,16 @@ _Static_assert(LENGTH(filter_sockets) > 4 && LENGTH(filter_sockets) <= BPF_MAXIN
 _Static_assert(LENGTH(filter_denied) > 4 && LENGTH(filter_denied) <= BPF_MAXINSNS,
                "what the kernel takes");
 
+_Static_assert(LENGTH(filter_shim) > 4 && LENGTH(filter_shim) <= BPF_MAXINSNS,
+               "what the kernel takes");
+
+static int ended(int code, struct err *err)
+{
+    return code ? err_set(err, code, "cannot load the system call filter: %s",
+                          err_text(code))
+                : 0;
+}
+
 int privilege_filter(struct err *err)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -88,8 +99,14 @@ int privilege_filter(struct err *err)
     int code = load(filter_sockets, LENGTH(filter_sockets));
     if (code == 0)
         code = load(filter_denied, LENGTH(filter_denied));
-    if (code)
-        return err_set(err, code, "cannot load the system call filter: %s",
-                       err_text(code));
-    return 0;
+    return ended(code, err);
+}
+
+int privilege_filter_shim(struct err *err)
+{
+    if (DUMP_HAS_SANITIZER) /* which calls what it likes */
+        return 0;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return failed(err, "set no_new_privs");
+    return ended(load(filter_shim, LENGTH(filter_shim)), err);
 }

@@ -13,5 +13,7 @@ int privilege_bound(struct err *err);
 int privilege_drop(const struct user_ids *ids, uint64_t keep_mask, struct err *err);
 /* no_new_privs and the seccomp filter (docs/ISOLATION.md lists it).  Last before exec. */
 int privilege_filter(struct err *err);
+/* Of a shim that has made its task ready: what it needs from then on, and EPERM for all else. */
+int privilege_filter_shim(struct err *err);
 
 #endif

@@ -17,7 +17,7 @@ static int last_error(void)
 }
 
 /* Room that a run before had is taken again: then nothing but the content goes to the disk. */
-static int write_first(int fd, const char *path, struct bytes content)
+static int write_first(int fd, const char *path, struct bytes content, bool may_lag)
 {
     struct stat info;
     if (fstat(fd, &info) < 0)
@@ -25,13 +25,17 @@ static int write_first(int fd, const char *path, struct bytes content)
     bool is_new = info.st_size != SHIM_STATE_LEN;
     if (is_new && ftruncate(fd, 0) < 0)
         return last_error();
-    if (pwrite(fd, content.at, content.len, 0) != (ssize_t)content.len ||
-        fdatasync(fd) < 0)
+    if (pwrite(fd, content.at, content.len, 0) != (ssize_t)content.len)
+        return last_error();
+    if (may_lag && !is_new)
+        return 0;
+    if (fdatasync(fd) < 0)
         return last_error();
     return is_new ? file_sync_parent(path) : 0;
 }
 
-int record_make(struct record *r, const char *path, const struct shim_state *state)
+int record_make(struct record *r, const char *path, const struct shim_state *state,
+                bool may_lag)
 {
     uint8_t buf[SHIM_STATE_LEN];
     struct writer w = writer_of(buf, sizeof(buf));
@@ -45,13 +49,18 @@ int record_make(struct record *r, const char *path, const struct shim_state *sta
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return last_error();
-    code = write_first(fd, path, writer_done(&w));
+    code = write_first(fd, path, writer_done(&w), may_lag);
     if (code) {
         (void)close(fd);
         return code;
     }
     *r = (struct record){.fd = fd};
     return 0;
+}
+
+void record_sync(const struct record *r)
+{
+    (void)fdatasync(r->fd); /* what does not get there now does at the end */
 }
 
 void record_clear(const char *path)

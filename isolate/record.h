@@ -10,8 +10,12 @@ struct record {
     uint32_t order;
 };
 
-/* In place of what an earlier run left; `state` says SHIM_PREPARED.  -errno. */
-int record_make(struct record *r, const char *path, const struct shim_state *state);
+/* In place of what an earlier run left; `state` says SHIM_PREPARED.  On the disk when it returns, unless
+ * `may_lag` and the room was an earlier run's: then record_sync is to follow.  -errno. */
+int record_make(struct record *r, const char *path, const struct shim_state *state,
+                bool may_lag);
+/* For what may lag. */
+void record_sync(const struct record *r);
 /* Into the older slot.  `is_synced`: wait for the disk.  -errno; then it can be tried again. */
 int record_put(struct record *r, struct shim_state *state, bool is_synced);
 void record_close(struct record *r);

@@ -88,17 +88,17 @@ static rlim_t least(rlim_t a, rlim_t b)
 static int apply_less(const struct rlimit_row *row)
 {
     struct rlimit now;
-    if (getrlimit((__rlimit_resource_t)row->number, &now) < 0)
+    if (getrlimit(row->number, &now) < 0)
         return -errno;
     now.rlim_max = least(now.rlim_max, row->value.rlim_max);
     now.rlim_cur = least(now.rlim_max, row->value.rlim_cur);
-    return setrlimit((__rlimit_resource_t)row->number, &now) < 0 ? -errno : 0;
+    return setrlimit(row->number, &now) < 0 ? -errno : 0;
 }
 
 int rlimits_apply(const struct rlimit_row rows[static RLIMIT_ROWS], struct err *err)
 {
     for (size_t i = 0; i < RLIMIT_ROWS; i++) {
-        if (setrlimit((__rlimit_resource_t)rows[i].number, &rows[i].value) == 0)
+        if (setrlimit(rows[i].number, &rows[i].value) == 0)
             continue;
         int code = -errno;
         if (code == -EPERM && !rows[i].is_asked)
@@ -136,7 +136,7 @@ bool rlimits_short(char *out, size_t cap)
         struct rlimit now;
         bool is_per_user =
             row->number == RLIMIT_NPROC || row->number == RLIMIT_SIGPENDING;
-        if (is_per_user || getrlimit((__rlimit_resource_t)row->number, &now) < 0 ||
+        if (is_per_user || getrlimit(row->number, &now) < 0 ||
             now.rlim_max >= row->value.rlim_cur || len >= cap)
             continue;
         int n = snprintf(out + len, cap - len, "%s%s=%llu", len ? " " : "",

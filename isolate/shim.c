@@ -1,5 +1,6 @@
 /* `shim DIR`: one small process per task that outlives the agent.  It owns the task's
- * processes, logs and exit status.
+ * processes, logs and exit status.  `shim DIR spare` does all that can be done before, and waits for the
+ * agent's word; without an agent it goes away, and nothing has happened.
  *
  * The usual path: read DIR/launch, lock DIR/lock, make the control groups, clone init into
  * its namespaces, make DIR/state while init sets them up, let it start the task, report
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,6 +32,7 @@
 #include "core/arena.h"
 #include "isolate/control.h"
 #include "isolate/files.h"
+#include "isolate/privilege.h"
 #include "isolate/record.h"
 #include "isolate/shim_child.h"
 #include "isolate/shim_end.h"
@@ -43,6 +46,8 @@ enum {
 
 struct shim {
     const char *dir;
+    bool is_spare;
+    char *waits; /* for ps: gone when it waits no more */
     struct arena arena;
     struct shim_launch launch;
     struct sandbox sandbox;
@@ -54,6 +59,7 @@ struct shim {
     int lock; /* of DIR/lock */
     uint64_t started_unix_ms;
     struct record record; /* DIR/state */
+    uint8_t boot[SHIM_BOOT_LEN];
     struct shim_end end;
     struct err err;
 };
@@ -102,15 +108,17 @@ static struct shim_state state_of(const struct shim *s, enum shim_phase phase)
         .pid = (uint32_t)s->child.pid,
         .started_unix_ms = s->started_unix_ms,
     };
-    record_boot(state.boot);
+    memcpy(state.boot, s->boot, sizeof(state.boot));
     return state;
 }
 
-/* Its room on the disk is taken before there is a task: later there may be none. */
+/* Its room on the disk is taken before there is a task: later there may be none.  A spare follows a run
+ * whose end is on the disk, in the same room: if power fails now, that end is all there was. */
 static int make_record(struct shim *s)
 {
+    record_boot(s->boot);
     const struct shim_state state = state_of(s, SHIM_PREPARED);
-    int code = record_make(&s->record, path_in(s, SHIM_STATE_FILE), &state);
+    int code = record_make(&s->record, path_in(s, SHIM_STATE_FILE), &state, s->is_spare);
     if (code)
         return err_set(&s->err, code, "cannot write the task's state: %s",
                        err_text(code));
@@ -148,9 +156,9 @@ static int take_lock(struct shim *s)
 
 static int read_launch(struct shim *s)
 {
+    const char *name = s->is_spare ? SHIM_SPARE_FILE : SHIM_LAUNCH_FILE;
     struct bytes content;
-    int code =
-        file_read(path_in(s, SHIM_LAUNCH_FILE), SHIM_LAUNCH_MAX, &s->arena, &content);
+    int code = file_read(path_in(s, name), SHIM_LAUNCH_MAX, &s->arena, &content);
     if (code == 0)
         code = shim_launch_read(content, &s->arena, SHIM_READ_SHIM, &s->launch);
     if (code)
@@ -243,7 +251,7 @@ static int plan(struct shim *s)
 static int clone_init(struct shim *s)
 {
     const struct child plan = {
-        .sandbox = &s->sandbox, .env = &s->env, .groups = &s->groups};
+        .sandbox = &s->sandbox, .env = &s->env, .groups = &s->groups, .waits = s->waits};
     int code = shim_child_clone(&s->child, &plan, &s->err);
     for (size_t i = 0; i < LOG_STREAMS; i++)
         s->output.streams[i].fd = s->child.output[i];
@@ -320,12 +328,6 @@ static void empty_groups(struct shim *s)
     }
 }
 
-static void remove_groups(struct shim *s)
-{
-    empty_groups(s);
-    cgroup_prune(&s->groups);
-}
-
 /* Since the word of the end these names may be the next run's: what lives there is not killed.  Of ours
  * nothing is left but what the kernel is taking down. */
 static void drop_groups(struct shim *s)
@@ -349,34 +351,81 @@ static void begin_end(struct shim *s)
     s->end.live_until_ms = UINT64_MAX;
 }
 
-static int start(struct shim *s)
+/* As far as it can go while another run has the directory. */
+static int prepare(struct shim *s)
 {
-    int code = take_lock(s);
-    if (code == 0)
-        code = read_launch(s);
+    int code = read_launch(s);
     if (code == 0)
         code = tie_to_agent(s);
     if (code == 0)
         code = read_token(s);
+    if (code == 0)
+        code = plan(s);
     if (code)
         return code;
-    code = plan(s);
-    if (code == 0)
-        code = shim_output_open(&s->output, &s->launch, &s->groups, &s->err);
-    if (code == 0) {
-        empty_groups(s); /* of a run whose shim was killed */
-        s->sandbox.limits.host_swaps = cgroup_host_swaps();
-        code = cgroup_create(&s->groups, &s->sandbox.limits, &s->err);
-    }
-    if (code == 0) {
-        s->end.control = control_listen(s->dir);
-        code = s->end.control < 0 ? s->end.control : 0;
-        if (code)
-            (void)err_set(&s->err, code, "cannot make the task's control socket: %s",
-                          err_text(code));
-    }
+    empty_groups(s); /* of a run whose shim was killed */
+    s->sandbox.limits.host_swaps = cgroup_host_swaps();
+    code = cgroup_create(&s->groups, &s->sandbox.limits, &s->err);
     if (code == 0)
         code = clone_init(s);
+    return code;
+}
+
+/* From here on it signals, and writes below DIR, which lies where the operator wants it. */
+static int give_up_power(struct shim *s)
+{
+    const struct user_ids root = {0};
+    int code = privilege_drop(&root, 1u << CAP_KILL | 1u << CAP_DAC_OVERRIDE, &s->err);
+    return code ? code : privilege_filter_shim(&s->err);
+}
+
+static int listen_to_agents(struct shim *s)
+{
+    s->end.control = control_listen(s->dir);
+    if (s->end.control >= 0)
+        return 0;
+    return err_set(&s->err, s->end.control, "cannot make the task's control socket: %s",
+                   err_text(s->end.control));
+}
+
+/* A spare's agent has locked the directory before it says the word: isolate/uv_spare.c.  1: there is no
+ * agent any more. */
+static int wait_for_word(struct shim *s)
+{
+    char go;
+    struct pollfd polls[] = {{.fd = SHIM_GO_FD, .events = POLLIN},
+                             {.fd = s->child.channel, .events = POLLIN}};
+    for (;;) {
+        if (poll(polls, 2, -1) < 0 && errno != EINTR)
+            return failed(s, "wait for the agent");
+        if (polls[1].revents) {
+            int code = shim_child_look(&s->child, &s->err);
+            if (code < 0)
+                return code;
+        }
+        ssize_t len = polls[0].revents ? read(SHIM_GO_FD, &go, 1) : -1;
+        if (len >= 0 || (polls[0].revents && errno != EINTR))
+            return len == 1 ? close(SHIM_GO_FD) : 1;
+    }
+}
+
+static int start(struct shim *s)
+{
+    int code = s->is_spare ? 0 : take_lock(s);
+    if (code == 0)
+        code = prepare(s);
+    if (code == 0)
+        code = give_up_power(s);
+    if (code == 0 && s->is_spare) {
+        code = wait_for_word(s);
+        if (code == 0)
+            code = take_lock(s);
+        memset(s->waits, 0, strlen(s->waits));
+    }
+    if (code == 0)
+        code = shim_output_open(&s->output, &s->launch, &s->groups, &s->err);
+    if (code == 0)
+        code = listen_to_agents(s);
     if (code == 0)
         code = make_record(s); /* meanwhile init sets up the sandbox */
     if (code == 0)
@@ -387,11 +436,14 @@ static int start(struct shim *s)
 int shim_main(int argc, char **argv)
 {
     static struct shim s = {
+        .lock = -1,
         .child = {.init_fd = -1, .facts = -1, .output = {-1, -1}, .channel = -1},
         .record = {.fd = -1},
         .end = {.facts = -1, .control = -1},
         .output.streams = {{.fd = -1}, {.fd = -1}}};
-    if (argc != 2 || argv[1][0] != '/') {
+    s.waits = argc == 3 ? argv[2] : NULL;
+    s.is_spare = argc == 3 && strcmp(argv[2], SHIM_SPARE_WORD) == 0;
+    if ((argc != 2 && !s.is_spare) || argv[1][0] != '/') {
         (void)fprintf(stderr, "stratos shim is started by the agent\n");
         return 2;
     }
@@ -407,13 +459,17 @@ int shim_main(int argc, char **argv)
             (void)kill(s.child.init_pid, SIGKILL);
             (void)reap_init(&s);
         }
-        remove_groups(&s);
-        (void)unlink(path_in(&s, SHIM_STATE_FILE)); /* nothing ran: it is told here */
-        report("failed %.900s\n", s.err.text);
+        drop_groups(&s);
+        if (s.lock >= 0)
+            (void)unlink(path_in(&s, SHIM_STATE_FILE)); /* nothing ran: it is told here */
+        if (failure < 0)
+            report("failed %.900s\n", s.err.text);
         return SHIM_EXIT_FAILED;
     }
     report("started %ld %ld %llu\n", (long)s.child.pid, (long)s.child.init_pid,
            (unsigned long long)s.started_unix_ms);
+    if (s.is_spare)
+        record_sync(&s.record);
     begin_end(&s);
     watch(&s);
     bool is_over = shim_end_is_over(&s.end);

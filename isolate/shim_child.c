@@ -89,8 +89,8 @@ int shim_child_clone(struct shim_child *c, const struct child *plan, struct err 
     return c->init_fd < 0 ? failed(err, "watch the task") : 0;
 }
 
-/* 1: there may be more. */
-static int take_packet(struct shim_child *c, struct err *err)
+/* 1: there may be more; `flags`: of recvmsg. */
+static int take_packet(struct shim_child *c, int flags, struct err *err)
 {
     char text[sizeof(err->text)];
     union {
@@ -102,7 +102,7 @@ static int take_packet(struct shim_child *c, struct err *err)
                          .msg_iovlen = 1,
                          .msg_control = control.at,
                          .msg_controllen = sizeof(control.at)};
-    ssize_t len = recvmsg(c->channel, &msg, MSG_CMSG_CLOEXEC);
+    ssize_t len = recvmsg(c->channel, &msg, MSG_CMSG_CLOEXEC | flags);
     if (len < 0)
         return errno == EINTR ? 1 : failed(err, "hear from the task's init");
     if (len == 0) /* closed by exec, or by an early death */
@@ -121,12 +121,19 @@ static int take_packet(struct shim_child *c, struct err *err)
     return 1;
 }
 
+int shim_child_look(struct shim_child *c, struct err *err)
+{
+    int code = take_packet(c, MSG_DONTWAIT, err);
+    return code == 0 ? err_set(err, ERR_DENIED, "the task's init died while it waited")
+                     : code;
+}
+
 int shim_child_start(struct shim_child *c, struct err *err)
 {
     int code;
     (void)send(c->channel, "g", 1, MSG_NOSIGNAL); /* who is gone has said why */
     do {
-        code = take_packet(c, err);
+        code = take_packet(c, 0, err);
     } while (code > 0);
     (void)close(c->channel);
     c->channel = -1;

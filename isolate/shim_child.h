@@ -17,7 +17,9 @@ struct shim_child {
 /* `plan` says all but what is made here: the channels and pipes.  When this fails and init_pid is not 0,
  * there is an init to be killed and reaped. */
 int shim_child_clone(struct shim_child *c, const struct child *plan, struct err *err);
-/* Let init go on, and wait until the task's program runs. */
+/* What it says while it waits, without waiting for it: a failure. */
+int shim_child_look(struct shim_child *c, struct err *err);
+/* Let it go on, and wait until the task's program runs. */
 int shim_child_start(struct shim_child *c, struct err *err);
 
 #endif

@@ -53,14 +53,24 @@ static void end_by(struct shim_end *e, uint64_t deadline_ms)
         e->live_until_ms = e->kill_again_ms = deadline_ms;
 }
 
+/* Gone is fine.  Init takes it from there: it knows the main process, and nobody else has its PID. */
+static void send_signal(const struct shim_end *e, int number, bool to_main)
+{
+    siginfo_t info = {.si_signo = number, .si_code = SI_QUEUE};
+    info.si_value.sival_int = CHILD_FOR_MAIN;
+    (void)syscall(SYS_pidfd_send_signal, e->init_fd, number, to_main ? &info : NULL, 0);
+}
+
 static void take_requests(struct shim_end *e)
 {
     struct control_request request;
     while (e->control >= 0 && control_take(e->control, &request)) {
         if (request.has_live_until)
             end_by(e, request.live_until_ms);
-        if (request.signal_all) /* gone is fine */
-            (void)syscall(SYS_pidfd_send_signal, e->init_fd, request.signal_all, NULL, 0);
+        bool to_main = request.to_main && !e->has_end;
+        if (request.signal)
+            send_signal(e, request.signal, to_main);
+        e->left_signal = to_main ? request.signal : 0;
     }
 }
 
@@ -99,10 +109,11 @@ static void main_has_ended(struct shim_end *e)
     state.exit = fact_of(e, false);
     state.ended_unix_ms = wall_ms();
     (void)record_put(e->record, &state, false); /* tried again when all has ended */
-    if (e->is_ending)
+    if (!e->is_ending)
+        end_by(e, control_now_ms() + e->stop_timeout_ms);
+    else if (!e->left_signal)
         return;
-    end_by(e, control_now_ms() + e->stop_timeout_ms);
-    (void)syscall(SYS_pidfd_send_signal, e->init_fd, e->stop_signal, NULL, 0);
+    send_signal(e, e->left_signal ? e->left_signal : e->stop_signal, false);
 }
 
 /* The deadline is of a clock that goes on while the host sleeps, and poll's does not: it is looked at

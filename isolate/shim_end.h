@@ -25,6 +25,7 @@ struct shim_end {
     uint64_t kill_again_ms;
     uint64_t amend_ms;       /* not before */
     bool is_ending, is_late; /* told to end; something was left at the end of the grace */
+    int left_signal; /* was told to the main process alone: for what it leaves; 0 = none */
 };
 
 /* Fills `polls`; returns for how long to wait, -1: for ever. */

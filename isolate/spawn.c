@@ -16,9 +16,9 @@
 #include "isolate/shim.h"
 
 /* What a shim is given; -1 = not this one. */
-enum { GIVE_REPORT, GIVE_INPUT, GIVE_LOCK, GIVE_PROGRAM, GIVEN };
+enum { GIVE_REPORT, GIVE_INPUT, GIVE_LOCK, GIVE_PROGRAM, GIVE_GO, GIVEN };
 static const int given_as[GIVEN] = {SHIM_STATUS_FD, STDIN_FILENO, SHIM_LOCK_FD,
-                                    SHIM_PROGRAM_FD};
+                                    SHIM_PROGRAM_FD, SHIM_GO_FD};
 
 /* A pipe's reading end with the token in it; without a token /dev/null. */
 static int open_input(const char *token)
@@ -39,13 +39,13 @@ static int open_input(const char *token)
 }
 
 /* A descriptor or -errno. */
-static int open_lock(const char *dir)
+static int open_lock(const char *dir, bool is_taken)
 {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof(path), "%s/" SHIM_LOCK_FILE, dir) >= sizeof(path))
         return -ENAMETOOLONG;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (fd >= 0 && (!is_taken || flock(fd, LOCK_EX | LOCK_NB) == 0))
         return fd;
     int code = -errno;
     if (fd >= 0)
@@ -57,7 +57,7 @@ static int open_lock(const char *dir)
  * moved out of the way.  Consumes `fd`; -errno. */
 static int move_up(int fd)
 {
-    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SHIM_PROGRAM_FD + 1);
+    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SHIM_GO_FD + 1);
     int code = moved < 0 ? -errno : moved;
     if (fd >= 0)
         (void)close(fd);
@@ -100,9 +100,9 @@ static int spawn(const char *program, char *const argv[], const int fds[GIVEN],
 static int spawn_with(const char *dir, const char *program, const int fds[GIVEN],
                       pid_t *ret_pid)
 {
-    static char name[] = "stratos", verb[] = "shim";
+    static char name[] = "stratos", verb[] = "shim", spare[] = SHIM_SPARE_WORD;
     char where[PATH_MAX];
-    char *const argv[] = {name, verb, where, NULL};
+    char *const argv[] = {name, verb, where, fds[GIVE_GO] >= 0 ? spare : NULL, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     (void)snprintf(where, sizeof(where), "%s/", dir); /* its lock fitted */
@@ -118,21 +118,30 @@ static int spawn_with(const char *dir, const char *program, const int fds[GIVEN]
     return code;
 }
 
-int spawn_shim(const char *dir, const struct spawn_program *program, int report_fd,
-               const char *token, pid_t *ret_pid)
+static int move_up_if_any(int fd)
+{
+    return fd < 0 ? INT_MIN : move_up(dup(fd));
+}
+
+int spawn_shim(const struct spawn_order *order, const struct spawn_program *program,
+               int *ret_lock, pid_t *ret_pid)
 {
     char own[32];
-    int lock_fd = open_lock(dir);
-    int fds[GIVEN] = {move_up(dup(report_fd)), move_up(open_input(token)),
-                      lock_fd < 0 ? lock_fd : move_up(lock_fd), -1};
+    int lock_fd = open_lock(order->dir, !ret_lock);
+    int fds[GIVEN] = {move_up(dup(order->report_fd)), move_up(open_input(order->token)),
+                      lock_fd < 0 ? lock_fd : move_up(lock_fd),
+                      move_up_if_any(program->fd), move_up_if_any(order->go_fd)};
     int code = 0;
-    if (program->fd >= 0)
-        fds[GIVE_PROGRAM] = move_up(dup(program->fd));
     for (int i = 0; i < GIVEN && code == 0; i++)
-        code = fds[i] < 0 && (i != GIVE_PROGRAM || program->fd >= 0) ? fds[i] : 0;
+        code = fds[i] < 0 && fds[i] != INT_MIN ? fds[i] : 0;
     (void)snprintf(own, sizeof(own), "/proc/self/fd/%d", SHIM_PROGRAM_FD);
     if (code == 0)
-        code = spawn_with(dir, program->fd >= 0 ? own : program->path, fds, ret_pid);
+        code =
+            spawn_with(order->dir, program->fd >= 0 ? own : program->path, fds, ret_pid);
+    if (code == 0 && ret_lock) {
+        *ret_lock = fds[GIVE_LOCK];
+        fds[GIVE_LOCK] = -1;
+    }
     for (int i = 0; i < GIVEN; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);

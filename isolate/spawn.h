@@ -9,9 +9,17 @@ struct spawn_program {
     const char *path; /* a program with the verb `shim` */
 };
 
-/* Start `program shim dir`, with nothing of ours but `report_fd`, the directory's lock and, on its
- * standard input, `token` (NULL: none).  -EWOULDBLOCK: a shim lives there.  -errno. */
-int spawn_shim(const char *dir, const struct spawn_program *program, int report_fd,
-               const char *token, pid_t *ret_pid);
+struct spawn_order {
+    const char *dir;
+    int report_fd;
+    int go_fd; /* of a spare: where it hears that it may go on; -1: it need not wait */
+    const char *token; /* on its standard input; NULL: none */
+};
+
+/* Start `program shim dir`, with nothing of ours but what is ordered and the directory's lock.
+ * `ret_lock` NULL: the lock is taken; -EWOULDBLOCK: a shim lives there.  Otherwise it is not, but ours as
+ * well: whoever takes it takes it for both.  -errno. */
+int spawn_shim(const struct spawn_order *order, const struct spawn_program *program,
+               int *ret_lock, pid_t *ret_pid);
 
 #endif

@@ -48,7 +48,7 @@ static int write_launch(const char *dir, const struct shim_launch *l)
     path_of(dir, SHIM_LAUNCH_FILE, path);
     int code = writer_error(&w);
     if (code == 0)
-        code = file_swap(path, writer_done(&w));
+        code = file_renew(path, writer_done(&w));
     free(buf);
     return code;
 }
@@ -57,7 +57,7 @@ int task_dir_put_note(const char *dir, struct bytes note)
 {
     char path[PATH_MAX];
     path_of(dir, SHIM_NOTE_FILE, path);
-    return file_swap(path, note);
+    return file_renew(path, note);
 }
 
 /* The task's own directory, of any size. */
@@ -183,9 +183,9 @@ int task_dir_prepare(const char *dir, const struct shim_launch *l, const char *v
 
 int task_dir_clear(const char *dir, struct uv_trash *trash)
 {
-    static const char *const names[] = {SHIM_LAUNCH_FILE, SHIM_NOTE_FILE,
-                                        SHIM_STATE_FILE,  SHIM_LOCK_FILE,
-                                        CONTROL_NAME,     SHIM_MADE_FOR_FILE};
+    static const char *const names[] = {
+        SHIM_LAUNCH_FILE, SHIM_SPARE_FILE, SHIM_NOTE_FILE,    SHIM_STATE_FILE,
+        SHIM_LOCK_FILE,   CONTROL_NAME,    SHIM_MADE_FOR_FILE};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         path_of(dir, names[i], path);

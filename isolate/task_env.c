@@ -154,11 +154,12 @@ static char **make_envp(struct expander *x, struct arena *arena, struct err *err
 static char **make_argv(struct expander *x, struct arena *arena, struct err *err)
 {
     const struct shim_launch *l = x->l;
-    char **argv = arena_array(arena, l->n_argv + 1, sizeof(*argv));
+    char **argv = arena_array(arena, l->n_argv + 2, sizeof(*argv));
     if (!argv) {
         (void)err_set(err, -ENOMEM, "not enough memory for the command");
         return NULL;
     }
+    argv++; /* see task_env.h */
     bool is_shell = l->n_argv >= 3 && strcmp(l->argv[0], "/bin/sh") == 0 &&
                     strcmp(l->argv[1], "-c") == 0;
     for (size_t i = 0; i < l->n_argv; i++) {

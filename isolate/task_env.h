@@ -7,7 +7,7 @@
 #include "isolate/shim_file.h"
 
 struct task_env {
-    char **argv, **envp; /* NULL-terminated */
+    char **argv, **envp; /* NULL-terminated; argv[-1] is room: isolate/run.h */
     const char *cwd;     /* absolute; NULL = the task's own directory */
 };
 

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "isolate/shim_image.h"
 #include "isolate/uv_runner_inside.h"
 
 static void notice_failed(struct task *t, const char *why)
@@ -29,16 +28,16 @@ static void notice_not_started(struct task *t, int code)
     notice_failed(t, why);
 }
 
-/* Where the next run goes.  The shim of the last one may still be removing the place where that was: then
+/* Where the next run goes.  The shim of the last one, which was at `last`, may still be removing that: then
  * it is the other one, so that nobody has to wait and no shim takes the next run's for its own.  Where a
  * host has no groups, `ret_groups` has none: the shim says so better. */
-static void choose_group(const struct task *t, char *group, size_t cap,
-                         struct cgroup *ret_groups)
+static void choose_group(const struct task *t, const struct cgroup *last, char *group,
+                         size_t cap, struct cgroup *ret_groups)
 {
     int len = snprintf(group, cap, "%s/%s", t->runner->group, t->key);
     *ret_groups = (struct cgroup){0};
-    if (cgroup_find(group, ret_groups, NULL) || !t->is_over || !t->groups.n ||
-        strcmp(ret_groups->dirs[0].path, t->groups.dirs[0].path) != 0)
+    if (cgroup_find(group, ret_groups, NULL) || !last->n ||
+        strcmp(ret_groups->dirs[0].path, last->dirs[0].path) != 0)
         return;
     (void)snprintf(group + len, cap - (size_t)len, "%s", GROUP_BESIDE);
     (void)cgroup_find(group, ret_groups, NULL);
@@ -61,13 +60,15 @@ static int leave_groups(struct task *t, const struct cgroup *now)
     return 0;
 }
 
+/* A spare that waits for just this goes on; otherwise all is made for a new shim. */
 static int prepare(struct task *t, const struct launch *launch)
 {
+    static const struct cgroup none;
     struct uv_runner *r = t->runner;
     const struct task_spec *spec = launch->task;
-    char group[sizeof(r->group) + TASK_KEY_MAX + sizeof(GROUP_BESIDE)];
-    struct cgroup groups;
-    choose_group(t, group, sizeof(group), &groups);
+    char group[GROUP_NAME_MAX], next[GROUP_NAME_MAX];
+    struct cgroup groups, beside;
+    choose_group(t, t->is_over ? &t->groups : &none, group, sizeof(group), &groups);
     int code = leave_groups(t, &groups);
     if (code)
         return code;
@@ -103,25 +104,16 @@ static int prepare(struct task *t, const struct launch *launch)
         .stop_signal = (uint32_t)spec->stop_signal,
         .stop_timeout_ms = spec->stop_timeout_ms,
     };
-    return task_dir_prepare(t->dir, &l, launch->version, launch->note, r->trash);
-}
-
-/* Our own small program, or on a host that lets nothing run from memory this one. */
-static int spawn(struct task *t, int report_fd, pid_t *ret_pid)
-{
-    struct uv_runner *r = t->runner;
-    if (!r->has_shim) {
-        int fd = shim_image_open();
-        r->has_shim = true;
-        r->shim.fd = fd < 0 ? -1 : fd;
+    bool is_out = spare_release(t, &l, launch, &runner_watch_events);
+    code = is_out ? task_dir_put_note(t->dir, launch->note)
+                  : task_dir_prepare(t->dir, &l, launch->version, launch->note, r->trash);
+    t->is_waiting = !is_out && code == 0;
+    if (launch->is_quick && (is_out || code == 0)) {
+        choose_group(t, &t->groups, next, sizeof(next), &beside);
+        l.group = next;
+        spare_order(t, &l, launch);
     }
-    int code = spawn_shim(t->dir, &r->shim, report_fd, t->token, ret_pid);
-    if ((code == -EACCES || code == -EPERM) && r->shim.fd >= 0) {
-        (void)close(r->shim.fd);
-        r->shim.fd = -1;
-        code = spawn_shim(t->dir, &r->shim, report_fd, t->token, ret_pid);
-    }
-    return code;
+    return is_out ? 0 : code;
 }
 
 static int start_shim(struct task *t)
@@ -130,7 +122,9 @@ static int start_shim(struct task *t)
     pid_t pid = 0;
     if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0)
         return -errno;
-    int code = spawn(t, report[1], &pid);
+    const struct spawn_order order = {
+        .dir = t->dir, .report_fd = report[1], .go_fd = -1, .token = t->token};
+    int code = runner_spawn(t->runner, &order, NULL, &pid);
     (void)close(report[1]);
     runner_forget_token(t);
     if (code) {
@@ -194,13 +188,13 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     runner_forget_token(t);
     int code = prepare(t, launch);
     t->is_over = false;
-    if (code == 0 && launch->token && !(t->token = strdup(launch->token)))
+    if (t->is_waiting && launch->token && !(t->token = strdup(launch->token)))
         code = -ENOMEM;
-    t->is_waiting = code == 0;
+    t->is_waiting = t->is_waiting && code == 0;
     if (code == -EBUSY)
         notice_failed(t, "an earlier run of it has not ended yet");
     else if (code)
         notice_not_started(t, code);
-    else
+    else if (t->is_waiting)
         runner_wake(r, 0);
 }

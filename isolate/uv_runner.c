@@ -30,41 +30,9 @@
 #include "isolate/uv_trash.h"
 
 enum {
-    NEXT_START_MS = 1, /* not 0: a timer of now would come before what has arrived */
+    NEXT_START_MS = 1,      /* not 0: a timer of now would come before what has arrived */
     REMOVE_TRIES_MAX = 200, /* 10 s: a process may be stuck in the kernel for a while */
 };
-
-/* ---- shims that leave ---- */
-
-/* The groups above those of tasks, and the one of shims, once nobody is in them.  A shim cannot remove the
- * one in which it is. */
-static void prune_groups(const struct uv_runner *r)
-{
-    char group[sizeof(r->group) + 3];
-    struct cgroup below = {0};
-    (void)snprintf(group, sizeof(group), "%s/-", r->group);
-    if (cgroup_find(group, &below, NULL) == 0)
-        cgroup_prune(&below);
-}
-
-/* True when some are still at it. */
-static bool reap_leaving(struct uv_runner *r)
-{
-    bool has_reaped = false;
-    for (struct leaving **at = &r->leaving; *at;) {
-        struct leaving *one = *at;
-        if (waitpid(one->pid, NULL, WNOHANG) == 0) {
-            at = &one->next;
-            continue;
-        }
-        *at = one->next;
-        free(one);
-        has_reaped = true;
-    }
-    if (has_reaped)
-        prune_groups(r);
-    return r->leaving != NULL;
-}
 
 /* ---- removing ---- */
 
@@ -123,7 +91,7 @@ static void on_timer(uv_timer_t *timer)
         if (t->is_removing && !try_remove(t))
             has_left |= !t->watch;
     }
-    has_left |= reap_leaving(r);
+    has_left |= runner_reap(r);
     bool has_unclear = !r->is_closing && runner_look_again(r);
     if (!r->is_closing && runner_start_one(r))
         runner_wake(r, NEXT_START_MS);
@@ -209,9 +177,11 @@ int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
     r->tasks_die = options->tasks_die;
     int code = set_paths(r, options, err);
     if (code == 0) {
-        code = uv_timer_init(loop, &r->timer);
+        (void)uv_timer_init(loop, &r->timer); /* cannot fail */
         r->timer.data = r;
         r->on_timer = on_timer;
+        spare_open(r);
+        r->n_handles = 2;
     }
     if (code) {
         uv_trash_close(r->trash);
@@ -227,6 +197,8 @@ int uv_runner_open(uv_loop_t *loop, const struct uv_runner_options *options,
 static void on_runner_closed(uv_handle_t *handle)
 {
     struct uv_runner *r = handle->data;
+    if (--r->n_handles)
+        return;
     hidden_clear(&r->hidden);
     log_lost_fini(&r->lost);
     free(r);
@@ -264,6 +236,7 @@ void uv_runner_close(struct uv_runner *r)
     if (r->shim.fd >= 0)
         (void)close(r->shim.fd); /* shims that run from it do not need this */
     uv_close((uv_handle_t *)&r->timer, on_runner_closed);
+    uv_close((uv_handle_t *)&r->spare_timer, on_runner_closed);
 }
 
 /* ---- of those that run ---- */
@@ -282,6 +255,7 @@ int uv_runner_token(struct uv_runner *r, const char *key, const char *token)
     struct task *t = runner_find(r, key);
     if (!t || (!t->watch && !t->is_waiting))
         return -ESRCH;
+    spare_token(t, token);
     if (t->watch && uv_watch_is_started(t->watch))
         return uv_watch_put_token(t->watch, token);
     runner_forget_token(t); /* its shim gets it, or the task as soon as it has started */
@@ -290,16 +264,18 @@ int uv_runner_token(struct uv_runner *r, const char *key, const char *token)
 }
 
 /* A shim of 0.1.0 hears nothing: then its init passes the signal on, to the main process. */
-void uv_runner_stop(struct uv_runner *r, const char *key, int signal, uint32_t grace_ms)
+void uv_runner_stop(struct uv_runner *r, const char *key, const struct stop_order *order)
 {
     struct task *t = runner_find(r, key);
-    const struct control_request request = {.signal_all = signal,
+    const struct control_request request = {.signal = order->signal,
+                                            .to_main = order->to_main,
                                             .has_live_until = true,
-                                            .live_until_ms = control_now_ms() + grace_ms};
+                                            .live_until_ms =
+                                                control_now_ms() + order->grace_ms};
     if (!t || (!t->watch && !t->is_unclear))
         return;
     if (control_send(t->dir, &request) < 0 && t->watch)
-        uv_watch_signal(t->watch, signal);
+        uv_watch_signal(t->watch, order->signal);
 }
 
 void uv_runner_kill(struct uv_runner *r, const char *key)
@@ -323,6 +299,7 @@ void uv_runner_remove(struct uv_runner *r, const char *key)
         return;
     t->is_removing = true;
     t->is_waiting = false;
+    spare_drop(t, false);
     t->notice = NOTICE_NONE;
     uv_runner_kill(r, key);
     runner_wake(r, 0);

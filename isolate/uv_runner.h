@@ -28,7 +28,7 @@ struct uv_runner_options {
                     besides data_dir, /etc/stratos and /run/stratos */
     const char
         *shim_path; /* a program with the verb `shim`; NULL = the one that we carry */
-    bool tasks_die;        /* with the agent, as on a lost host (dev) */
+    bool tasks_die; /* with the agent, as on a lost host (dev) */
 };
 
 struct uv_runner_events {
@@ -47,6 +47,8 @@ struct launch {
     const uint16_t *ports; /* that it may bind; PORTS_MAX at most */
     size_t n_ports;
     const char *token; /* for SHIM_TOKEN_PATH; NULL = none; never written to a disk */
+    bool
+        is_quick; /* its next start is to be quick: all that can be is made ready while it runs */
     /* of its job, exactly; its own directory is kept from start to start of one and
      * empty at the first of the next. NULL: kept always */
     const char *version;
@@ -84,9 +86,13 @@ void uv_runner_note(struct uv_runner *r, const char *key,
 /* Another token in place of the one that a running or starting task was given.  -ESRCH when nothing
  * runs, -ENOENT when it has none; -errno. */
 int uv_runner_token(struct uv_runner *r, const char *key, const char *token);
-/* `signal` to every process of it; what is left after `grace_ms` is killed by its shim, whatever
- * becomes of this agent. */
-void uv_runner_stop(struct uv_runner *r, const char *key, int signal, uint32_t grace_ms);
+struct stop_order {
+    int signal;   /* to every process of it; */
+    bool to_main; /* to its main process alone, to what is left when that has ended */
+    uint32_t
+        grace_ms; /* what is left then is killed by its shim, whatever becomes of this agent */
+};
+void uv_runner_stop(struct uv_runner *r, const char *key, const struct stop_order *order);
 /* What was lost of tasks' output; valid until the loop goes on. */
 const struct log_lost *uv_runner_lost(const struct uv_runner *r);
 void uv_runner_kill(struct uv_runner *r, const char *key); /* the whole cgroup */

@@ -56,6 +56,7 @@ void runner_forget_token(struct task *t)
 void runner_forget(struct task *t)
 {
     runner_forget_token(t);
+    spare_drop(t, false);
     for (struct task **at = &t->runner->tasks; *at; at = &(*at)->next) {
         if (*at == t) {
             *at = t->next;
@@ -63,12 +64,6 @@ void runner_forget(struct task *t)
         }
     }
     free(t);
-}
-
-void runner_wake(struct uv_runner *r, uint64_t in_ms)
-{
-    if (!r->is_closing && (!uv_is_active((uv_handle_t *)&r->timer) || in_ms == 0))
-        (void)uv_timer_start(&r->timer, r->on_timer, in_ms, 0);
 }
 
 void runner_tell_exit(struct task *t, const struct exit_fact *fact)
@@ -118,19 +113,14 @@ static void on_started(void *ctx, uint32_t pid)
     if (t->token) /* newer than the one that it was started with */
         (void)uv_watch_put_token(t->watch, t->token);
     runner_forget_token(t);
+    spare_started(t);
     if (!t->is_removing)
         r->events.started(r->events.ctx, t->key, pid);
 }
 
 static void on_left(void *ctx, pid_t shim_pid)
 {
-    struct uv_runner *r = ((struct task *)ctx)->runner;
-    struct leaving *one = calloc(1, sizeof(*one));
-    if (!one)
-        return; /* the kernel keeps its number until this agent ends */
-    *one = (struct leaving){.next = r->leaving, .pid = shim_pid};
-    r->leaving = one;
-    runner_wake(r, REMOVE_RETRY_MS);
+    runner_left(ctx, shim_pid);
 }
 
 static void on_ended(void *ctx, enum watch_end end, const char *why)

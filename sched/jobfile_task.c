@@ -135,6 +135,17 @@ static SCHEMA_READER(read_signal)
         key->name, text);
 }
 
+static SCHEMA_READER(read_stop_to)
+{
+    struct task_spec *task = to;
+    const char *text = schema_text_of(r, value);
+    if (!text)
+        return;
+    task->stop_main = strcmp(text, "main") == 0;
+    if (!task->stop_main && strcmp(text, "all") != 0)
+        schema_refuse(r, value, "%s: wants all or main, not '%.64s'", key->name, text);
+}
+
 /* ---- isolation ---- */
 
 static const char *const api_names[] = {"none", "read", "write", NULL};
@@ -180,6 +191,7 @@ static const struct key resource_keys[] = {
 static const struct key stop_keys[] = {
     {"signal", .read = read_signal},
     {"timeout", schema_duration, .offset = MEMBER(stop_timeout_ms)},
+    {"to", .read = read_stop_to},
     {0},
 };
 

@@ -295,6 +295,7 @@ static void put_task(struct body *b, json_t *root, const struct task_spec *task)
     const char *signal = jobfile_signal_name(task->stop_signal);
     put_text(b, stop, "signal", signal, jobfile_signal_name(DEFAULT_STOP_SIGNAL));
     put_duration(b, stop, "timeout", task->stop_timeout_ms, DEFAULT_STOP_TIMEOUT_MS);
+    put_text(b, stop, "to", task->stop_main ? "main" : NULL, NULL);
     put_object(b, map, "stop", stop);
     put_text(b, map, "user", task->user, NULL);
     put(b, root, "task", map);

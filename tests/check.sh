@@ -148,7 +148,7 @@ if [ "$binary_kind" != "$kind" ]; then
         "build/$binary_kind/tests/bench_crowd"
     tell "build $binary_kind" 0 $((status != 0)) 0
 fi
-[ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/stratos{,.symbols}
+[ "$binary_kind" != release ] || step "static binary" 10 tests/static.sh build/release/{stratos,stratos.symbols,shim}
 [ "$binary_kind" != release ] || step "same bytes elsewhere" 600 tests/same_bytes.sh build/release/stratos
 
 workers=()

@@ -249,6 +249,26 @@ Test(node, a_task_that_ended_while_the_agent_was_away_is_started_again)
     drop(&f);
 }
 
+Test(node, an_end_that_was_counted_stays_so_when_the_note_is_from_before)
+{
+    struct fixture f = with_web(1);
+    struct host_task before = *host_task(f.h, key);
+    host_exit(f.h, key, 1);
+    hosts_run(f.all, 3000);
+    struct host_task *after = host_task(f.h, key);
+    cr_assert_eq(after->n_launches, 2);
+    memcpy(after->note, before.note, sizeof(before.note));
+    after->note_len = before.note_len;
+    host_stop(f.h);
+    host_start(f.h);
+    hosts_run(f.all, 3000);
+    cr_assert_eq(host_task(f.h, key)->n_launches, 2);
+    cr_assert(claim_of(f.h, f.h, 0, &f.arena, &f.claim));
+    cr_assert_eq(f.claim.restarts, 1);
+    cr_assert(f.claim.has_exit && f.claim.last_exit.number == 1);
+    drop(&f);
+}
+
 Test(node, a_task_that_did_not_survive_loses_its_claim_and_is_started_anew)
 {
     struct fixture f = with_web(1);

@@ -115,6 +115,7 @@ Test(work, a_start_launches_with_ports_and_a_note_that_is_the_claim)
     cr_assert_eq(note.ports[0].port, launch->ports[0]);
     cr_assert(item->is_unpublished);
     cr_assert_eq(f.metrics.tasks_started, 1);
+    cr_assert_not(launch->is_quick);
     arena_fini(&arena);
     fini(&f);
 }
@@ -229,6 +230,7 @@ Test(work, a_stop_signals_kills_and_removes)
     work_stop(&f.work, item, f.at, "the job is stopped", &f.fx);
     cr_assert_not_null(effect_of(&f, NODE_SIGNAL));
     cr_assert_eq(effect_of(&f, NODE_SIGNAL)->signal, item->spec->task.stop_signal);
+    cr_assert_not(effect_of(&f, NODE_SIGNAL)->to_main);
     f.at.now_ms = work_deadline_ms(&f.work);
     cr_assert_eq(f.at.now_ms, 1000 + item->spec->task.stop_timeout_ms);
     node_effects_clear(&f.fx);

@@ -47,16 +47,16 @@ def kin(parent):
 
 
 def shims():
-    """Their inits are forks of them, and look alike."""
-    out = []
+    """Of tasks that run, not the spares.  Their inits are forks of them, and look alike."""
+    out, spares = [], []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             words = open(path, "rb").read().split(b"\0")
         except OSError:
             continue
-        if len(words) > 2 and words[1] == b"shim" and words[2].startswith(data.encode() + b"/"):
-            out.append(int(path.split("/")[2]))
-    inits = {pid for shim in out for pid in kin(shim)}
+        if len(words) > 3 and words[1] == b"shim" and words[2].startswith(data.encode() + b"/"):
+            (spares if words[3] == b"spare" else out).append(int(path.split("/")[2]))
+    inits = {pid for shim in out + spares for pid in kin(shim)}
     return [pid for pid in out if pid not in inits]
 
 

@@ -49,9 +49,29 @@ $S rm capped -y 2>&1
 $S run /jobs/greedy.yaml --timeout 20s 2>&1
 sleep 4; $S status greedy --json 2>/dev/null
 $S events 2>/dev/null | grep greedy | tail -n 3
-$S rm calm 2>&1; $S rm greedy 2>&1; sleep 3
+$S rm calm -y 2>&1; $S rm greedy -y 2>&1; sleep 3
 echo "LEFT $(find /sys/fs/cgroup -name 'default.*' -type d | wc -l)"
 tail -n 3 /tmp/agent.log
+"""
+
+# A restart by a shim that was ready before it: its group is beside that of the run that ended.
+QUICK = """
+spares() { for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline | grep -q " spare $" && echo ${p#/proc/}; done 2>/dev/null | sort -n; }
+$AGENT 2>/tmp/agent.log &
+up
+$S run /jobs/quick.yaml --timeout 60s 2>&1
+for round in 1 2 3; do
+    i=0; while [ $i -lt 50 ] && [ -z "$(spares)" ]; do sleep 0.2; i=$((i + 1)); done
+    sleep 3; ready=$(spares | head -n 1)
+    pid=$($S status quick --json | tr -d ' \n' | grep -o '"pid":[0-9]*' | head -n 1 | cut -d: -f2)
+    kill -9 $pid; sleep 2
+    pid=$($S status quick --json | tr -d ' \n' | grep -o '"pid":[0-9]*' | head -n 1 | cut -d: -f2)
+    shim=$(cut -d' ' -f4 /proc/$(cut -d' ' -f4 /proc/$pid/stat)/stat)
+    echo "AGAIN $ready $shim $(grep -o 'quick.0.*' /proc/$pid/cgroup)"
+done
+$S rm quick -y 2>&1; sleep 3
+echo "LEFT $(find /sys/fs/cgroup -name 'default.*' -type d | wc -l) $(spares | wc -l)"
+cat /tmp/agent.log
 """
 
 # A unit that was given its group, with its processes one level below: restarted while a task lives.
@@ -119,6 +139,10 @@ task: {command: [/bin/sleep, "1000"], resources: {cpu: 0.5, memory: 32M, pids: 2
 CAPPED = """job: capped
 task: {command: [/bin/sleep, "1000"], resources: {memory: 32M}, limits: {cpu: 0.25, swap: 8M}}
 """
+ALONE = """job: quick
+task: {command: [/bin/sleep, "1000"], resources: {memory: 32M, pids: 20}}
+restart: {attempts: 60, window: 1s, delay: 0s}
+"""
 GREEDY = """job: greedy
 task:
   command: "x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done"
@@ -157,6 +181,15 @@ class Cgroup2(unittest.TestCase):
         self.assertRegex(output, r"out of memory|memory limit|OOM|oom", output[-3000:])
         self.assertIn("LEFT 0", output)
 
+    def test_a_quick_restart_has_groups_of_its_own(self):
+        with tempfile.TemporaryDirectory() as work:
+            output = self.boot(work, QUICK)
+        again = re.findall(r"(?m)^AGAIN (\d+) (\d+) (.*)$", output)
+        self.assertEqual([group for _, _, group in again], ["quick.0~", "quick.0", "quick.0~"], output)
+        for ready, shim, _ in again:
+            self.assertEqual(ready, shim, output)
+        self.assertIn("LEFT 0 0", output)
+
     def test_a_subtree_that_was_given_to_the_unit_is_used_and_survives_a_restart(self):
         with tempfile.TemporaryDirectory() as work:
             output = self.boot(work, DELEGATED)
@@ -183,7 +216,7 @@ class Cgroup2(unittest.TestCase):
         shutil.copy("/bin/busybox", os.path.join(root, "bin"))
         shutil.copy(STRATOS, os.path.join(root, "bin/stratos"))
         for name, text in (("init", HEAD + script + TAIL), ("jobs/calm.yaml", CALM), ("jobs/greedy.yaml", GREEDY),
-                           ("jobs/capped.yaml", CAPPED), ("helper.c", HELPER),
+                           ("jobs/capped.yaml", CAPPED), ("jobs/quick.yaml", ALONE), ("helper.c", HELPER),
                            ("etc/passwd", "root:x:0:0:root:/:/bin/sh\n"), ("etc/group", "root:x:0:\n")):
             with open(os.path.join(root, name), "w") as file:
                 file.write(text)

@@ -88,6 +88,31 @@ class Exits(unittest.TestCase):
         finally:
             disk.unmount()
 
+    def test_a_full_disk_costs_no_restart(self):
+        cluster = Cluster(1)
+        n = cluster[0]
+        disk = Disk(n.data, 48 * MIB)
+        try:
+            with cluster as c:
+                for name, delay in (("quick", "0s"), ("slow", "100ms")):
+                    path = c.write(f"{name}.yaml", job(name, ["sh", "-c", "exec sleep 1000"], 1,
+                                                       f"restart: {{attempts: 3, delay: {delay}, max_delay: 1s}}\n"))
+                    self.assertEqual(n.run("run", path).code, 0)
+                time.sleep(1)
+                disk.fill()
+                for round in range(2):
+                    for name in ("quick", "slow"):
+                        pid = n.instances(name)[0]["pid"]
+                        os.kill(pid, signal.SIGKILL)
+                        wait_for(lambda: n.instances(name) and n.instances(name)[0]["pid"] not in (None, pid), 15,
+                                 lambda: n.run("status", name))
+                        found = n.instances(name)[0]
+                        self.assertEqual((found["state"], found["restarts"]), ("running", round + 1), found)
+                        self.assertEqual((found["last_exit"]["signal"], found["last_exit"]["lost"]), (9, False), found)
+                disk.make_room()
+        finally:
+            disk.unmount()
+
     def test_an_exit_while_no_agent_is_there(self):
         with Cluster(1) as c:
             n = c[0]

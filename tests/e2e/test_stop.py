@@ -107,6 +107,19 @@ class Stop(unittest.TestCase):
         wait_for(self.agent.is_up, 10, "the agent is back")
         wait_for(lambda: not self.agent.healthy("orphan"), 10, lambda: self.agent.instances("orphan"))
 
+    def test_f_a_stop_for_the_main_process_alone(self):
+        guide = ("(trap 'echo child >>$HOME/said; exit' TERM; while :; do sleep 0.02; done) & "
+                 "trap 'sleep 0.5; echo main >>$HOME/said; exit 0' TERM; sleep 0.2; echo up >>$HOME/said; while :; do sleep 0.02; done")
+        for to, wanted in (("all", "up child main"), ("main", "up main child")):
+            path = self.cluster.write("guide.yaml", text_job("guide" + to, guide).replace("timeout: 5s", f"timeout: 5s, to: {to}"))
+            self.assertEqual(self.agent.run("run", path, "--detach").code, 0)
+            wait_for(lambda: "up" in self.said("guide" + to), 15, lambda: self.agent.instances("guide" + to))
+            words, until = "", time.monotonic() + 10
+            self.assertEqual(self.agent.run("stop", "guide" + to, "--detach").code, 0)
+            while len(words.split()) < 3 and time.monotonic() < until:
+                words = self.said("guide" + to) or words
+            self.assertEqual(words.split(), wanted.split())
+
     def test_e_nothing_is_left_behind(self):
         bomb = "trap '' TERM; echo up >>$HOME/said; f() { while :; do sleep 0.05 & sleep 0.02; done; }; f & f & f"
         double = "(setsid sh -c 'trap \"\" TERM; sleep 1000' &); trap '' TERM; echo up >>$HOME/said; while :; do sleep 0.1; done"

@@ -56,8 +56,10 @@ static void say(const struct place *p, const void *bytes, size_t len)
 Test(control, a_request_arrives_also_when_its_sender_is_gone)
 {
     struct place p = place();
-    struct control_request got,
-        wanted = {.signal_all = 15, .has_live_until = true, .live_until_ms = 1ull << 40};
+    struct control_request got, wanted = {.signal = 15,
+                                          .to_main = true,
+                                          .has_live_until = true,
+                                          .live_until_ms = 1ull << 40};
     struct stat info;
     char path[420];
     cr_assert_eq(control_send(p.dir, &wanted), -ENOENT);
@@ -69,7 +71,7 @@ Test(control, a_request_arrives_also_when_its_sender_is_gone)
     cr_assert_eq(control_peer(p.dir), getpid());
     cr_assert_eq(control_send(p.dir, &wanted), 0);
     cr_assert(control_take(p.listener, &got));
-    cr_assert(got.signal_all == 15 && got.has_live_until &&
+    cr_assert(got.signal == 15 && got.to_main && got.has_live_until &&
               got.live_until_ms == 1ull << 40);
     cr_assert_not(control_take(p.listener, &got));
     (void)close(p.listener);
@@ -104,7 +106,7 @@ Test(control, what_is_no_request_is_dropped)
         cr_assert_not(control_take(p.listener, &got), "%zu bytes", len);
     }
     say(&p, good, w.len);
-    cr_assert(control_take(p.listener, &got) && got.signal_all == 9, "77 is skipped");
+    cr_assert(control_take(p.listener, &got) && got.signal == 9, "77 is skipped");
     w.len = 0;
     tlv_begin(&w, 0x53545243);
     tlv_u32(&w, 1, 900);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/dump.h"
 #include "isolate/files.h"
 #include "isolate/record.h"
 #include "isolate/shim_tlv.h"
@@ -63,6 +64,34 @@ static void is_gone(struct world *w, pid_t pid)
     for (int i = 0; i < 300 && kill(pid, 0) == 0; i++)
         pause_ms(w, 10);
     cr_assert(kill(pid, 0) < 0 && errno == ESRCH, "%d is there", pid);
+}
+
+/* What a task writes and what agents send is read there. */
+Test(exits, are_watched_by_a_shim_that_can_do_little)
+{
+    static const char *const sets[] = {"CapPrm:", "CapEff:"};
+    struct world w;
+    char path[64], line[256];
+    world_open(&w);
+    launch(&w, "exec sleep 1000");
+    run_until(&w, &w.n_started, 1);
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", shim_of(&w));
+    FILE *file = fopen(path, "r");
+    cr_assert(file);
+    int n = 0;
+    while (fgets(line, sizeof(line), file))
+        for (int i = 0; i < 2; i++)
+            if (strncmp(line, sets[i], strlen(sets[i])) == 0) {
+                n++; /* to signal any user's process, and to write where nobody else may */
+                cr_expect_eq(strtoull(line + 7, NULL, 16) & ~0x22ull, 0, "%s", line);
+            }
+    rewind(file);
+    while (fgets(line, sizeof(line), file))
+        if (strncmp(line, "Seccomp:", 8) == 0 && !DUMP_HAS_SANITIZER)
+            cr_expect_eq(atoi(line + 8), 2, "%s", line);
+    (void)fclose(file);
+    cr_assert_eq(n, 2);
+    world_close(&w);
 }
 
 Test(exits, code_and_signal_are_two_things)
@@ -272,7 +301,8 @@ Test(exits, files_that_cannot_be_read_leave_a_task_running)
         pause_ms(&w, 300);
         cr_assert(kill(task, 0) == 0 && w.n_exited == i, "%s", names[i]);
         cr_assert_str_eq(w.found_note, "the note");
-        uv_runner_stop(w.runner, KEY, SIGTERM, 5000);
+        uv_runner_stop(w.runner, KEY,
+                       &(struct stop_order){.signal = SIGTERM, .grace_ms = 5000});
         run_until(&w, &w.n_exited, i + 1);
         is_gone(&w, task);
     }
@@ -327,7 +357,8 @@ Test(exits, files_with_a_field_more_are_adopted)
     open_runner(&w);
     uv_runner_found(w.runner, on_found, &w);
     cr_assert(w.n_found == 1 && w.found_pid == pid && !w.found_doubt[0]);
-    uv_runner_stop(w.runner, KEY, SIGTERM, 5000);
+    uv_runner_stop(w.runner, KEY,
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = 5000});
     run_until(&w, &w.n_exited, 1);
     fact_is(&w, "with a field more", EXIT_BY_CODE, 5);
     arena_fini(&arena);
@@ -339,6 +370,34 @@ Test(exits, files_with_a_field_more_are_adopted)
 static const char server[] =
     "sh -c 'trap \"sleep 1.5; echo flushed; exit 0\" TERM; echo up; "
     "while :; do sleep 0.02; done'";
+
+/* Whoever guides its children ends them itself; what it leaves is told when it is gone. */
+Test(exits, a_stop_for_the_main_process_reaches_the_others_when_that_is_gone)
+{
+    static const char script[] =
+        "(trap 'echo child; exit' TERM; while :; do sleep 0.02; done) & "
+        "trap 'sleep 0.5; echo main; exit 6' TERM; echo up; while :; do sleep 0.02; done";
+    struct world w;
+    world_open(&w);
+    for (int to_main = 0; to_main < 2; to_main++) {
+        launch_with(&w, script,
+                    (struct task_spec){.stop_signal = SIGTERM, .stop_timeout_ms = 5000});
+        run_until(&w, &w.n_started, to_main + 1);
+        await_output(&w, "up");
+        pause_ms(&w, 200); /* the child too */
+        if (to_main)
+            (void)kill((pid_t)w.pid, SIGSTOP); /* goes on, or it would not hear of it */
+        uv_runner_stop(w.runner, KEY,
+                       &(struct stop_order){
+                           .signal = SIGTERM, .to_main = to_main, .grace_ms = 5000});
+        run_until(&w, &w.n_exited, to_main + 1);
+        fact_is(&w, "told to stop", EXIT_BY_CODE, 6);
+        cr_assert_not(w.fact.is_late);
+        cr_assert_str_eq(output(&w, "stdout"),
+                         to_main ? "up\nmain\nchild\n" : "up\nchild\nmain\n");
+    }
+    world_close(&w);
+}
 
 Test(exits, a_stop_reaches_every_process_and_gives_each_its_grace)
 {
@@ -363,7 +422,8 @@ Test(exits, a_stop_reaches_every_process_and_gives_each_its_grace)
         run_until(&w, &w.n_started, i + 1);
         await_output(&w, "up");
         uint64_t before = uv_hrtime();
-        uv_runner_stop(w.runner, KEY, SIGTERM, 5000);
+        uv_runner_stop(w.runner, KEY,
+                       &(struct stop_order){.signal = SIGTERM, .grace_ms = 5000});
         run_until(&w, &w.n_exited, i + 1);
         uint64_t took_ms = (uv_hrtime() - before) / 1000000;
         cr_assert(strstr(output(&w, "stdout"), "flushed"), "%s: %s", forms[i],
@@ -393,7 +453,8 @@ Test(exits, what_is_left_at_the_end_of_the_grace_is_killed_and_that_is_told)
         await_output(&w, "up");
         pid_t shim = shim_of(&w);
         uint64_t before = uv_hrtime();
-        uv_runner_stop(w.runner, KEY, SIGTERM, 600);
+        uv_runner_stop(w.runner, KEY,
+                       &(struct stop_order){.signal = SIGTERM, .grace_ms = 600});
         run_until(&w, &w.n_exited, i + 1);
         uint64_t took_ms = (uv_hrtime() - before) / 1000000;
         cr_assert(took_ms >= 550 && took_ms < 5000 && w.fact.is_late, "%s: %d ms",
@@ -412,7 +473,7 @@ Test(exits, no_grace_is_no_wait)
     run_until(&w, &w.n_started, 1);
     await_output(&w, "up");
     uint64_t before = uv_hrtime();
-    uv_runner_stop(w.runner, KEY, SIGTERM, 0);
+    uv_runner_stop(w.runner, KEY, &(struct stop_order){.signal = SIGTERM, .grace_ms = 0});
     run_until(&w, &w.n_exited, 1);
     cr_assert_lt((uv_hrtime() - before) / 1000000, 1000);
     fact_is(&w, "deaf", EXIT_BY_SIGNAL, 9);
@@ -426,7 +487,8 @@ Test(exits, the_order_to_stop_outlives_the_agent)
     launch(&w, "trap '' TERM; echo up; while :; do sleep 0.02; done");
     run_until(&w, &w.n_started, 1);
     await_output(&w, "up");
-    uv_runner_stop(w.runner, KEY, SIGTERM, 500);
+    uv_runner_stop(w.runner, KEY,
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = 500});
     uv_runner_close(w.runner); /* at once: nothing of it was answered */
     is_gone(&w, (pid_t)w.pid);
     pause_ms(&w, 200);

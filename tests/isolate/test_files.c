@@ -6,12 +6,44 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct place {
     char dir[64], outside[80];
 };
+
+/* Less than a page, a page more, on a disk without room for either. */
+Test(files, a_file_is_renewed_on_a_full_disk_where_its_own_room_is_enough)
+{
+    static uint8_t bytes[9000];
+    char dir[] = "/tmp/stratos-full-XXXXXX", path[64], fill[64];
+    struct stat info;
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    cr_assert(mkdtemp(dir));
+    cr_assert_eq(mount("tmpfs", dir, "tmpfs", 0, "size=64k"), 0);
+    (void)snprintf(path, sizeof(path), "%s/note", dir);
+    (void)snprintf(fill, sizeof(fill), "%s/fill", dir);
+    memset(bytes, 'x', sizeof(bytes));
+    cr_expect_eq(file_renew(path, (struct bytes){bytes, 5000}), 0);
+    int fd = open(fill, O_WRONLY | O_CREAT, 0600);
+    while (write(fd, bytes, 4096) > 0)
+        continue;
+    (void)close(fd);
+    cr_expect_eq(file_swap(path, (struct bytes){bytes, 4000}), -ENOSPC);
+    cr_expect_eq(file_renew(path, (struct bytes){bytes, 8000}), 0);
+    cr_expect(stat(path, &info) == 0 && info.st_size == 8000);
+    cr_expect_eq(file_renew(path, (struct bytes){bytes, 9000}), -ENOSPC);
+    cr_expect(stat(path, &info) == 0 && info.st_size == 8000, "nothing is torn");
+    cr_expect_eq(file_renew(path, (struct bytes){bytes, 10}), 0);
+    cr_expect(stat(path, &info) == 0 && info.st_size == 10);
+    (void)strcat(path, ".new");
+    cr_expect_lt(access(path, F_OK), 0);
+    cr_assert(umount(dir) == 0 && rmdir(dir) == 0);
+}
 
 static void place_open(struct place *p)
 {

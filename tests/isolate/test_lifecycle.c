@@ -37,6 +37,16 @@ static struct job_spec plain_spec(void)
     };
 }
 
+Test(lifecycle, is_quick_where_nothing_delays_the_next_start)
+{
+    struct job_spec spec = plain_spec();
+    cr_assert_not(lifecycle_is_quick(&spec));
+    spec.restart.delay_ms = 0;
+    cr_assert(lifecycle_is_quick(&spec));
+    spec.restart.attempts = 0; /* there is no next start */
+    cr_assert_not(lifecycle_is_quick(&spec));
+}
+
 struct script {
     char text[4096];
     size_t len;

@@ -37,7 +37,7 @@ static void write_down(const struct place *p, enum shim_phase last, uint32_t pid
 {
     struct record r = {.fd = -1};
     struct shim_state state = {.phase = SHIM_PREPARED, .pid = pid};
-    cr_assert_eq(record_make(&r, p->path, &state), 0);
+    cr_assert_eq(record_make(&r, p->path, &state, false), 0);
     state.phase = last;
     cr_assert_eq(record_put(&r, &state, true), 0);
     record_close(&r);

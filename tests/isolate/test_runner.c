@@ -248,7 +248,8 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     run_until(&w, &w.n_started, 1);
     while (!strstr(output(&w, "stdout"), "up"))
         pause_ms(&w, 10);
-    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
+    uv_runner_stop(w.runner, "d.t.0",
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = WAIT_MS});
     run_until(&w, &w.n_exited, 1);
     cr_assert(w.status == 3, "status %d", w.status);
     cr_assert(strstr(output(&w, "stdout"), "got"));
@@ -256,7 +257,8 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     launch(&w,
            "exec sleep 100"); /* no handler: the default applies, as it would outside */
     run_until(&w, &w.n_started, 2);
-    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
+    uv_runner_stop(w.runner, "d.t.0",
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = WAIT_MS});
     run_until(&w, &w.n_exited, 2);
     cr_assert(w.status == 143, "status %d", w.status);
 
@@ -264,7 +266,8 @@ Test(runner, signals_reach_the_task_and_kill_takes_all)
     run_until(&w, &w.n_started, 3);
     while (!strstr(output(&w, "stdout"), "deaf"))
         pause_ms(&w, 10);
-    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
+    uv_runner_stop(w.runner, "d.t.0",
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = WAIT_MS});
     pause_ms(&w, 100);
     cr_assert(w.n_exited == 2);
     uv_runner_kill(w.runner, "d.t.0");
@@ -350,7 +353,8 @@ Test(runner, an_adopted_task_can_be_signalled_and_watched)
     uv_runner_close(w.runner);
     open_runner(&w);
     uv_runner_found(w.runner, on_found, &w);
-    uv_runner_stop(w.runner, "d.t.0", SIGTERM, WAIT_MS);
+    uv_runner_stop(w.runner, "d.t.0",
+                   &(struct stop_order){.signal = SIGTERM, .grace_ms = WAIT_MS});
     run_until(&w, &w.n_exited, 1);
     cr_assert(w.status == 5, "status %d", w.status);
     world_close(&w);
@@ -683,7 +687,8 @@ Test(runner, a_start_right_after_an_end_waits_for_nothing_and_leaves_nothing)
             cr_assert(access(g.dirs[i].path, F_OK) < 0, "%s", g.dirs[i].path);
         }
     }
-    for (int k = 0; k < 200 && waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0;
+    for (int k = 0;
+         k < 200 && waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0;
          k++)
         pause_ms(&w, 20); /* a shim is a while about it */
     cr_assert(waitpid(-1, NULL, WNOHANG) < 0, "no shim is left to be waited for");

@@ -54,6 +54,7 @@ Test(jobfile, what_is_left_out_has_its_default)
     cr_expect_eq(s->task.pids, 256);
     cr_expect_eq(s->task.stop_signal, SIGTERM);
     cr_expect_eq(s->task.stop_timeout_ms, 10000);
+    cr_expect_not(s->task.stop_main);
     cr_expect_eq(s->task.log_max_bytes, 10 << 20);
     cr_expect_eq(s->task.log_max_files, 5);
     cr_expect_eq(s->task.log_keep_ms, 7 * 24 * 3600 * 1000);
@@ -105,7 +106,8 @@ Test(jobfile, every_supported_key_is_read)
         " dir: /srv\n"
         "  env: {LOG_LEVEL: info, A: 1}\n  resources: {cpu: 0.5, memory: 256M, pids: "
         "10}\n"
-        "  stop: {signal: SIGINT, timeout: 20s}\n  logs: {max_size: 1M, max_files: 2}\n"
+        "  stop: {signal: SIGINT, timeout: 20s, to: main}\n  logs: {max_size: 1M, "
+        "max_files: 2}\n"
         "  isolation: {api: write}\n"
         "ports:\n  http: {to: dynamic, protocol: http}\n  metrics: 9102\n"
         "health:\n  - {name: ready, http: /healthz, port: http, interval: 5s, timeout: "
@@ -135,6 +137,7 @@ Test(jobfile, every_supported_key_is_read)
     cr_expect_eq(s->task.pids, 10);
     cr_expect_eq(s->task.stop_signal, SIGINT);
     cr_expect_eq(s->task.stop_timeout_ms, 20000);
+    cr_expect(s->task.stop_main);
     cr_expect_eq(s->task.log_max_files, 2);
     cr_expect_eq(s->task.api, API_WRITE);
     cr_expect_eq(s->n_ports, 2);
@@ -375,6 +378,7 @@ Test(jobfile, mistakes_in_a_task_are_said_too)
         {"{command: x, resources: {mem: 3}}",
          "stratos calls this memory (Marathon calls it mem)"},
         {"{command: x, stop: {signal: STOP}}", "wants TERM, INT"},
+        {"{command: x, stop: {to: child}}", "to: wants all or main, not 'child'"},
         {"{command: x, kill_timeout: 3s}", "stratos calls this stop.timeout (Nomad"},
         {"{command: x, env: {A=B: c}}", "has no '='"},
         {"{command: x, env: [AB]}", "env: wants NAME=VALUE, not 'AB'"},

@@ -43,7 +43,7 @@ static void expect_equal_task(const struct task_spec *a, const struct task_spec 
     cr_assert(a->cpu_milli == b->cpu_milli && a->memory_bytes == b->memory_bytes &&
               a->pids == b->pids);
     cr_assert(a->stop_signal == b->stop_signal &&
-              a->stop_timeout_ms == b->stop_timeout_ms);
+              a->stop_timeout_ms == b->stop_timeout_ms && a->stop_main == b->stop_main);
     cr_assert_eq(a->api, b->api);
     cr_assert(a->cpu_cap_milli == b->cpu_cap_milli && a->has_swap == b->has_swap &&
               a->swap_bytes == b->swap_bytes);
@@ -233,6 +233,7 @@ static void random_task(struct rng *rng, struct arena *arena, struct task_spec *
     t->pids = 1 + (uint32_t)rng_below(rng, 300);
     t->stop_signal = signals[rng_below(rng, 3)];
     t->stop_timeout_ms = rng_chance(rng, 0.5) ? 0 : random_ms(rng);
+    t->stop_main = rng_chance(rng, 0.5);
     t->log_max_bytes = 4096 + rng_below(rng, 100000);
     t->log_max_files = 1 + (uint32_t)rng_below(rng, 9);
     t->log_keep_ms = random_ms(rng);
