@@ -70,7 +70,7 @@ BIN    := $(OUT)/stratos
 SHIM   := $(OUT)/shim
 SHIM_SRC := $(patsubst %,core/%.c,arena bytes dump err exit hash rlimits) \
             $(patsubst %,isolate/%.c,cgroup cgroup_aside child control files landlock log_file log_line log_runs \
-            mounts privilege record rlimits run sandbox shim shim_child shim_end shim_file shim_old shim_output \
+            mounts places privilege record rlimits run sandbox shim shim_child shim_end shim_file shim_old shim_output \
             shim_program shim_tlv shim_value task_env token_file users)
 SHIM_OUT := $(OUT)$(if $(MUSL),/musl)
 SHIM_CC  := $(or $(MUSL),$(CC))
@@ -220,13 +220,13 @@ mutants:                             # each fault of tests/mutants in a copy: wh
 # A file decides unless it is named here as one that does; deciding files call nothing outside
 # tests/purity.allow.
 DOING    := core/dump core/log core/ram_dir core/room core/store_files core/store_rocks proto/random proto/stream_seal \
-            isolate/uv_% isolate/cgroup isolate/cgroup_aside isolate/cgroup_mode isolate/child isolate/control \
-            isolate/files isolate/hidden isolate/landlock isolate/log_file isolate/log_keep isolate/log_read \
-            isolate/log_runs isolate/mounts isolate/peer isolate/privilege isolate/record isolate/rlimits isolate/run \
+            isolate/uv_% isolate/cgroup isolate/cgroup_aside isolate/cgroup_mode isolate/cgroup_view isolate/child isolate/control \
+            isolate/files isolate/hidden isolate/host_try isolate/landlock isolate/log_file isolate/log_keep isolate/log_read \
+            isolate/log_runs isolate/mounts isolate/peer isolate/privilege isolate/program isolate/record isolate/rlimits isolate/run \
             isolate/shim isolate/shim_child isolate/shim_end isolate/shim_image isolate/shim_output isolate/spawn \
             isolate/task_dir isolate/token_file isolate/users gossip/uv_% netsvc/uv_% agent/uv_% \
             agent/api% agent/ballast agent/client% agent/demo_http agent/dev% agent/facts agent/files agent/home% agent/log_local \
-            agent/memory agent/options agent/recorder agent/settings agent/shim_entry agent/socket_file agent/task_token
+            agent/memory agent/options agent/recorder agent/settings agent/shim_entry agent/socket_file agent/stop_tasks agent/task_token
 DECIDING := $(filter-out $(DOING:%=%.c) cli/%,$(SRC))
 
 .PHONY: floors purity static

@@ -38,6 +38,13 @@ const char *agent_default_secret_file(void);
 /* Run until SIGTERM/SIGINT or `leave`.  Returns the process's exit code. */
 int agent_run(const struct agent_options *o);
 
+/* End all tasks of a data directory on which no agent runs, as their jobs say; then the exit code. */
+int agent_stop_tasks(const struct agent_options *o);
+
+/* Write a new secret to `path`, for its owner alone; the directories above it are made.  One that is there
+ * stays: -EEXIST. */
+int agent_secret_write(const char *path, struct err *err);
+
 /* Hidden verb `stratos shim DIR`: a task's owner (isolate/shim.h).  argv[0] is "shim". */
 int agent_shim(int argc, char **argv);
 

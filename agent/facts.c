@@ -113,7 +113,7 @@ int facts_attributes(const struct facts *facts, const char *node_name,
                      const char *const *attrs, size_t n_attrs, struct arena *arena,
                      const struct pair **ret_pairs, size_t *ret_n, struct err *err)
 {
-    enum { OWN = 7 };
+    enum { OWN = 9 };
     struct pair *list = arena_array(arena, n_attrs + OWN, sizeof(*list));
     size_t n = 0;
     if (!list)
@@ -122,6 +122,10 @@ int facts_attributes(const struct facts *facts, const char *node_name,
         pair_set(list, &n, "cgroup", facts->cgroup);
     if (facts->swap)
         pair_set(list, &n, "swap", facts->swap);
+    if (facts->tasks)
+        pair_set(list, &n, ATTRIBUTE_TASKS, facts->tasks);
+    if (facts->tasks_cause)
+        pair_set(list, &n, ATTRIBUTE_TASKS_CAUSE, facts->tasks_cause);
     pair_set(list, &n, "hostname", arena_text(arena, node_name));
     pair_set(list, &n, "landlock", arena_printf(arena, "%u", facts->landlock));
     pair_set(list, &n, "os.arch", facts->arch);

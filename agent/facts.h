@@ -16,6 +16,8 @@ struct facts {
     const char *kernel, *arch, *os; /* "6.1.0-18-amd64", "amd64", "linux" */
     const char *cgroup,
         *swap; /* the mode, and whether swap is limited; NULL: not looked at */
+    const char *tasks,
+        *tasks_cause; /* "full", "limited" or "none", and why; NULL: not looked at */
     /* its ABI, of which it depends what tasks can be kept from; 0 = none */
     unsigned landlock;
 };

@@ -27,6 +27,7 @@ enum node_input_kind {
     INPUT_PORTS,        /* `ports`: the answer to a NODE_PORTS; NODE_LAUNCH may follow */
     INPUT_TASK_STARTED, /* `task`: key, pid */
     INPUT_TASK_FAILED,  /* `task`: key, why */
+    INPUT_TASK_REFUSED, /* `task`: key, why; it was not tried: what it needs is not on this host */
     INPUT_TASK_EXITED,  /* `task`: key, fact */
     INPUT_PROBED,       /* `probed` */
 

@@ -279,8 +279,9 @@ static void news_refusal(const struct members *members, const struct table *tabl
     event->is_own = is_own;
     event->where = name_of(members, table, parts->node, arena);
     event->text = arena_printf(arena,
-                               doc.until_unix_ms ? "%s is given up on %s for a while"
-                                                 : "%s cannot start on %s yet",
+                               doc.until_unix_ms && !doc.is_untried
+                                   ? "%s is given up on %s for a while"
+                                   : "%s cannot start on %s yet",
                                name, event->where);
     event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
 }

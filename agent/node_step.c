@@ -93,6 +93,9 @@ static bool take(struct node *n, struct moment at, const struct node_input *in,
     case INPUT_TASK_FAILED:
         work_failed(work, at, in->task.key, in->task.why, out);
         return true;
+    case INPUT_TASK_REFUSED:
+        work_refused(work, at, in->task.key, in->task.why, out);
+        return true;
     case INPUT_TASK_EXITED:
         work_exited(work, at, in->task.key, &in->task.fact, out);
         return true;

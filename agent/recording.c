@@ -128,6 +128,7 @@ const char *input_name(enum node_input_kind kind)
         [INPUT_PORTS] = "which ports are free",
         [INPUT_TASK_STARTED] = "a task that was started",
         [INPUT_TASK_FAILED] = "a task that could not be started",
+        [INPUT_TASK_REFUSED] = "a task that was not tried",
         [INPUT_TASK_EXITED] = "a task that ended",
         [INPUT_PROBED] = "the result of a health check",
         [INPUT_STORE_FAILED] = "a store that refuses writes",

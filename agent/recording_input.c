@@ -72,7 +72,7 @@ static void pass_task(struct pass *p, struct node_input *in)
     pass_u32(p, &in->task.pid);
     pass_text(p, &in->task.why);
     pass_fact(p, &in->task.fact);
-    if (!in->task.key || (in->kind == INPUT_TASK_FAILED && !in->task.why))
+    if (!in->task.key || ((in->kind == INPUT_TASK_FAILED || in->kind == INPUT_TASK_REFUSED) && !in->task.why))
         pass_fail(p, ERR_MALFORMED);
 }
 
@@ -212,6 +212,7 @@ void recording_pass_input(struct pass *p, struct recorded *r)
         break;
     case INPUT_TASK_STARTED:
     case INPUT_TASK_FAILED:
+    case INPUT_TASK_REFUSED:
     case INPUT_TASK_EXITED:
         pass_task(p, in);
         break;

@@ -133,6 +133,7 @@ void refusals_add(struct refusals *r, struct moment at, const struct work_item *
         say_port(f, item);
     struct refuse_doc doc = {.until_unix_ms =
                                  waits_for_port(f) ? 0 : at.at_unix_ms + REFUSE_MS,
+                             .is_untried = item->is_untried,
                              .spec = item->hash,
                              .reason = item->life.reason};
     struct writer w = writer_of(buf, sizeof(buf));

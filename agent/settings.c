@@ -134,6 +134,22 @@ static int read_reap(const struct agent_options *o, struct gossip_profile *profi
     return 0;
 }
 
+/* A host that can run nothing offers nothing, which older versions of the others understand as well. */
+static void read_tasks(const struct agent *a, struct facts *facts)
+{
+    bool can_run = a->tasks_cause[0] == '\0';
+    if (!a->has_cgroups)
+        return;
+    facts->tasks = !can_run ? "none" : a->tasks_lack[0] ? "limited" : "full";
+    facts->tasks_cause = !can_run           ? a->tasks_cause
+                         : a->tasks_lack[0] ? a->tasks_lack
+                                            : NULL;
+    if (can_run)
+        return;
+    facts->cpu_milli = 0;
+    facts->memory_bytes = 0;
+}
+
 int settings_read(struct agent *a, struct settings *s, struct err *err)
 {
     const struct agent_options *o = a->options;
@@ -164,6 +180,7 @@ int settings_read(struct agent *a, struct settings *s, struct err *err)
         if (a->cgroups.mode != CGROUP_NONE)
             facts.swap = cgroup_swap_name(a->cgroups.swap);
     }
+    read_tasks(a, &facts);
     if (status == 0)
         status = facts_attributes(&facts, a->name, o->attrs, o->n_attrs, &a->arena,
                                   &s->self.attributes, &s->self.n_attributes, err);

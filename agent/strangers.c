@@ -1,11 +1,9 @@
 /* How often strangers are spoken of.  See strangers.h. */
 #include "agent/strangers.h"
 
-enum { SAY_MS = 60000 };
-
-bool strangers_hear(struct strangers *s, uint64_t now_ms)
+bool strangers_hear(struct strangers *s, uint64_t now_ms, uint64_t pause_ms)
 {
-    if (s->has_said && now_ms - s->said_ms < SAY_MS)
+    if (s->has_said && now_ms - s->said_ms < pause_ms)
         return false;
     s->said_ms = now_ms;
     s->has_said = true;

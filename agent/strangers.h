@@ -11,7 +11,9 @@ struct strangers {
     bool has_said;
 };
 
-/* One was heard: is it to be said? */
-bool strangers_hear(struct strangers *s, uint64_t now_ms);
+enum { STRANGERS_PAUSE_MS = 60 * 1000, STRANGERS_LONG_PAUSE_MS = 60 * 60 * 1000 };
+
+/* One was heard: is it to be said?  Not again before `pause_ms` are over. */
+bool strangers_hear(struct strangers *s, uint64_t now_ms, uint64_t pause_ms);
 
 #endif

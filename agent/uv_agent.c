@@ -17,12 +17,11 @@
 #include "agent/settings.h"
 #include "agent/task_token.h"
 #include "agent/uv_disk.h"
+#include "agent/uv_host.h"
 #include "agent/uv_network.h"
 #include "agent/uv_perform.h"
 #include "core/log.h"
 #include "gossip/members/discovery.h"
-#include "isolate/landlock.h"
-#include "isolate/rlimits.h"
 
 enum {
     AWAY_MS = 120000,   /* tasks of an agent that was stopped are left alone this long */
@@ -54,6 +53,14 @@ static void on_task_failed(void *ctx, const char *key, const char *why)
     log_line(LOG_WARN, "task", "key", key, "error", why, NULL);
     agent_step(a, &(struct node_input){.kind = INPUT_TASK_FAILED,
                                        .task = {.key = key, .why = why}});
+    agent_perform(a);
+}
+
+static void on_task_refused(void *ctx, const char *key, const char *why)
+{
+    struct agent *a = ctx;
+    log_line(LOG_WARN, "task", "key", key, "state", "not tried", "cause", why, NULL);
+    agent_step(a, &(struct node_input){.kind = INPUT_TASK_REFUSED, .task = {.key = key, .why = why}});
     agent_perform(a);
 }
 
@@ -124,6 +131,7 @@ static void on_tidy(uv_timer_t *timer)
     struct agent *a = timer->data;
     if (!a->is_ending)
         uv_disk_check(a->disk);
+    settings_notify("WATCHDOG=1"); /* the loop turns */
     memory_give_back();
 }
 
@@ -258,6 +266,7 @@ static int open_runner(struct agent *a, struct err *err)
         .tasks_die = a->options->tasks_die};
     const struct uv_runner_events events = {.started = on_task_started,
                                             .failed = on_task_failed,
+                                            .refused = on_task_refused,
                                             .exited = on_task_exited,
                                             .ctx = a};
     int status = uv_runner_open(&a->loop, &runner, &events, &a->runner, err);
@@ -352,27 +361,6 @@ static void close_all(struct agent *a)
     arena_fini(&a->arena);
 }
 
-static void announce_limits(const struct cgroup_host *host)
-{
-    const char *mode = cgroup_mode_name(host->mode);
-    bool is_none = host->mode == CGROUP_NONE;
-    log_line(host->cause[0] ? LOG_WARN : LOG_INFO, "limits", "cgroup", mode,
-             host->cause[0] ? "cause" : NULL, host->cause, NULL);
-    char less[256];
-    if (rlimits_short(less, sizeof(less)))
-        log_line(LOG_WARN, "limits", "rlimits", less, "cause",
-                 "this agent lacks CAP_SYS_RESOURCE and was started with less than tasks "
-                 "should "
-                 "have: they get no more",
-                 NULL);
-    if (!is_none && host->swap == CGROUP_SWAP_UNLIMITED)
-        log_line(LOG_WARN, "limits", "swap", "not limited", "cause",
-                 "this kernel does not account for swap, and this host has some: a task "
-                 "can take "
-                 "as much of it as there is, beside its memory",
-                 NULL);
-}
-
 static void announce(struct agent *a)
 {
     char bind[ADDRESS_TEXT_MAX], http[ADDRESS_TEXT_MAX], dns[ADDRESS_TEXT_MAX],
@@ -384,10 +372,7 @@ static void announce(struct agent *a)
              is_http ? endpoint_text(&a->http, http) : NULL, "dns",
              a->dns_driver ? endpoint_text(&a->dns, dns) : NULL, "socket",
              a->options->socket, NULL);
-    const char *missing = landlock_missing(landlock_abi());
-    if (missing)
-        log_line(LOG_WARN, "sandbox", "state", "weaker", "cause", missing, NULL);
-    announce_limits(&a->cgroups);
+    uv_host_announce(a);
     if (a->http.family && a->options->http_open)
         log_line(LOG_WARN, "http", "state", "open", "meaning",
                  "every program on this host, tasks included, may run anything on every "
@@ -491,8 +476,7 @@ int agent_run(const struct agent_options *options)
         log_level_set(LOG_DEBUG);
     (void)uv_loop_init(&a->loop);
     open_handles(a);
-    cgroup_host_open(&a->cgroups);
-    a->has_cgroups = true;
+    uv_host_look(a);
     int status = settings_read(a, &settings, &err);
     bool is_usage = status == ERR_INVALID;
     if (status == 0)

@@ -82,7 +82,9 @@ struct agent {
     struct uv_prober *prober;   /* of health checks */
     struct cgroup_host cgroups; /* looked at before anything else */
     bool has_cgroups;           /* they were */
-    struct uv_dns *dns_driver;  /* NULL: switched off, or listen.dns waits */
+    char tasks_cause[160]; /* why this host cannot run tasks; "": it can */
+    char tasks_lack[160];  /* what tasks cannot be kept from; "": nothing */
+    struct uv_dns *dns_driver; /* NULL: switched off, or listen.dns waits */
     struct uv_http *http_driver;
     struct uv_listen listen; /* what could not be bound yet */
     struct catalog *catalog;

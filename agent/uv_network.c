@@ -58,14 +58,20 @@ static void on_stream_closed(void *ctx, uint32_t stream, enum knock how)
     agent_perform(a);
 }
 
-static void on_stranger(void *ctx, struct endpoint from)
+static bool is_alone(void *ctx)
 {
     struct agent *a = ctx;
+    const struct members *members = gossip_members(node_gossip(a->node));
+    return members_count_state(members, MEMBER_ALIVE) < 2;
+}
+
+static void say_stranger(struct agent *a, struct endpoint from)
+{
     char address[ADDRESS_TEXT_MAX], text[ADDRESS_TEXT_MAX + 64];
-    if (!strangers_hear(&a->strangers, uv_now(&a->loop)))
-        return;
     log_line(LOG_WARN, "stranger", "from", endpoint_text(&from, address), "cause",
-             "another secret", NULL);
+             "another secret", "meaning",
+             "a host of another cluster, or one that lacks a copy of this secret file",
+             NULL);
     (void)snprintf(text, sizeof(text), "a host at %s is of another cluster", address);
     const struct node_event event = {.kind = "stranger",
                                      .subject = address,
@@ -75,10 +81,26 @@ static void on_stranger(void *ctx, struct endpoint from)
     api_event(a, feed_add(&a->feed, agent_now(a).at_unix_ms, a->name, &event));
 }
 
+static void on_stranger(void *ctx, struct endpoint from)
+{
+    struct agent *a = ctx;
+    if (strangers_hear(&a->strangers, uv_now(&a->loop), STRANGERS_PAUSE_MS))
+        say_stranger(a, from);
+}
+
+/* Two clusters may well share a LAN; but who is alone there may have the wrong secret. */
+static void on_stranger_beacon(void *ctx, struct endpoint from)
+{
+    struct agent *a = ctx;
+    uint64_t pause_ms = is_alone(a) ? STRANGERS_PAUSE_MS : STRANGERS_LONG_PAUSE_MS;
+    if (!a->is_ending && strangers_hear(&a->strangers, uv_now(&a->loop), pause_ms))
+        say_stranger(a, from);
+}
+
 static void say_former(struct agent *a, struct endpoint from)
 {
     char text[ADDRESS_TEXT_MAX];
-    if (strangers_hear(&a->formers, uv_now(&a->loop)))
+    if (strangers_hear(&a->formers, uv_now(&a->loop), STRANGERS_PAUSE_MS))
         log_line(LOG_WARN, "member", "state", "other version", "from",
                  endpoint_text(&from, text), "cause",
                  "its agent is 0.1, which does not speak with this one; its work is left "
@@ -151,17 +173,11 @@ static void discover(struct agent *a)
                                            .metrics = &a->metrics,
                                            .meet = on_meet,
                                            .former = on_former_beacon,
+                                           .stranger = on_stranger_beacon,
                                            .ctx = a};
     random_bytes(&options.seed, sizeof(options.seed));
     if (uv_discovery_open(&a->loop, &options, &a->discovery, &err) < 0)
         log_line(LOG_WARN, "discovery", "state", "off", "error", err.text, NULL);
-}
-
-static bool is_alone(void *ctx)
-{
-    struct agent *a = ctx;
-    const struct members *members = gossip_members(node_gossip(a->node));
-    return members_count_state(members, MEMBER_ALIVE) < 2;
 }
 
 static void on_seeds(void *ctx, const struct endpoint *seeds, size_t n, size_t n_unknown)

@@ -68,7 +68,8 @@ static const char *crash_text(struct making *m, const struct condition *c,
     const char *times = c->restarts > 1
                             ? arena_printf(m->arena, " (restarted %u times)", c->restarts)
                             : "";
-    return arena_printf(m->arena, "%s crashes%s%s: %s%s%s", instance, *node ? " on " : "",
+    return arena_printf(m->arena, "%s %s%s%s: %s%s%s", instance,
+                        c->is_untried ? "cannot start" : "crashes", *node ? " on " : "",
                         node, *c->cause ? c->cause : "it says no more", times,
                         again_text(m, c));
 }
@@ -188,6 +189,14 @@ static void look_at_clock_and_disk(struct making *m, const struct verdict_member
                                            ? "it gets no new work, and may refuse orders"
                                            : "its work moves to other nodes"),
                           NULL, "stratos members", d->disk_since_unix_ms});
+    if (!node_runs_tasks(d)) {
+        const char *why = node_attribute(d, ATTRIBUTE_TASKS_CAUSE);
+        add(m, (struct need){LEVEL_NOTE, NULL, one->name,
+                             arena_printf(m->arena,
+                                          "%s cannot run tasks, and is given none: %s",
+                                          one->name, why ? why : "it does not say why"),
+                             NULL, "stratos members", 0});
+    }
     if (d->state == AGENT_LEAVING)
         add(m, (struct need){LEVEL_NOTE, NULL, one->name,
                              arena_printf(m->arena,

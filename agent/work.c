@@ -296,7 +296,7 @@ int work_renew(struct work *w, struct work_item *item, struct moment at,
     if (status < 0)
         return status;
     arena_fini(&old);
-    item->is_gone = item->is_replacing = item->gave_up = false;
+    item->is_gone = item->is_replacing = item->gave_up = item->is_untried = false;
     item->is_doubted = item->is_unpublished = true;
     item_perform(w, item, at, lifecycle_start(&item->life, item->spec, at.now_ms), out);
     return 0;
@@ -353,6 +353,16 @@ void work_failed(struct work *w, struct moment at, const char *key, const char *
         return;
     item->is_doubted = true;
     item_perform(w, item, at, lifecycle_start_failed(&item->life, at.now_ms, why), out);
+}
+
+void work_refused(struct work *w, struct moment at, const char *key, const char *why,
+                  struct node_effects *out)
+{
+    struct work_item *item = work_find(w, key);
+    if (!item)
+        return;
+    item->is_untried = true;
+    item_perform(w, item, at, lifecycle_refuse(&item->life, why), out);
 }
 
 /* Told here: the claim of what was stopped is gone with it. */

@@ -31,6 +31,7 @@ struct work_item {
     bool is_gone;         /* over: delete the claim, then this */
     bool gave_up;         /* with is_gone: refuse it for a while */
     bool is_replacing;    /* stopped in order to start the current version in its place */
+    bool is_untried;      /* with gave_up: what it needs is not on this host */
     bool is_port_refused; /* with gave_up: it lacks a port, and was not tried */
     uint16_t blocked_port; /* is_port_refused: the fixed one; 0 = dynamic ones */
     bool is_doubted; /* the ports it had did it no good: others, while there are any */
@@ -120,6 +121,8 @@ void work_abandon(struct work *w, struct node_effects *out);
 uint32_t work_stop_timeout_ms(const struct work *w); /* the longest of what is held */
 
 void work_started(struct work *w, struct moment at, const char *key, uint32_t pid,
+                  struct node_effects *out);
+void work_refused(struct work *w, struct moment at, const char *key, const char *why,
                   struct node_effects *out);
 void work_failed(struct work *w, struct moment at, const char *key, const char *why,
                  struct node_effects *out);

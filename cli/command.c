@@ -37,6 +37,7 @@ static const struct flag agent_flags[] = {
     {"adopt", 0, NULL, "take data that another host made: this host replaces it", false},
     {"new-identity", 0, NULL, "set such data aside, and join as a new node", false},
     {"reap", 0, "D", "forget a node that has been gone for D (default: 3d)", false},
+    {"stop-tasks", 0, NULL, "no agent: end the tasks that one left, and leave", false},
     {"debug", 0, NULL, "log every detail", false},
     {"record", 0, "FILE",
      "write what it is told to a new file, for `replay`", false},
@@ -63,6 +64,16 @@ static const struct flag demo_http_flags[] = {
 };
 
 static const struct flag run_flags[] = {
+    {"count", 0, "N", "with --: how many instances (default: 1)", false},
+    {"port", 0, "NAME[=N]", "with --: a port, a free one or N; may be given again",
+     false},
+    {"env", 0, "NAME=VALUE", "with --: a variable; may be given again", false},
+    {"cpu", 0, "CORES", "with --: what each reserves (default: 0.1)", false},
+    {"memory", 0, "SIZE", "with --: what each may use (default: 128M)", false},
+    {"print", 0, NULL, "with --: print the job file, submit nothing", false},
+    {"image", 0, "I", "a container image", true}, /* asked for, and answered in words */
+    {"every", 0, "CRON|D", "a schedule", true},
+    {"expose", 0, "PORT", "a port of every node", true},
     {"param", 'p', "NAME=VALUE", "a value for one of the files' params", false},
     {"params", 0, "FILE", "values for them: a map in YAML; -p wins over it", false},
     {"detach", 0, NULL, "do not wait until it is healthy", false},
@@ -129,6 +140,22 @@ static const struct flag gossip_flags[] = {
     {0},
 };
 
+static const struct flag secret_flags[] = {
+    {"write", 0, NULL, "into the secret file, instead of printing it", false},
+    {0},
+};
+
+static const struct flag install_flags[] = {
+    {"join", 0, "ADDR[,ADDR]", "peers to greet first, where a network has no multicast",
+     false},
+    {0},
+};
+
+static const struct flag uninstall_flags[] = {
+    {"yes", 'y', NULL, "no questions", false},
+    {0},
+};
+
 static const struct flag rotate_flags[] = {
     {"force", 0, NULL, "also where that locks out a node that is away", false},
     {"detach", 0, NULL, "do not wait for the outcome", false},
@@ -177,7 +204,7 @@ static const struct flag help_flags[] = {
 #define BRING "Bring"
 
 static const struct command table[] = {
-    {"init", JOBS, "[NAME]", "write a commented job file to start from", NULL,
+    {"init", JOBS, "[NAME]", "write a commented job file to start from (NAME: web)", NULL,
      "stratos init web", 0, 1, init_flags, verb_init},
     {"validate", JOBS, "FILE|DIR|-...",
      "say everything that is wrong with job files; needs no agent",
@@ -185,8 +212,8 @@ static const struct command table[] = {
      "is\n"
      "wrong.",
      "stratos validate web.yaml db.yaml", 1, WORDS_MAX, validate_flags, verb_validate},
-    {"run", JOBS, "FILE|DIR|-...",
-     "submit the jobs of files and follow until they are healthy",
+    {"run", JOBS, "FILE|DIR|-... | NAME -- CMD...",
+     "submit, and follow until it is healthy",
      "All jobs of all files are submitted together, all or none.  Of a directory all "
      "*.yaml,\n"
      "*.yml and *.json are taken.\n"
@@ -195,6 +222,13 @@ static const struct command table[] = {
      "labels, health and count, is taken over while it runs.  A count that `scale` has "
      "set\n"
      "is dropped for the file's; that is said, and --keep-scale keeps it.\n"
+     "With -- the words after it are the command of job NAME.  The job file that they "
+     "stand for\n"
+     "is shown, and submitted like any other; --print only shows it.  At its end it says "
+     "where\n"
+     "the job is found:\n"
+     "stratos run web --count 3 --port http -- /usr/bin/python3 -m http.server "
+     "'${PORT_HTTP}'\n"
      "Ends with 4 when it cannot be placed, 5 when its instances fail, 7 on a version "
      "conflict,\n"
      "124 at the timeout.  Ctrl-C stops watching, not the work.",
@@ -294,13 +328,35 @@ static const struct command table[] = {
      "Open it in a browser on this host.  What stands behind # is a token: do not pass "
      "it on.",
      "stratos ui", 0, 0, ui_flags, verb_ui},
-    {"secret new", OPERATE, "", "print a new secret for a cluster", NULL,
-     "stratos secret new > /etc/stratos/secret", 0, 0, NULL, verb_secret_new},
+    {"secret new", OPERATE, "", "make a new secret for a cluster",
+     "It is printed; with --write it goes to the secret file, which is made for its "
+     "owner "
+     "alone.\n"
+     "A secret that is there stays as it is, and the command ends with 1.",
+     "stratos secret new --write", 0, 0, secret_flags, verb_secret_new},
     {"secret rotate", OPERATE, "", "give all nodes a new secret while they run",
      "Every agent writes it to its secret file.  A node that is away meanwhile needs "
      "that\n"
      "file copied to it.",
      "stratos secret rotate", 0, 0, rotate_flags, verb_secret_rotate},
+    {"install", OPERATE, "", "put program and agent on this host, now and at boot",
+     "The program goes to /usr/local/bin; /etc/stratos gets a secret (a new one, or that "
+     "of\n"
+     "--secret-file) and a stratos.yaml to fill in; systemd gets a unit.  Without "
+     "systemd "
+     "the\n"
+     "agent is started in the background, and what starts it at boot is yours to say.\n"
+     "What is there stays.  Given again with a newer program it upgrades the host;\n"
+     "tasks run on.\n"
+     "DESTDIR in the environment is put before every path, and nothing is started.",
+     "stratos install --join 10.0.0.1", 0, 0, install_flags, verb_install},
+    {"uninstall", OPERATE, "", "take it all away, but secret and data",
+     "The agent is stopped and its tasks are ended.  `stratos leave` before it moves "
+     "them "
+     "to\n"
+     "other nodes, and tells these that the node is gone for good.\n"
+     "On a terminal it asks first; a no ends with 7.",
+     "stratos uninstall", 0, 0, uninstall_flags, verb_uninstall},
     {"version", OPERATE, "", "this program's version", NULL, "stratos version", 0, 0,
      NULL, verb_version},
     {"replay", OPERATE, "FILE",

@@ -291,6 +291,21 @@ int input_sources(const struct invocation *in, struct arena *arena, struct sourc
     return code == EXIT_DONE ? check_used(in, &values) : code;
 }
 
+int input_text(const struct invocation *in, const char *shown, struct bytes text,
+               struct arena *arena, struct sources *ret)
+{
+    bool is_bad = false;
+    struct source *source = arena_alloc(arena, sizeof(*source));
+    if (!source)
+        return fail(in, EXIT_FAILED, "failed", "out of memory");
+    *source = (struct source){.path = shown, .text = text, .notes = {.arena = arena}};
+    *ret = (struct sources){.list = source, .n = 1, .cap = 1};
+    int code = check_one(in, ret, 0, NULL, arena, &is_bad);
+    if (code == EXIT_DONE && is_bad && in->is_json)
+        say_json(ret, &is_bad);
+    return code == EXIT_DONE && is_bad ? EXIT_USAGE : code;
+}
+
 struct bytes input_joined(const struct invocation *in, const struct sources *sources,
                           struct arena *arena)
 {

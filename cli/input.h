@@ -29,6 +29,10 @@ struct sources {
  * them is said as compilers do: EXIT_USAGE. */
 int input_sources(const struct invocation *in, struct arena *arena, struct sources *ret);
 
+/* The same for one text that is no file, `shown` as its path. */
+int input_text(const struct invocation *in, const char *shown, struct bytes text,
+               struct arena *arena, struct sources *ret);
+
 /* The text to submit: the file's own, or of several files their jobs. */
 struct bytes input_joined(const struct invocation *in, const struct sources *sources,
                           struct arena *arena);

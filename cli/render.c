@@ -154,13 +154,13 @@ static const char *colour_of(const char *word)
     static const struct {
         const char *word, *colour;
     } colours[] = {
-        {"alive", "32"},    {"running", "32"},          {"passing", "32"},
-        {"Healthy", "32"},  {"complete", "32"},         {"suspect", "33"},
-        {"pending", "33"},  {"starting", "33"},         {"stopping", "33"},
-        {"updating", "33"}, {"degraded", "33"},         {"unknown", "33"},
-        {"failed", "31"},   {"failing", "31"},          {"dead", "31"},
-        {"lost", "31"},     {"crashing", "31"},         {"Crashing", "31"},
-        {"Lost", "31"},     {"Waiting for room", "31"},
+        {"alive", "32"},    {"running", "32"},      {"passing", "32"},
+        {"Healthy", "32"},  {"complete", "32"},     {"suspect", "33"},
+        {"pending", "33"},  {"starting", "33"},     {"stopping", "33"},
+        {"updating", "33"}, {"degraded", "33"},     {"unknown", "33"},
+        {"failed", "31"},   {"failing", "31"},      {"dead", "31"},
+        {"lost", "31"},     {"crashing", "31"},     {"Crashing", "31"},
+        {"Lost", "31"},     {"Cannot start", "31"}, {"Waiting for room", "31"},
     };
     for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
         if (strcmp(word, colours[i].word) == 0)

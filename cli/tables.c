@@ -146,6 +146,21 @@ static void warn_of_disks(const json_t *const *members, size_t n)
     }
 }
 
+static void warn_of_taskless(const json_t *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *attributes = json_object_get(members[i], "attributes");
+        if (strcmp(json_text(attributes, "tasks"), "none") != 0)
+            continue;
+        (void)out_flush();
+        fputs("warning: ", stderr);
+        print_safe(stderr, json_text(members[i], "name"), false);
+        fputs(" cannot run tasks, and is given none: ", stderr);
+        print_safe(stderr, json_text(attributes, "tasks.cause"), false);
+        fputc('\n', stderr);
+    }
+}
+
 /* Others cannot say so of it: to them it is dead. */
 static void warn_of_addresses(const json_t *const *members, size_t n)
 {
@@ -234,10 +249,14 @@ void members_print(const json_t *members)
         bool is_former = json_is_true(json_object_get(member, "other_version"));
         const char *lack = json_text(member, "no_address"),
                    *nat = json_text(member, "nat");
-        (void)snprintf(state, sizeof(state), "%s%s%s%s%s%s%s",
+        bool is_taskless =
+            strcmp(json_text(json_object_get(member, "attributes"), "tasks"), "none") ==
+            0;
+        (void)snprintf(state, sizeof(state), "%s%s%s%s%s%s%s%s",
                        state_text(member, is_former, word),
                        is_draining ? " draining" : "", *disk ? ", disk " : "", disk,
-                       *lack ? ", " : "", lack, is_cloned ? ", cloned" : "");
+                       is_taskless ? ", no tasks" : "", *lack ? ", " : "", lack,
+                       is_cloned ? ", cloned" : "");
         (void)snprintf(address, sizeof(address), "%s%s%s", json_text(member, "address"),
                        *nat ? " nat=" : "", nat);
         const char *namesake = json_text(member, "namesake");
@@ -254,6 +273,7 @@ void members_print(const json_t *members)
         warn_of_twins(list, n);
         warn_of_clocks(list, n);
         warn_of_disks(list, n);
+        warn_of_taskless(list, n);
         warn_of_addresses(list, n);
         warn_of_table(list, n);
     }

@@ -6,13 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "core/bounds.h"
 #include "core/doc.h"
 #include "core/ids.h"
 
-enum { CALL_TIMEOUT_MS = 60000, SUGGEST_MAX = 256, URL_MAX = 4096 };
+enum {
+    CALL_TIMEOUT_MS = 60000,
+    SUGGEST_MAX = 256,
+    URL_MAX = 4096,
+    READY_MS = 5000,
+    READY_POLL_MS = 50,
+};
 
 uint64_t now_unix_ms(void)
 {
@@ -293,6 +300,25 @@ static int ack_query(const struct invocation *in, const char *target, char *out,
     return EXIT_DONE;
 }
 
+/* An agent that has just started listens for others before it takes orders: whoever orders right after the start
+ * need not know that.  Without an answer, or after a while, the order itself says what is wrong. */
+static void wait_until_ready(struct talk *t)
+{
+    for (unsigned waited = 0; waited < READY_MS; waited += READY_POLL_MS) {
+        struct client_answer raw;
+        struct err err = {0};
+        if (client_call(t->client, "GET", "/healthz", (struct bytes){0}, CALL_TIMEOUT_MS,
+                        &raw, &err) < 0)
+            return;
+        bool is_starting = raw.status == 503 && raw.len > 0 &&
+                           strstr((const char *)raw.body, "no sync with a peer") != NULL;
+        free(raw.body);
+        if (!is_starting)
+            return;
+        (void)usleep(READY_POLL_MS * 1000); /* a shorter sleep does no harm */
+    }
+}
+
 int talk_order(struct talk *t, const char *method, struct bytes body,
                struct answer *ret_answer, const char *target, ...)
 {
@@ -308,6 +334,7 @@ int talk_order(struct talk *t, const char *method, struct bytes body,
         return code;
     interrupt_says("\ninterrupted: the order may stand: stratos status\n");
     t->is_order = true;
+    wait_until_ready(t);
     code = talk_call(t, method, body, ret_answer, "%s%s", url, ack);
     t->is_order = false;
     interrupt_says("\n");

@@ -85,5 +85,6 @@ int verb_agent(const struct invocation *in)
     if (config && agent_options_read(&options, config, &err) < 0)
         return fail(in, EXIT_USAGE, "invalid", "%s", err.text);
     agent_options_default(&options);
-    return agent_run(&options);
+    return words_has(&in->words, "stop-tasks") ? agent_stop_tasks(&options)
+                                               : agent_run(&options);
 }

@@ -5,6 +5,7 @@
 #include "cli/announce.h"
 #include "cli/follow.h"
 #include "cli/input.h"
+#include "cli/job_words.h"
 #include "cli/verbs.h"
 #include "core/bounds.h"
 #include "core/doc.h"
@@ -51,6 +52,26 @@ static int query_of(const struct invocation *in, char *out, size_t cap)
     return EXIT_DONE;
 }
 
+/* Where a job that was made of words is found: its name, which every node answers, and its ports. */
+static void say_where(const struct follow *job)
+{
+    const json_t *instances = json_object_get(job->last.data, "instances");
+    json_t *instance;
+    size_t i;
+    bool is_default = strcmp(job->target.ns, "default") == 0;
+    printf("%s%s%s.service.stratos", job->target.job, is_default ? "" : ".",
+           is_default ? "" : job->target.ns);
+    json_array_foreach(instances, i, instance)
+    {
+        const char *name;
+        json_t *port;
+        json_object_foreach(json_object_get(instance, "ports"), name, port)
+            printf("%s %s=%s:%lld", i == 0 ? ":" : "", name,
+                   json_text(instance, "address"), (long long)json_integer_value(port));
+    }
+    putchar('\n');
+}
+
 static void say_done(const struct invocation *in, const struct answer *submitted,
                      const struct follow *jobs, size_t n)
 {
@@ -62,6 +83,8 @@ static void say_done(const struct invocation *in, const struct answer *submitted
                                                             : "healthy";
             printf("%s/%s %s: %lld of %lld %s\n", jobs[i].target.ns, jobs[i].target.job,
                    jobs[i].version, jobs[i].rollout.ready, jobs[i].rollout.wanted, word);
+            if (job_words_given(in))
+                say_where(&jobs[i]);
         }
         return;
     }
@@ -153,22 +176,63 @@ static int submit(struct talk *t, struct bytes text, struct arena *arena)
     return code;
 }
 
+/* As it is: it may become a file. */
+static void print_file(const struct invocation *in, const char *text)
+{
+    json_t *root =
+        in->is_json ? json_pack("{s:i, s:{s:s}}", "api", 1, "data", "file", text) : NULL;
+    if (root)
+        (void)json_dumpf(root, stdout, JSON_COMPACT);
+    fputs(root ? "\n" : text, stdout);
+    json_decref(root);
+}
+
+/* Of a command the file that it stands for: what is submitted is shown first. */
+static int text_of_command(const struct invocation *in, struct arena *arena,
+                           struct bytes *ret_text)
+{
+    struct sources sources;
+    int code = job_words_text(in, arena, ret_text);
+    if (code == EXIT_DONE)
+        code = input_text(in, "<command line>", *ret_text, arena, &sources);
+    if (code == EXIT_DONE && words_has(&in->words, "print"))
+        print_file(in, (const char *)ret_text->at);
+    else if (code == EXIT_DONE && !in->is_json)
+        print_safe(stderr, (const char *)ret_text->at, true);
+    return code;
+}
+
+static int text_of_files(const struct invocation *in, struct arena *arena,
+                         struct bytes *ret_text)
+{
+    struct sources sources;
+    int code = job_words_refuse(in);
+    if (code == EXIT_DONE)
+        code = input_sources(in, arena, &sources);
+    if (code != EXIT_DONE)
+        return code;
+    *ret_text = input_joined(in, &sources, arena);
+    if (!ret_text->at)
+        return fail(in, EXIT_FAILED, "failed", "out of memory");
+    if (ret_text->len > JOBFILE_LEN_MAX)
+        return fail(
+            in, EXIT_USAGE, "invalid",
+            "the files' jobs take more than 1 MiB together: submit fewer at once");
+    return EXIT_DONE;
+}
+
 int verb_run(const struct invocation *in)
 {
     struct arena arena;
     struct bytes text = {0};
-    struct sources sources;
     struct talk t;
+    bool is_command = job_words_given(in);
     arena_init(&arena, 0);
-    int code = input_sources(in, &arena, &sources);
-    if (code == EXIT_DONE) {
-        text = input_joined(in, &sources, &arena);
-        if (!text.at)
-            code = fail(in, EXIT_FAILED, "failed", "out of memory");
-        else if (text.len > JOBFILE_LEN_MAX)
-            code = fail(
-                in, EXIT_USAGE, "invalid",
-                "the files' jobs take more than 1 MiB together: submit fewer at once");
+    int code = is_command ? text_of_command(in, &arena, &text)
+                          : text_of_files(in, &arena, &text);
+    if (code == EXIT_DONE && is_command && words_has(&in->words, "print")) {
+        arena_fini(&arena);
+        return EXIT_DONE;
     }
     if (code == EXIT_DONE)
         code = talk_open(&t, in);

@@ -1,15 +1,42 @@
 /* `secret new`: 32 random bytes that make a cluster.  `secret rotate`: others in their
  * place, while the cluster runs. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/agent.h"
 #include "cli/follow.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
 #include "proto/seal.h"
 
+/* Into the file, with what brings it to the other hosts. */
+static int write_secret(const struct invocation *in)
+{
+    struct err err = {0};
+    const char *path = in->secret_file, *slash = strrchr(path, '/');
+    int dir = slash ? (int)(slash - path) : 0;
+    int code = agent_secret_write(path, &err);
+    if (code == -EEXIST)
+        return fail(in, EXIT_FAILED, "exists", "%s is there already: it stays as it is",
+                    path);
+    if (code < 0)
+        return fail(in, EXIT_FAILED, "failed", "%s", err.text);
+    if (in->is_json) {
+        printf("{\"api\":1,\"data\":{\"file\":\"%s\"}}\n", path);
+        return EXIT_DONE;
+    }
+    fprintf(stderr, "%s is written.  Each other host of the cluster gets a copy of it:\n",
+            path);
+    fprintf(stderr, "  ssh root@HOST 'umask 077; mkdir -p %.*s; cat > %s' < %s\n",
+            slash ? dir : 1, slash ? path : ".", path, path);
+    return EXIT_DONE;
+}
+
 int verb_secret_new(const struct invocation *in)
 {
+    if (words_has(&in->words, "write"))
+        return write_secret(in);
     struct secret secret;
     char text[45];
     if (seal_init() < 0)

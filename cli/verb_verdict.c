@@ -12,9 +12,9 @@ static int begin(const struct invocation *in)
     }
     printf("There is no agent at %s.\n\n", in->socket);
     puts("To try it on this machine:    stratos dev\n"
-         "To run it, on the first host: stratos secret new > /etc/stratos/secret\n"
+         "To run it, on the first host: stratos secret new --write\n"
          "  then on every host, with a copy of that file, as root:\n"
-         "                              stratos agent --join FIRST\n"
+         "                              stratos install\n"
          "Then from any of them:        stratos members\n"
          "  a job file to start from:   stratos init web\n"
          "  submit it:                  stratos run web.yaml\n");

@@ -60,6 +60,9 @@ int verb_ui(const struct invocation *in);
 /* verb_secret.c */
 int verb_secret_new(const struct invocation *in);
 int verb_secret_rotate(const struct invocation *in);
+/* verb_install.c */
+int verb_install(const struct invocation *in);
+int verb_uninstall(const struct invocation *in);
 /* help.c */
 int verb_help(const struct invocation *in);
 int verb_version(const struct invocation *in);

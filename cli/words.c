@@ -103,7 +103,8 @@ int words_parse(struct words *w, int argc, char **argv, const struct flag *flags
     while (i < argc) {
         const char *word = argv[i];
         if (!is_over && strcmp(word, "--") == 0) {
-            is_over = true;
+            is_over = w->has_end = true;
+            w->n_before_end = w->n_args;
             i++;
         } else if (!is_over && word[0] == '-' && word[1] != '\0') {
             const char *next = i + 1 < argc ? argv[i + 1] : NULL;

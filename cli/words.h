@@ -18,11 +18,13 @@ struct flag {
     bool is_hidden; /* works, but help does not speak of it */
 };
 
-enum { WORDS_MAX = 64, FLAGS_GIVEN_MAX = 256 };
+enum { WORDS_MAX = 512, FLAGS_GIVEN_MAX = 256 };
 
 struct words {
     const char *args[WORDS_MAX]; /* positional, in order */
     size_t n_args;
+    bool has_end;        /* "--" was given */
+    size_t n_before_end; /* so many of them stand before it */
     struct given {
         const struct flag *flag;
         const char *value; /* "" for a switch */

@@ -44,8 +44,18 @@ struct node_doc {
     enum disk_state disk;
     uint64_t disk_since_unix_ms; /* when it became so, by its own clock; 0 = it is ok */
     stamp_t named; /* when it took `name`, see core/naming.h; kept while it has it */
-    const char *nat; /* where others see it, none of its own addresses; "" = they do not */
+    const char
+        *nat; /* where others see it, none of its own addresses; "" = they do not */
 };
+
+/* The attribute that says whether a node can run tasks: "full", "limited" or "none"; and why it is not
+ * "full". */
+#define ATTRIBUTE_TASKS "tasks"
+#define ATTRIBUTE_TASKS_CAUSE "tasks.cause"
+
+/* NULL: it has none of that name. */
+const char *node_attribute(const struct node_doc *node, const char *name);
+bool node_runs_tasks(const struct node_doc *node);
 
 /* job/<ns>/<job>, a record; and version/<ns>/<job>/<version>/<hash>, which stays. */
 struct job_doc {
@@ -118,13 +128,15 @@ struct claim_doc {
     const struct claim_port *ports;
     size_t n_ports;
     struct check_doc check;
-    uint64_t again_unix_ms; /* INSTANCE_PENDING: when it is started again; 0 = not known */
+    uint64_t
+        again_unix_ms; /* INSTANCE_PENDING: when it is started again; 0 = not known */
 };
 
 /* refuse/<id>/<ns>/<job>/<index>, a row. */
 struct refuse_doc {
     uint64_t until_unix_ms; /* 0 = until its cause has ended, which its writer watches */
-    struct spec_hash spec; /* a new version may be tried at once */
+    bool is_untried; /* it was not started: what it needs is not on that host */
+    struct spec_hash spec;  /* a new version may be tried at once */
     const char *reason;
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "gossip/members/discovery.h"
+#include "gossip/uv_inner.h"
 #include "gossip/uv_notes.h"
 #include "gossip/uv_seal.h"
 
@@ -266,6 +267,8 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
         return;
     if (error == ERR_FORMER && d->options.former)
         d->options.former(d->options.ctx, beacon.endpoint, beacon.id);
+    if ((error == ERR_FORGED || error == ERR_EPOCH) && d->options.stranger)
+        d->options.stranger(d->options.ctx, uv_gossip_endpoint(from));
     if (error < 0) {
         d->options.metrics->drop_beacons++;
         return;

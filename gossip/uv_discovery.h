@@ -27,6 +27,7 @@ struct uv_discovery_options {
                  struct endpoint at); /* a holder of our secret may be found there */
     void (*former)(void *ctx, struct endpoint at,
                    struct node_id id); /* an agent of 0.1 with our secret is there */
+    void (*stranger)(void *ctx, struct endpoint from); /* it holds another secret */
     void *ctx;
 };
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "isolate/cgroup_view.h"
 #include "isolate/files.h"
 
 #define AGENT_GROUP "agent"
@@ -211,12 +212,22 @@ static int try_group(struct cgroup_host *host, struct err *err)
     return 0;
 }
 
+/* By `ip netns exec` this process has another /sys, without groups: then it gets a view of its own. */
+static int find(struct cgroup *g, struct err *err)
+{
+    int code = cgroup_find("stratos/probe", g, err);
+    if (code != ERR_UNSUPPORTED || cgroup_view_open() < 0)
+        return code;
+    *err = (struct err){0};
+    return cgroup_find("stratos/probe", g, err);
+}
+
 void cgroup_host_open(struct cgroup_host *ret_host)
 {
     struct cgroup_host host = {0};
     struct cgroup g;
     struct err err = {0};
-    int code = cgroup_find("stratos/probe", &g, &err);
+    int code = find(&g, &err);
     if (code == 0)
         look(&g, &host);
     if (code == 0 && host.mode == CGROUP_CONTAINER)

@@ -84,6 +84,18 @@ static int read_only(const struct sandbox_op *op)
     return set_attributes(op->to, MOUNT_ATTR_RDONLY);
 }
 
+static int make_file(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    int code = dir[0] ? dir_make(dir, 0755) : 0;
+    int fd = code ? code : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    if (code || fd < 0)
+        return code ? code : -errno;
+    return result(close(fd));
+}
+
 static int apply(int slots[], const struct sandbox *s, const struct sandbox_op *op)
 {
     switch (op->kind) {
@@ -105,6 +117,8 @@ static int apply(int slots[], const struct sandbox *s, const struct sandbox_op *
             mount("devpts", op->to, "devpts", MS_NOSUID | MS_NOEXEC, op->options));
     case SANDBOX_DIR:
         return dir_make(op->to, 0755);
+    case SANDBOX_FILE:
+        return make_file(op->to);
     case SANDBOX_LINK:
         return result(symlink(op->from, op->to));
     case SANDBOX_DEVICE:

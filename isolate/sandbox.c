@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "isolate/places.h"
 #include "isolate/shim.h"
 
 enum {
     SLOT_HOME,
+    SLOT_PROGRAM,
     SLOT_GROUPS
 }; /* the control groups take the slots from SLOT_GROUPS on */
 
@@ -149,6 +151,19 @@ static void plan_hiding(struct planner *p, const struct shim_launch *l)
         (struct sandbox_op){.kind = SANDBOX_BIND, .slot = SLOT_HOME, .to = p->s->home});
 }
 
+/* Tasks may run the agent's program where it is, also below /tmp, which is hidden by now. */
+static void plan_program(struct planner *p, const char *program)
+{
+    if (!program)
+        return;
+    add(p, (struct sandbox_op){.kind = SANDBOX_FILE, .to = program, .is_optional = true});
+    add(p, (struct sandbox_op){.kind = SANDBOX_BIND,
+                               .slot = SLOT_PROGRAM,
+                               .to = program,
+                               .is_optional = true});
+    seal(p, program);
+}
+
 static void plan_dev(struct planner *p)
 {
     add(p, (struct sandbox_op){
@@ -208,6 +223,14 @@ static void plan_mounts(struct planner *p, const struct shim_launch *l,
                                .to = "/"}); /* what follows inherits it */
     add(p,
         (struct sandbox_op){.kind = SANDBOX_KEEP, .slot = SLOT_HOME, .from = p->s->home});
+    const char *program = places_program(l);
+    if (program && !places_hide(l, program))
+        program = NULL;
+    if (program)
+        add(p, (struct sandbox_op){.kind = SANDBOX_KEEP,
+                                   .slot = SLOT_PROGRAM,
+                                   .from = program,
+                                   .is_optional = true});
     for (size_t i = 0; i < groups->n; i++)
         add(p, (struct sandbox_op){.kind = SANDBOX_KEEP,
                                    .slot = SLOT_GROUPS + (unsigned)i,
@@ -217,6 +240,7 @@ static void plan_mounts(struct planner *p, const struct shim_launch *l,
     if (l->has_token)
         plan_token(p);
     plan_hiding(p, l);
+    plan_program(p, program);
     plan_groups(p, groups);
     add(p, (struct sandbox_op){.kind = SANDBOX_PROC, .to = "/proc"});
     for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
@@ -263,9 +287,9 @@ int sandbox_plan(const struct shim_launch *l, const struct user_ids *user,
 
 char *sandbox_text(const struct sandbox *s, struct arena *arena)
 {
-    static const char *const kinds[] = {"detach", "tame", "keep",     "tmpfs",  "proc",
-                                        "pts",    "dir",  "link",     "device", "bind",
-                                        "token",  "mask", "read-only"};
+    static const char *const kinds[] = {"detach", "tame",  "keep", "tmpfs",    "proc",
+                                        "pts",    "dir",   "file", "link",     "device",
+                                        "bind",   "token", "mask", "read-only"};
     char *text = arena_text(arena, "");
     for (size_t i = 0; text && i < s->n_ops; i++) {
         const struct sandbox_op *op = &s->ops[i];

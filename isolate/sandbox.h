@@ -21,6 +21,7 @@ enum sandbox_op_kind {
     SANDBOX_PROC,   /* a fresh /proc of the task's own PIDs */
     SANDBOX_PTS,    /* terminals of its own */
     SANDBOX_DIR,    /* make `to` and what is above it */
+    SANDBOX_FILE,   /* make `to`, an empty file, and what is above it */
     SANDBOX_LINK,   /* symbolic link `to` -> `from` */
     SANDBOX_DEVICE, /* character device `device` at `to` */
     SANDBOX_BIND,   /* slot `slot` onto `to` */

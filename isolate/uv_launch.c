@@ -10,12 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "isolate/program.h"
 #include "isolate/uv_runner_inside.h"
 
 static void notice_failed(struct task *t, const char *why)
 {
     t->notice = NOTICE_FAILED;
     (void)snprintf(t->why, sizeof(t->why), "%s", why);
+    runner_wake(t->runner, 0);
+}
+
+/* `why` is there. */
+static void notice_refused(struct task *t)
+{
+    t->notice = NOTICE_REFUSED;
     runner_wake(t->runner, 0);
 }
 
@@ -104,6 +112,8 @@ static int prepare(struct task *t, const struct launch *launch)
         .stop_signal = (uint32_t)spec->stop_signal,
         .stop_timeout_ms = spec->stop_timeout_ms,
     };
+    if (!program_is_seen(&l, t->why, sizeof(t->why)))
+        return ERR_NOT_FOUND;
     bool is_out = spare_release(t, &l, launch, &runner_watch_events);
     code = is_out ? task_dir_put_note(t->dir, launch->note)
                   : task_dir_prepare(t->dir, &l, launch->version, launch->note, r->trash);
@@ -191,7 +201,9 @@ void uv_runner_launch(struct uv_runner *r, const struct launch *launch)
     if (t->is_waiting && launch->token && !(t->token = strdup(launch->token)))
         code = -ENOMEM;
     t->is_waiting = t->is_waiting && code == 0;
-    if (code == -EBUSY)
+    if (code == ERR_NOT_FOUND)
+        notice_refused(t);
+    else if (code == -EBUSY)
         notice_failed(t, "an earlier run of it has not ended yet");
     else if (code)
         notice_not_started(t, code);

@@ -68,10 +68,13 @@ static bool tell_one(struct uv_runner *r)
         if (kind == NOTICE_NONE)
             continue;
         t->notice = NOTICE_NONE;
-        if (kind == NOTICE_FAILED) {
+        if (kind != NOTICE_EXITED) {
             char why[sizeof(t->why)];
             memcpy(why, t->why, sizeof(why));
-            r->events.failed(r->events.ctx, t->key, why);
+            if (kind == NOTICE_REFUSED)
+                r->events.refused(r->events.ctx, t->key, why);
+            else
+                r->events.failed(r->events.ctx, t->key, why);
         } else {
             r->events.exited(r->events.ctx, t->key, &t->exit);
         }

@@ -34,6 +34,8 @@ struct uv_runner_options {
 struct uv_runner_events {
     void (*started)(void *ctx, const char *key, uint32_t pid);
     void (*failed)(void *ctx, const char *key, const char *why); /* never started */
+    /* not tried: its program cannot be there for it */
+    void (*refused)(void *ctx, const char *key, const char *why);
     void (*exited)(void *ctx, const char *key, const struct exit_fact *fact);
     void *ctx;
 };
@@ -78,7 +80,7 @@ struct task_found {
 void uv_runner_found(struct uv_runner *r,
                      void (*found)(void *ctx, const struct task_found *task), void *ctx);
 
-/* Always answered by `started` or `failed`, from the loop, where tasks are started one by one
+/* Always answered by `started`, `failed` or `refused`, from the loop, where tasks are started one by one
  * between other things.  `launch` is copied. */
 void uv_runner_launch(struct uv_runner *r, const struct launch *launch);
 void uv_runner_note(struct uv_runner *r, const char *key,

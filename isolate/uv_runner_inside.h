@@ -27,7 +27,7 @@ enum {
         CGROUP_BASE_MAX + CGROUP_GROUP_MAX + TASK_KEY_MAX + sizeof(GROUP_BESIDE)
 };
 
-enum notice_kind { NOTICE_NONE, NOTICE_FAILED, NOTICE_EXITED };
+enum notice_kind { NOTICE_NONE, NOTICE_REFUSED, NOTICE_FAILED, NOTICE_EXITED };
 
 struct task {
     struct uv_runner *runner;

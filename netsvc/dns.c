@@ -2,12 +2,13 @@
  * records are written in dns_record.c. */
 /* clang-format off */
 /*    question     as asked, in the asker's case: also the owner of the answers (pointer to 12)
- *    answer       one RRset, whole or not at all (then TC over UDP)
+ *    answer       one RRset, as much of it as fits (TC when that is not all)
  *    authority    the SOA with negative answers, so that they are cached for DNS_TTL_S only
- *    additional   addresses of SRV and NS targets, as far as they fit; then OPT
+ *    additional   addresses of SRV and NS targets, as far as they fit; then OPT, then TSIG
  */
 /* clang-format on */
-/* Nothing is allocated.  RFC 1035, 2181, 2308, 2782, 6891, 8482. */
+/* Part of a set is better than none: resolvers that do not ask again by TCP (musl before 1.2.4) take what there
+ * is, and of many endpoints each answer has others.  Nothing is allocated.  RFC 1035, 2308, 2782, 6891, 8482, 8945. */
 #include "netsvc/dns.h"
 
 #include <string.h>
@@ -96,31 +97,26 @@ static void answer_addresses(struct dns_draft *a, uint16_t type)
 {
     uint32_t picks[PICKS_MAX];
     struct seen seen;
-    size_t n = pick(a, picks), n_slots = seen_clear(&seen, n), before = a->w.len;
-    uint16_t written = 0;
-    for (size_t i = 0; i < n; i++) {
+    size_t n = pick(a, picks), n_slots = seen_clear(&seen, n);
+    for (size_t i = 0; i < n && !a->is_truncated; i++) {
         const struct endpoint *at = &a->match.service->endpoints[picks[i]].at;
+        size_t before = a->w.len;
         if (!is_wanted(type, at) || !seen_add(&seen, n_slots, address_hash(at)))
             continue;
         dns_put_address(a, DNS_QUESTION_POINTER, at);
-        written++;
+        dns_keep_answer(a, before);
     }
-    if (dns_keep_or_undo(a, before))
-        a->n_answers = written;
-    else
-        a->is_truncated = true;
 }
 
 static void answer_txt(struct dns_draft *a)
 {
     uint32_t picks[PICKS_MAX];
-    size_t n = pick(a, picks), before = a->w.len;
-    for (size_t i = 0; i < n; i++)
+    size_t n = pick(a, picks);
+    for (size_t i = 0; i < n && !a->is_truncated; i++) {
+        size_t before = a->w.len;
         dns_put_txt(a, &a->match.service->endpoints[picks[i]]);
-    if (dns_keep_or_undo(a, before))
-        a->n_answers = (uint16_t)n;
-    else
-        a->is_truncated = true;
+        dns_keep_answer(a, before);
+    }
 }
 
 static void answer_srv(struct dns_draft *a)
@@ -129,24 +125,23 @@ static void answer_srv(struct dns_draft *a)
     uint16_t targets[PICKS_MAX];
     struct seen seen;
     const struct catalog_endpoint *all = a->match.service->endpoints;
-    size_t n = pick(a, picks), before = a->w.len, kept = 0;
+    size_t n = pick(a, picks), kept = 0;
     for (size_t i = 0; i < n; i++) {
+        size_t before = a->w.len;
         if (all[picks[i]].at.port == 0 || all[picks[i]].at.family == 0)
             continue; /* has addresses only, or not even that */
         picks[kept] = picks[i];
-        targets[kept++] = dns_put_srv(a, &all[picks[i]]);
+        targets[kept] = dns_put_srv(a, &all[picks[i]]);
+        if (!dns_keep_answer(a, before))
+            return; /* the room is for other targets, not for the addresses of these */
+        kept++;
     }
-    if (!dns_keep_or_undo(a, before)) {
-        a->is_truncated = true;
-        return;
-    }
-    a->n_answers = (uint16_t)kept;
     size_t n_slots = seen_clear(&seen, kept);
     for (size_t i = 0; i < kept; i++) {
         const struct catalog_endpoint *e = &all[picks[i]];
         if (targets[i] == 0 || !seen_add(&seen, n_slots, address_hash(&e->at)))
             continue;
-        before = a->w.len;
+        size_t before = a->w.len;
         dns_put_address(a, targets[i], &e->at);
         if (!dns_keep_or_undo(a, before))
             break; /* additional records are a courtesy */
@@ -245,11 +240,8 @@ static enum dns_code answer_reverse(struct dns_draft *a, const struct endpoint *
         dns_put_head(a, DNS_QUESTION_POINTER, DNS_PTR, (uint16_t)(1 + len + 14));
         dns_put_label(&a->w, node->name);
         writer_put(&a->w, "\4node\7stratos", 14); /* the literal's own NUL is the root */
-        if (!dns_keep_or_undo(a, before)) {
-            a->is_truncated = true;
+        if (!dns_keep_answer(a, before))
             break;
-        }
-        a->n_answers++;
     }
     if (n_found == 0)
         return DNS_REFUSED;
@@ -282,29 +274,29 @@ static enum dns_code answer_zone(struct dns_draft *a, const struct dns_question 
     return code;
 }
 
-static size_t answer_limit(const struct dns_question *q, bool is_udp, size_t cap)
+static size_t answer_limit(const struct dns_question *q, enum dns_way way, size_t cap)
 {
-    size_t limit = DNS_MESSAGE_MAX;
-    if (is_udp && !q->has_edns)
+    size_t most = way == DNS_WAY_UDP_NEAR ? DNS_UDP_NEAR_MAX : DNS_UDP_MAX, limit = most;
+    if (way == DNS_WAY_TCP)
+        limit = DNS_MESSAGE_MAX;
+    else if (!q->has_edns || q->edns_size < DNS_UDP_PLAIN_MAX)
         limit = DNS_UDP_PLAIN_MAX;
-    else if (is_udp)
-        limit = q->edns_size < DNS_UDP_PLAIN_MAX ? DNS_UDP_PLAIN_MAX
-                : q->edns_size < DNS_UDP_MAX     ? q->edns_size
-                                                 : DNS_UDP_MAX;
+    else if (q->edns_size < most)
+        limit = q->edns_size;
     return limit < cap ? limit : cap;
 }
 
 size_t dns_answer(const struct catalog *catalog, struct rng *rng, struct bytes query,
-                  bool is_udp, uint8_t *out, size_t cap)
+                  enum dns_way way, uint8_t *out, size_t cap)
 {
     struct dns_question q;
-    q.has_edns = q.has_question =
-        false; /* the name inside is large and is written when read */
+    /* The name inside is large and is written when read. */
+    q.has_edns = q.has_question = q.has_tsig = q.wants_dnssec = false;
     q.code = DNS_NOERROR;
     if (cap < DNS_UDP_PLAIN_MAX || !dns_query_read(query, &q))
         return 0;
     size_t opt_len = q.has_edns ? DNS_OPT_LEN : 0;
-    struct dns_draft a = {.w = writer_of(out, answer_limit(&q, is_udp, cap) - opt_len),
+    struct dns_draft a = {.w = writer_of(out, answer_limit(&q, way, cap) - opt_len),
                           .catalog = catalog,
                           .rng = rng};
     uint16_t flags =
@@ -318,8 +310,11 @@ size_t dns_answer(const struct catalog *catalog, struct rng *rng, struct bytes q
     enum dns_code code = q.code ? q.code : answer_zone(&a, &q, &flags);
     a.w.cap += opt_len;
     if (q.has_edns)
-        dns_put_opt(&a.w, code);
+        dns_put_opt(&a.w, code, q.wants_dnssec);
+    uint16_t n_more = q.has_edns;
+    if (code == DNS_NOTAUTH && dns_put_tsig(&a, query, &q))
+        n_more++;
     flags = (uint16_t)(flags | (a.is_truncated ? DNS_FLAG_TC : 0) | (code & 0xf));
-    dns_put_header(&a, &q, flags, (uint16_t)(a.n_additional + q.has_edns));
+    dns_put_header(&a, &q, flags, (uint16_t)(a.n_additional + n_more));
     return a.w.len;
 }

@@ -17,6 +17,7 @@ enum dns_type {
     DNS_AAAA = 28,
     DNS_SRV = 33,
     DNS_OPT = 41,
+    DNS_TSIG = 250,
     DNS_IXFR = 251,
     DNS_AXFR = 252,
     DNS_ANY = 255,
@@ -29,6 +30,7 @@ enum dns_code {
     DNS_NXDOMAIN = 3,
     DNS_NOTIMP = 4,
     DNS_REFUSED = 5,
+    DNS_NOTAUTH = 9,
     DNS_BADVERS = 16,
 };
 

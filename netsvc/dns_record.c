@@ -5,6 +5,8 @@
 
 #include "netsvc/dns.h"
 
+enum { TSIG_BADKEY = 17 };
+
 void dns_put_head(struct dns_draft *a, uint16_t owner, uint16_t type, uint16_t data_len)
 {
     const uint8_t head[12] = {(uint8_t)(owner >> 8),
@@ -92,16 +94,50 @@ bool dns_keep_or_undo(struct dns_draft *a, size_t before)
     return false;
 }
 
-void dns_put_opt(struct writer *w, enum dns_code code)
+bool dns_keep_answer(struct dns_draft *a, size_t before)
+{
+    bool is_kept = dns_keep_or_undo(a, before);
+    if (is_kept)
+        a->n_answers++;
+    else
+        a->is_truncated = true;
+    return is_kept;
+}
+
+void dns_put_opt(struct writer *w, enum dns_code code, bool wants_dnssec)
 {
     writer_u8(w, 0);
     writer_u16(w, DNS_OPT);
     writer_u16(w, DNS_UDP_MAX);
-    writer_u8(w, (uint8_t)(code >>
-                           4)); /* the upper bits of the code; then version 0, no flags */
-    writer_u8(w, 0);
+    writer_u8(w, (uint8_t)(code >> 4)); /* the upper bits of the code */
+    writer_u8(w, 0);                    /* version */
+    writer_u16(w, wants_dnssec ? DNS_EDNS_DO : 0);
     writer_u16(w, 0);
-    writer_u16(w, 0);
+}
+
+bool dns_put_tsig(struct dns_draft *a, struct bytes query, const struct dns_question *q)
+{
+    struct dns_name name;
+    struct reader r = q->tsig;
+    size_t before = a->w.len;
+    dns_name_read(query, &r, &name);
+    writer_put(&a->w, name.wire, name.len);
+    (void)reader_take(&r, 2 + 2 + 4 + 2); /* type, class, TTL, length */
+    dns_name_read((struct bytes){r.at, r.left}, &r, &name);
+    struct bytes time_and_fudge = reader_take(&r, 6 + 2);
+    (void)reader_take(&r, reader_u16(&r));
+    struct bytes first_id = reader_take(&r, 2);
+    writer_u16(&a->w, DNS_TSIG);
+    writer_u16(&a->w, DNS_CLASS_ANY);
+    writer_u32(&a->w, 0);
+    writer_u16(&a->w, (uint16_t)(name.len + 6 + 2 + 2 + 2 + 2 + 2));
+    writer_put(&a->w, name.wire, name.len);
+    writer_bytes(&a->w, time_and_fudge);
+    writer_u16(&a->w, 0); /* no signature */
+    writer_bytes(&a->w, first_id);
+    writer_u16(&a->w, TSIG_BADKEY);
+    writer_u16(&a->w, 0);
+    return dns_keep_or_undo(a, before);
 }
 
 void dns_put_header(const struct dns_draft *a, const struct dns_question *q,

@@ -26,9 +26,15 @@ void dns_put_txt(struct dns_draft *a, const struct catalog_endpoint *e);
 /* Priority, weight, port, target.  The target is an address and no node's name, for two nodes may claim
  * one name; it is never compressed (RFC 2782).  Returns the pointer to it, for its address below. */
 uint16_t dns_put_srv(struct dns_draft *a, const struct catalog_endpoint *e);
-/* A record set that does not fit is taken back whole (RFC 2181, 9). */
+/* What does not fit is taken back. */
 bool dns_keep_or_undo(struct dns_draft *a, size_t before);
-void dns_put_opt(struct writer *w, enum dns_code code);
+/* The same for a record of the answer: it is counted, or TC is set (RFC 2181, 9). */
+bool dns_keep_answer(struct dns_draft *a, size_t before);
+/* `wants_dnssec` is repeated as it was asked (RFC 3225, 3). */
+void dns_put_opt(struct writer *w, enum dns_code code, bool wants_dnssec);
+/* The TSIG of an answer to a key that is not known: the asker's names and time, no signature, BADKEY (RFC 8945,
+ * 5.2.1 and 5.3.2).  False when it does not fit, and then nothing is written. */
+bool dns_put_tsig(struct dns_draft *a, struct bytes query, const struct dns_question *q);
 void dns_put_header(const struct dns_draft *a, const struct dns_question *q,
                     uint16_t flags, uint16_t n_additional);
 

@@ -35,7 +35,8 @@ static bool has_port(const struct catalog_service *s, const char *label)
                                strcmp(s->protocol, label + 1) == 0);
 }
 
-static bool has_namespace(const struct catalog *c, const char *ns)
+/* The first service of the namespace; n_services when there is none. */
+static size_t first_of(const struct catalog *c, const char *ns)
 {
     size_t low = 0, high = c->n_services;
     while (low < high) {
@@ -45,7 +46,24 @@ static bool has_namespace(const struct catalog *c, const char *ns)
         else
             high = middle;
     }
-    return low < c->n_services && strcmp(c->services[low].ns, ns) == 0;
+    return low < c->n_services && strcmp(c->services[low].ns, ns) == 0 ? low
+                                                                       : c->n_services;
+}
+
+static bool has_namespace(const struct catalog *c, const char *ns)
+{
+    return first_of(c, ns) < c->n_services;
+}
+
+/* "_udp" exists above names only (RFC 8020): where a service of the namespace has it. */
+static bool has_transport_below(const struct catalog *c, const char *ns,
+                                const char *label)
+{
+    for (size_t i = first_of(c, ns);
+         i < c->n_services && strcmp(c->services[i].ns, ns) == 0; i++)
+        if (has_transport(&c->services[i], label))
+            return true;
+    return false;
 }
 
 static struct dns_match match_instance(const struct catalog_service *s, const char *label)
@@ -88,8 +106,9 @@ static struct dns_match match_one(const struct catalog *c, const char *a)
     const struct catalog_service *s = catalog_find(c, DEFAULT_NS, a);
     if (s)
         return of_service(DNS_KIND_SERVICE, s);
-    return of_kind(is_transport(a) || has_namespace(c, a) ? DNS_KIND_EMPTY
-                                                          : DNS_KIND_NONE);
+    bool exists =
+        is_transport(a) ? has_transport_below(c, DEFAULT_NS, a) : has_namespace(c, a);
+    return of_kind(exists ? DNS_KIND_EMPTY : DNS_KIND_NONE);
 }
 
 /* <b>.<a>.service */
@@ -98,8 +117,10 @@ static struct dns_match match_two(const struct catalog *c, const char *b, const 
     if (is_transport(a))
         return match_named(c, DEFAULT_NS, b, a);
     const struct catalog_service *here = catalog_find(c, DEFAULT_NS, a);
-    if (is_transport(b))
-        return of_kind(here || has_namespace(c, a) ? DNS_KIND_EMPTY : DNS_KIND_NONE);
+    if (is_transport(b)) {
+        bool exists = (here && has_transport(here, b)) || has_transport_below(c, a, b);
+        return of_kind(exists ? DNS_KIND_EMPTY : DNS_KIND_NONE);
+    }
     const struct catalog_service *s = catalog_find(c, a, b);
     return s ? of_service(DNS_KIND_SERVICE, s) : match_instance(here, b);
 }
@@ -114,7 +135,7 @@ static struct dns_match match_three(const struct catalog *c, const char *left,
     }
     const struct catalog_service *s = catalog_find(c, a, b);
     if (is_transport(left))
-        return of_kind(s ? DNS_KIND_EMPTY : DNS_KIND_NONE);
+        return of_kind(s && has_transport(s, left) ? DNS_KIND_EMPTY : DNS_KIND_NONE);
     return match_instance(s, left);
 }
 

@@ -19,5 +19,6 @@ void uv_dns_gone(struct uv_dns *d)
     catalog_unref(d->catalog);
     crowd_fini(&d->crowd);
     uv_peer_close(&d->peer);
+    free(d->batch);
     free(d);
 }

@@ -1,4 +1,4 @@
-/* What uv_dns.c (the server and its datagrams) and uv_dns_tcp.c (its connections) share.
+/* What uv_dns.c (the server), uv_dns_udp.c (its datagrams) and uv_dns_tcp.c (its connections) share.
  * Nobody else includes this. */
 #ifndef NETSVC_UV_DNS_INSIDE_H
 #define NETSVC_UV_DNS_INSIDE_H
@@ -7,16 +7,16 @@
 #include "netsvc/uv_dns.h"
 #include "netsvc/uv_turns.h"
 
-enum {
-    DNS_READ_LEN = 8 * 65536, /* libuv's recvmmsg wants 64 KiB for each; only the first
-                                 page is touched */
-};
+enum { DNS_READ_LEN = 16 * 1024 }; /* of a connection at a time */
 
 struct dns_conn;
+struct dns_batch; /* datagrams in hand */
 
 struct uv_dns {
     uv_loop_t *loop;
-    uv_udp_t udp;
+    uv_poll_t udp;
+    int udp_fd; /* -1: none */
+    struct dns_batch *batch;
     uv_timer_t second; /* runs while there are connections */
     struct uv_listener *listener;
     struct uv_peer peer;
@@ -35,6 +35,11 @@ struct uv_dns {
 /* ---- uv_dns_inside.c ---- */
 void uv_dns_count(struct uv_dns *d, size_t answer_len);
 void uv_dns_gone(struct uv_dns *d); /* one of n_open is closed */
+
+/* ---- uv_dns_udp.c ---- */
+/* *at is told the port that was chosen for port 0. */
+int uv_dns_udp_open(struct uv_dns *d, struct endpoint *at);
+void uv_dns_udp_close(struct uv_dns *d);
 
 /* ---- uv_dns_tcp.c ---- */
 int uv_dns_tcp_open(struct uv_dns *d, struct endpoint *at, size_t n_connections);

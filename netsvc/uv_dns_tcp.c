@@ -15,7 +15,6 @@ enum {
     IDLE_MS = 10000,
     QUEUE_MAX = 256 * 1024,   /* answers that the client has not taken */
     WAITING_MAX = 2 + 0xffff, /* the longest query there is; then reading stops */
-    READ_LEN = 16 * 1024,     /* at a time */
 };
 
 struct dns_conn {
@@ -110,7 +109,7 @@ static void conn_answer(struct dns_conn *c, struct bytes query)
 {
     struct uv_dns *d = c->dns;
     size_t len =
-        dns_answer(d->catalog, &d->rng, query, false, d->out + 2, DNS_MESSAGE_MAX);
+        dns_answer(d->catalog, &d->rng, query, DNS_WAY_TCP, d->out + 2, DNS_MESSAGE_MAX);
     uv_dns_count(d, len);
     struct out_write *out = len > 0 ? malloc(sizeof(*out) + 2 + len) : NULL;
     if (!out || conn_queued(c) > QUEUE_MAX) {
@@ -142,7 +141,8 @@ static void on_conn_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     struct dns_conn *c = handle->data;
     (void)hint;
     size_t left = WAITING_MAX - c->n_in;
-    *buf = uv_buf_init(c->dns->read_buf, (unsigned)(left < READ_LEN ? left : READ_LEN));
+    *buf = uv_buf_init(c->dns->read_buf,
+                       (unsigned)(left < DNS_READ_LEN ? left : DNS_READ_LEN));
 }
 
 static void on_conn_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)

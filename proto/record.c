@@ -267,5 +267,7 @@ int record_encode_refuse(const struct refuse_doc *doc, struct writer *out)
     put_uint(&e, 1, doc->until_unix_ms);
     put_hash(&e, 2, doc->spec);
     put_free_text(&e, 3, doc->reason);
+    if (doc->is_untried)
+        put_uint(&e, 4, 1);
     return encoder_end(&e);
 }

@@ -374,6 +374,9 @@ int record_decode_refuse(struct bytes in, struct arena *arena, struct refuse_doc
         case 3:
             doc.reason = take_text(&d, REASON_LEN_MAX);
             break;
+        case 4:
+            doc.is_untried = take_u64(&d) != 0;
+            break;
         default:
             pack_skip(&d.r);
         }

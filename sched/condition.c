@@ -61,6 +61,7 @@ struct finding {
     uint32_t node, restarts;
     const char *cause;
     uint64_t since_unix_ms, again_unix_ms;
+    bool is_untried;
 };
 
 /* Of an instance that a live node holds. */
@@ -77,7 +78,8 @@ static struct finding look_at_held(const struct view *v, const struct view_claim
                         d->restarts,
                         d->reason ? d->reason : "",
                         d->check.since_unix_ms,
-                        d->state == INSTANCE_PENDING ? d->again_unix_ms : 0};
+                        d->state == INSTANCE_PENDING ? d->again_unix_ms : 0,
+                        false};
     if (d->restarts >= FALLS_OFTEN && !d->is_proven) {
         f.kind = CONDITION_CRASHING;
     } else if (refusal && !is_steady) {
@@ -101,15 +103,16 @@ static struct finding look_at(const struct view *v, const struct placement *p,
         return look_at_held(v, &v->claims[p->claim], refusal, at_unix_ms);
     if (refusal)
         return (struct finding){
-            CONDITION_CRASHING,        refusal->node, 0, refusal->doc.reason, 0,
-            refusal->doc.until_unix_ms};
+            CONDITION_CRASHING,         refusal->node,          0, refusal->doc.reason, 0,
+            refusal->doc.until_unix_ms, refusal->doc.is_untried};
     return (struct finding){p->action == PLACEMENT_NONE ? CONDITION_WAITING
                                                         : CONDITION_DEPLOYING,
                             p->node,
                             0,
                             p->reason,
                             0,
-                            0};
+                            0,
+                            false};
 }
 
 static void count_claim(const struct view *v, const struct view_claim *c,
@@ -148,6 +151,7 @@ void condition_of(const struct view *v, const struct plan *plan, uint32_t job,
         ret->cause = f.cause ? f.cause : "";
         ret->since_unix_ms = f.since_unix_ms;
         ret->again_unix_ms = f.again_unix_ms;
+        ret->is_untried = f.is_untried;
     }
     if (ret->kind > CONDITION_DEPLOYING && ret->is_replacing)
         ret->kind = CONDITION_DEPLOYING;
@@ -175,7 +179,9 @@ const char *condition_text(const struct condition *c, char out[static CONDITION_
     if (is_counted)
         (void)snprintf(out, CONDITION_TEXT, "%s %u/%u", words[c->kind], done, c->wanted);
     else
-        (void)snprintf(out, CONDITION_TEXT, "%s", words[c->kind]);
+        (void)snprintf(out, CONDITION_TEXT, "%s",
+                       c->kind == CONDITION_CRASHING && c->is_untried ? "Cannot start"
+                                                                      : words[c->kind]);
     return out;
 }
 

@@ -23,6 +23,7 @@ struct condition {
     uint32_t wanted, running, healthy; /* instances; none on a dead node runs */
     uint32_t
         current; /* healthy ones that are what the job wants: all that are not to be replaced */
+    bool is_untried; /* CRASHING: it was not even tried, for what it needs is not there */
     bool is_replacing; /* some run another version than is in force */
     /* The instance that makes it so; VIEW_NONE where none is worse than the others. */
     uint32_t index, node; /* node: where; VIEW_NONE: nowhere */

@@ -20,7 +20,7 @@ enum {
 /* Why a node cannot take an instance: the first filter it fails. */
 enum fit {
     FIT_YES,
-    FIT_NO_WORK, /* dead, leaving, away, disk full or broken */
+    FIT_NO_WORK, /* dead, leaving, away, disk full or broken, a host that cannot run tasks */
     FIT_CONSTRAINT,
     FIT_RUNS_IT, /* under a claim that holds no more: it has to end before another is made */
     FIT_UNIQUE,
@@ -74,7 +74,7 @@ struct place {
     struct ring_node *ring,
         *eligible_buf; /* nodes that take work; the job's part of them */
     size_t n_ring;
-    uint32_t n_no_work; /* live nodes that take no work: away, leaving, disk full or broken */
+    uint32_t n_no_work; /* live nodes that take no work */
     uint64_t *node_hash;
     uint32_t *holders;      /* by instance: the claim that holds it, or VIEW_NONE */
     size_t *first_instance; /* by job, n_jobs + 1: its slice of holders */

@@ -120,7 +120,7 @@ static const char *constraint_text(const struct place *p, uint32_t node)
     return "constraint";
 }
 
-static const char *no_work_text(const struct view_node *node)
+static const char *no_work_text(const struct place *p, const struct view_node *node)
 {
     if (node->state == MEMBER_DEAD && node->away_until_ms > 0)
         return "is away for a moment: what it runs stays";
@@ -134,6 +134,11 @@ static const char *no_work_text(const struct view_node *node)
         return "is draining";
     if (node->doc.state == AGENT_AWAY)
         return "is away for a moment";
+    if (node->doc.disk == DISK_OK && !node_runs_tasks(&node->doc)) {
+        const char *why = node_attribute(&node->doc, ATTRIBUTE_TASKS_CAUSE);
+        return arena_printf(p->arena, "cannot run tasks: %.150s",
+                            why ? why : "it does not say why");
+    }
     return node->doc.disk == DISK_BROKEN ? "its disk is broken" : "its disk is full";
 }
 
@@ -145,7 +150,7 @@ const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
     char want[32], left[32];
     switch (fit) {
     case FIT_NO_WORK:
-        return no_work_text(n);
+        return no_work_text(p, n);
     case FIT_CONSTRAINT:
         return constraint_text(p, node);
     case FIT_RUNS_IT:

@@ -28,7 +28,8 @@ struct view_node {
     bool has_doc;
     bool is_live; /* its claims count: alive, suspect, away, or dead but on hold */
     uint64_t away_until_ms; /* dead, but it said that it comes back by then; 0 = no */
-    bool takes_work; /* may be given new instances: alive or suspect, AGENT_UP, DISK_OK */
+    /* may be given new instances: alive or suspect, AGENT_UP, DISK_OK, and its host can run them */
+    bool takes_work;
 };
 
 struct view_job {

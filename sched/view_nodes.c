@@ -56,7 +56,7 @@ static int build_node(struct build *b, const struct member *m, size_t i)
                    (b->options->is_takeover_held || node->away_until_ms > 0);
     node->is_live = is_here || is_kept;
     node->takes_work = is_here && node->has_doc && node->doc.state == AGENT_UP &&
-                       node->doc.disk == DISK_OK;
+                       node->doc.disk == DISK_OK && node_runs_tasks(&node->doc);
     b->bearers[i].is_here = node->is_live; /* what it holds may be bound to its name */
     if (node->away_until_ms > 0)
         note_change(b->view, node->away_until_ms);

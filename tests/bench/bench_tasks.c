@@ -118,7 +118,7 @@ static void on_timer(uv_timer_t *timer)
 
 static void open_runner(struct bench *b)
 {
-    const struct uv_runner_events events = {on_started, on_failed, on_exited, b};
+    const struct uv_runner_events events = {on_started, on_failed, on_failed, on_exited, b};
     struct err err = {0};
     b->options = (struct uv_runner_options){.data_dir = b->dir,
                                             .name = "n1",

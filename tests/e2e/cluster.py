@@ -105,7 +105,7 @@ class Agent:
         self.process.wait()
 
     def run(self, *words, timeout=60, input=None):
-        done = subprocess.run([self.program, *words, "--socket", self.socket], capture_output=True, text=True,
+        done = subprocess.run([self.program, "--socket", self.socket, *words], capture_output=True, text=True,
                               timeout=timeout, input=input, cwd=self.cluster.dir)
         return Answer(done)
 

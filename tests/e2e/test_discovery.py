@@ -144,6 +144,10 @@ class Discovery(unittest.TestCase):
                 self.assertEqual(c[f"stratos_{name}_total"], 0, name)
             other = "n2" if agent is n1 else "n1"
             self.assertNotIn(f"name={other}", agent.logged())
+            said = [line for line in agent.logged().splitlines() if " stranger " in line]
+            self.assertEqual(len(said), 1, "once a minute, however often it is heard")
+            self.assertIn(f"from=10.78.0.{3 - agent.index}:", said[0])
+            self.assertIn("lacks a copy of this secret file", said[0])
 
     def test_no_discover_neither_speaks_nor_listens(self):
         cluster = self.cluster(2)

@@ -52,7 +52,7 @@ class Verdict(unittest.TestCase):
     def test_without_an_agent_it_says_how_to_begin(self):
         none = subprocess.run([STRATOS, "--socket", "/nonexistent/sock"], capture_output=True, text=True)
         self.assertEqual(none.returncode, 0, none)
-        for step in ("secret new", "stratos agent", "stratos members", "stratos init", "stratos run"):
+        for step in ("secret new --write", "stratos install", "stratos members", "stratos init", "stratos run"):
             self.assertIn(step, none.stdout)
         found = subprocess.run([STRATOS, "--json", "--socket", "/nonexistent/sock"], capture_output=True, text=True)
         self.assertEqual(json.loads(found.stdout)["data"], {"state": "none"})
@@ -202,7 +202,7 @@ class Words(unittest.TestCase):
         other = cluster.write("other.yaml", "job: s\ntask: {command: [sleep, \"1001\"]}\n")
         follower = subprocess.Popen([STRATOS, "run", slow, "--socket", agent.socket], stdout=subprocess.DEVNULL,
                                     stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: agent.instances("s"), 10, "s is there")
+        wait_for(lambda: agent.instances("s") and cluster[1].instances("s"), 10, "s is there, on both")
         self.assertEqual(cluster[1].run("run", other).code, 0)
         said = follower.communicate(timeout=20)[1]
         self.assertEqual(follower.returncode, 7, said)

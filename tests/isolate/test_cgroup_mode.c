@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "isolate/cgroup_view.h"
+
 #define UNIT "/system.slice/stratos.service"
 
 Test(cgroup_mode, the_agents_own_group_decides)
@@ -127,4 +129,28 @@ Test(cgroup_mode, of_this_host_is_told_and_leaves_nothing)
     if (!g.is_v2)
         cr_assert(host.mode == CGROUP_ROOT && !host.base[0] && !host.cause[0]);
     cr_assert(host.swap != CGROUP_SWAP_UNLIMITED || cgroup_host_swaps());
+}
+
+Test(cgroup_mode, of_the_hierarchies_those_with_our_controllers_are_mounted_anew)
+{
+    static const struct {
+        const char *text, *options;
+    } rows[] = {
+        {"0::/user.slice\n", ""},
+        {"9:name=systemd:/\n8:pids:/\n5:devices:/\n4:memory:/x/y\n1:cpu:/\n0::/\n",
+         "pids;memory;cpu;"},
+        {"4:cpu,cpuacct:/\n3:memory:/\n2:pids:/", "cpu,cpuacct;memory;pids;"},
+        {"2:net_cls,memory_pressure:/\n1:cpuset:/\n", ""},
+        {"", ""},
+        {"7\n:::\n3:memory", "memory;"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char list[CGROUP_CONTROLLERS][CGROUP_VIEW_OPTIONS_MAX], got[256] = "";
+        size_t n = cgroup_view_hierarchies(bytes_of_text(rows[i].text), list);
+        for (size_t k = 0; k < n; k++) {
+            strcat(got, list[k]);
+            strcat(got, ";");
+        }
+        cr_expect_str_eq(got, rows[i].options, "row %zu: %s", i, got);
+    }
 }

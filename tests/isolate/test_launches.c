@@ -59,7 +59,7 @@ static void on_beat(uv_timer_t *timer)
 
 static void world_open(struct world *w)
 {
-    const struct uv_runner_events events = {on_started, on_failed, on_exited, w};
+    const struct uv_runner_events events = {on_started, on_failed, on_failed, on_exited, w};
     struct uv_runner_options options = {
         .data_dir = w->dir, .name = "n1", .identity = w->dir};
     struct cgroup g;

@@ -180,15 +180,16 @@ Test(runner, a_removed_tasks_directory_is_deleted_beside_the_loop)
 Test(runner, what_cannot_start_says_why)
 {
     static const char *const missing[] = {"./web", NULL};
+    static const char *const shell[] = {"/bin/sh", NULL};
     static const struct {
         struct task_spec task;
         const char *wanted;
     } rows[] = {
-        {{.argv = missing, .n_argv = 1}, "cannot run './web': No such file or directory"},
-        {{.argv = missing, .n_argv = 1, .user = "no-such"},
+        {{.argv = missing, .n_argv = 1}, "the program ./web is looked for in the task's own directory, which is empty: give its whole path"},
+        {{.argv = shell, .n_argv = 1, .user = "no-such"},
          "user 'no-such' does not exist on this host"},
         {{.argv = missing, .n_argv = 1, .dir = "/nowhere"},
-         "cannot enter the directory '/nowhere': No such file or directory"},
+         "the directory /nowhere is not on this host"},
     };
     struct world w;
     world_open(&w);

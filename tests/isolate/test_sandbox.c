@@ -66,6 +66,28 @@ Test(sandbox, hides_before_it_shows_and_seals_last)
     arena_fini(&arena);
 }
 
+Test(sandbox, the_agents_program_is_there_wherever_it_lies)
+{
+    struct pair env[] = {{"STRATOS_BIN", "/tmp/clone/build/stratos"}};
+    struct shim_launch l = {
+        .key = "k", .dir = "/d/tasks/k", .data_dir = "/d", .env = env, .n_env = 1};
+    struct cgroup groups = {.is_v2 = true, .n = 1, .dirs = {{.path = "/g/k"}}};
+    struct arena arena;
+    struct sandbox s;
+    arena_init(&arena, 0);
+    const char *text = plan_text(&l, &groups, &arena, &s);
+    size_t order[] = {line_of(text, "keep from /tmp/clone/build/stratos\n"),
+                      line_of(text, "tmpfs /tmp "),
+                      line_of(text, "file /tmp/clone/build/stratos\n"),
+                      line_of(text, "bind /tmp/clone/build/stratos\n"),
+                      line_of(text, "read-only /tmp/clone/build/stratos\n")};
+    for (size_t i = 1; i < sizeof(order) / sizeof(order[0]); i++)
+        cr_assert(order[i - 1] < order[i], "operation %zu is out of order:\n%s", i, text);
+    env[0].value = "/usr/local/bin/stratos"; /* what is seen anyway is left as it is */
+    cr_assert(!strstr(plan_text(&l, &groups, &arena, &s), "/usr/local/bin"));
+    arena_fini(&arena);
+}
+
 Test(sandbox, a_host_with_v1_shows_the_task_its_own_groups_only)
 {
     struct shim_launch l = {.key = "k", .dir = "/d/tasks/k", .data_dir = "/d"};

@@ -45,7 +45,7 @@ void on_limit(uv_timer_t *timer)
 
 void open_runner(struct world *w)
 {
-    struct uv_runner_events events = {on_started, on_failed, on_exited, w};
+    struct uv_runner_events events = {on_started, on_failed, on_failed, on_exited, w};
     struct err err = {0};
     w->options.data_dir = w->dir;
     w->options.name = "n1";

@@ -40,12 +40,12 @@ static struct bytes query(const char *name, uint16_t type, uint16_t edns, uint8_
     return writer_done(&w);
 }
 
-static struct asked ask_bytes(const struct catalog *c, struct bytes in, bool is_udp)
+static struct asked ask_bytes(const struct catalog *c, struct bytes in, enum dns_way way)
 {
     struct asked a = {0};
     struct rng rng;
     rng_init(&rng, 1);
-    a.len = dns_answer(c, &rng, in, is_udp, a.out, sizeof(a.out));
+    a.len = dns_answer(c, &rng, in, way, a.out, sizeof(a.out));
     struct reader r = reader_of((struct bytes){a.out, a.len});
     (void)reader_u16(&r);
     a.flags = reader_u16(&r);
@@ -59,7 +59,7 @@ static struct asked ask(const struct catalog *c, const char *name, uint16_t type
                         uint16_t edns)
 {
     uint8_t buf[512];
-    return ask_bytes(c, query(name, type, edns, buf), true);
+    return ask_bytes(c, query(name, type, edns, buf), DNS_WAY_UDP);
 }
 
 static void expect_hex(const struct asked *a, const char *hex)
@@ -144,6 +144,14 @@ Test(dns, every_kind_of_name_has_its_answer)
         {"_ftp._tcp.web.service.stratos", DNS_SRV, 3, 0, 1, 0},
         {"_tcp.web.service.stratos", DNS_SRV, 0, 0, 1, 0},
         {"_tcp.service.stratos", DNS_SRV, 0, 0, 1, 0},
+        {"_tcp.shop.service.stratos", DNS_SRV, 0, 0, 1, 0},
+        {"_tcp.web.shop.service.stratos", DNS_SRV, 0, 0, 1, 0},
+        {"_udp.service.stratos", DNS_SRV, 0, 0, 1, 0}, /* six has it */
+        {"_udp.six.service.stratos", DNS_SRV, 0, 0, 1, 0},
+        {"_tcp.six.service.stratos", DNS_SRV, 3, 0, 1, 0},
+        {"_udp.web.service.stratos", DNS_SRV, 3, 0, 1, 0}, /* nothing is below it */
+        {"_udp.shop.service.stratos", DNS_SRV, 3, 0, 1, 0},
+        {"_udp.web.shop.service.stratos", DNS_SRV, 3, 0, 1, 0},
         {"shop.service.stratos", DNS_A, 0, 0, 1, 0},
         {"service.stratos", DNS_A, 0, 0, 1, 0},
         {"node.stratos", DNS_A, 0, 0, 1, 0},
@@ -216,39 +224,75 @@ static struct catalog wide_catalog(size_t n, struct catalog_service *service,
         .refs = 1, .is_ready = true, .services = service, .n_services = 1};
 }
 
-Test(dns, what_does_not_fit_a_datagram_is_truncated_whole_and_comes_over_tcp)
+Test(dns, as_many_are_told_as_fit_and_all_over_tcp)
 {
     static const struct {
         size_t n;
         uint16_t type, edns;
+        enum dns_way way;
         unsigned answers;
-        bool is_truncated;
     } rows[] = {
-        {20, DNS_A, 0, 20, false},    {29, DNS_A, 0, 29, false},
-        {30, DNS_A, 0, 0, true},      {30, DNS_A, 1232, 30, false},
-        {70, DNS_A, 4096, 70, false}, {80, DNS_A, 4096, 0, true},
-        {30, DNS_A, 100, 0, true},    {9, DNS_SRV, 0, 9, false},
-        {20, DNS_SRV, 0, 0, true},    {5000, DNS_A, 1232, 0, true},
+        {20, DNS_A, 0, DNS_WAY_UDP, 20},
+        {29, DNS_A, 0, DNS_WAY_UDP, 29},
+        {30, DNS_A, 0, DNS_WAY_UDP, 29},
+        {200, DNS_A, 0, DNS_WAY_UDP, 29},
+        {30, DNS_A, 1232, DNS_WAY_UDP, 30},
+        {70, DNS_A, 4096, DNS_WAY_UDP, 70},
+        {80, DNS_A, 4096, DNS_WAY_UDP, 73},
+        {30, DNS_A, 100, DNS_WAY_UDP, 28},
+        {9, DNS_SRV, 0, DNS_WAY_UDP, 9},
+        {20, DNS_SRV, 0, DNS_WAY_UDP, 11},
+        {9, DNS_TXT, 0, DNS_WAY_UDP, 9},
+        {5000, DNS_A, 1232, DNS_WAY_UDP, 73},
+        {80, DNS_A, 0, DNS_WAY_UDP_NEAR, 29},
+        {80, DNS_A, 8192, DNS_WAY_UDP_NEAR, 80},
+        {400, DNS_SRV, 65535, DNS_WAY_UDP_NEAR, 400},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct catalog_service service;
         struct arena arena;
+        uint8_t buf[512];
         arena_init(&arena, 0);
         struct catalog c = wide_catalog(rows[i].n, &service, &arena);
-        struct asked a = ask(&c, "wide.service.stratos", rows[i].type, rows[i].edns);
+        struct bytes in = query("wide.service.stratos", rows[i].type, rows[i].edns, buf);
+        struct asked a = ask_bytes(&c, in, rows[i].way);
+        size_t most = rows[i].way == DNS_WAY_UDP_NEAR ? 65000 : 1232;
         cr_expect_eq(a.counts[1], rows[i].answers, "row %zu: %u answers in %zu bytes", i,
                      a.counts[1], a.len);
-        cr_expect_eq((a.flags & 0x0200) != 0, rows[i].is_truncated, "row %zu", i);
+        cr_expect_eq((a.flags & 0x0200) != 0, rows[i].answers < rows[i].n, "row %zu", i);
         cr_expect_leq(a.len, rows[i].edns < 512    ? 512
-                             : rows[i].edns < 1232 ? rows[i].edns
-                                                   : 1232);
-        uint8_t buf[512];
-        a = ask_bytes(&c, query("wide.service.stratos", rows[i].type, 0, buf), false);
+                             : rows[i].edns < most ? rows[i].edns
+                                                   : most);
+        a = ask_bytes(&c, in, DNS_WAY_TCP);
         cr_expect_eq(a.counts[1], rows[i].n < 512 ? rows[i].n : 512, "row %zu over TCP",
                      i);
         cr_expect_eq(a.flags & 0x0200, 0);
         arena_fini(&arena);
     }
+}
+
+Test(dns, what_fits_is_another_part_each_time)
+{
+    enum { HOSTS = 200 };
+    struct catalog_service service;
+    struct arena arena;
+    struct rng rng;
+    uint8_t buf[512], out[DNS_UDP_PLAIN_MAX];
+    bool is_told[HOSTS] = {false};
+    size_t n_told = 0;
+    arena_init(&arena, 0);
+    rng_init(&rng, 3);
+    struct catalog c = wide_catalog(HOSTS, &service, &arena);
+    struct bytes in = query("wide.service.stratos", DNS_A, 0, buf);
+    for (size_t i = 0; i < 100; i++) {
+        size_t len = dns_answer(&c, &rng, in, DNS_WAY_UDP, out, sizeof(out));
+        for (size_t at = in.len + 15; at < len; at += 16)
+            is_told[out[at]] = true;
+    }
+    for (size_t i = 0; i < HOSTS; i++)
+        n_told += is_told[i];
+    cr_expect_eq(n_told, HOSTS, "%zu", n_told);
+    arena_fini(&arena);
 }
 
 Test(dns, answers_are_shuffled_and_evenly_so)
@@ -260,7 +304,7 @@ Test(dns, answers_are_shuffled_and_evenly_so)
     struct bytes in = query("web.service.stratos", DNS_SRV, 0, buf);
     size_t first[3] = {0};
     for (size_t i = 0; i < 3000; i++) {
-        size_t len = dns_answer(&c, &rng, in, true, out, sizeof(out));
+        size_t len = dns_answer(&c, &rng, in, DNS_WAY_UDP, out, sizeof(out));
         cr_assert_gt(len, in.len + 20);
         first[(out[in.len + 16] << 8 | out[in.len + 17]) - 20011]++;
     }
@@ -330,7 +374,7 @@ Test(dns, wrong_queries_get_the_right_refusal)
         uint8_t in[256];
         size_t len = strlen(rows[i].hex) / 2;
         cr_assert_eq(hex_decode(rows[i].hex, 2 * len, in, len), 0);
-        struct asked a = ask_bytes(&c, (struct bytes){in, len}, true);
+        struct asked a = ask_bytes(&c, (struct bytes){in, len}, DNS_WAY_UDP);
         cr_expect_eq(a.len ? (int)a.code : -1, rows[i].code, "%s: %d", rows[i].what,
                      (int)a.code);
         if (strcmp(rows[i].what, "BADVERS") == 0)
@@ -346,7 +390,7 @@ Test(dns, every_cut_and_many_mutations_of_a_query_are_survived)
     for (size_t len = 0; len < in.len; len++) {
         uint8_t *copy = malloc(len ? len : 1); /* its end is guarded under ASan */
         memcpy(copy, in.at, len);
-        struct asked a = ask_bytes(&c, (struct bytes){copy, len}, true);
+        struct asked a = ask_bytes(&c, (struct bytes){copy, len}, DNS_WAY_UDP);
         cr_expect(len < 12 ? a.len == 0 : a.code == DNS_FORMERR, "length %zu", len);
         free(copy);
     }
@@ -359,7 +403,8 @@ Test(dns, every_cut_and_many_mutations_of_a_query_are_survived)
         for (size_t flips = 1 + rng_below(&rng, 4); flips > 0; flips--)
             copy[rng_below(&rng, in.len)] = (uint8_t)rng_next(&rng);
         size_t len = dns_answer(&c, &rng, (struct bytes){copy, in.len},
-                                rng_chance(&rng, 0.5), out, sizeof(out));
+                                rng_chance(&rng, 0.5) ? DNS_WAY_TCP : DNS_WAY_UDP, out,
+                                sizeof(out));
         cr_assert_leq(len, sizeof(out));
     }
 }
@@ -386,17 +431,19 @@ Test(dns, resolve_says_what_is_given_and_what_is_left_out)
     struct catalog c = small_catalog();
     struct arena arena;
     arena_init(&arena, 0);
-    const char *web = "A 127.77.0.1; A 127.77.0.2; SRV 0 1 20011 7f4d0001.addr.stratos.; "
-                      "SRV 0 1 20012 7f4d0002.addr.stratos.; SRV 0 1 20013 7f4d0001.addr.stratos.; "
-                      "-web.3 health check failing; ";
+    const char *web =
+        "A 127.77.0.1; A 127.77.0.2; SRV 0 1 20011 7f4d0001.addr.stratos.; "
+        "SRV 0 1 20012 7f4d0002.addr.stratos.; SRV 0 1 20013 7f4d0001.addr.stratos.; "
+        "-web.3 health check failing; ";
     cr_expect_str_eq(resolve(&c, "web", &arena), web);
     cr_expect_str_eq(resolve(&c, "web.service.stratos.", &arena), web);
     cr_expect_str_eq(resolve(&c, "web.shop", &arena),
                      "A 127.77.0.1; SRV 0 1 20099 7f4d0001.addr.stratos.; ");
     cr_expect_str_eq(resolve(&c, "down", &arena), "-down.0 starting; ");
     cr_expect_str_eq(resolve(&c, "n1.node.stratos", &arena), "A 127.77.0.1; ");
-    cr_expect_str_eq(resolve(&c, "six", &arena),
-                     "AAAA ::1; SRV 0 1 53 00000000000000000000000000000001.addr.stratos.; ");
+    cr_expect_str_eq(
+        resolve(&c, "six", &arena),
+        "AAAA ::1; SRV 0 1 53 00000000000000000000000000000001.addr.stratos.; ");
     cr_expect_str_eq(resolve(&c, "nobody", &arena), err_name(ERR_NOT_FOUND));
     cr_expect_str_eq(resolve(&c, "a..b", &arena), err_name(ERR_NOT_FOUND));
     cr_expect_str_eq(resolve(NULL, "web", &arena), err_name(ERR_NOT_READY));

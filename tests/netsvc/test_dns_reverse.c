@@ -32,7 +32,7 @@ static unsigned ask(const struct catalog *c, const char *text, uint16_t type,
     writer_u16(&w, type);
     writer_u16(&w, 1);
     rng_init(&rng, 1);
-    *ret_len = dns_answer(c, &rng, writer_done(&w), true, out, DNS_MESSAGE_MAX);
+    *ret_len = dns_answer(c, &rng, writer_done(&w), DNS_WAY_UDP, out, DNS_MESSAGE_MAX);
     cr_assert_geq(*ret_len, 12);
     return (unsigned)(out[3] & 0xf) << 8 | out[7];
 }

@@ -19,10 +19,9 @@ struct world {
     uint16_t port;
 };
 
-static void world_init_of(struct world *w, size_t n_connections)
+static void world_init_at(struct world *w, struct endpoint at, size_t n_connections)
 {
     struct err err;
-    struct endpoint at = {.family = 4, .address = {127, 0, 0, 1}};
     *w = (struct world){.catalog = small_catalog()};
     cr_assert_eq(uv_loop_init(&w->loop), 0);
     cr_assert_eq(uv_dns_open(&w->loop, &at, n_connections, 5, &w->metrics, &w->dns, &err),
@@ -30,6 +29,12 @@ static void world_init_of(struct world *w, size_t n_connections)
     cr_assert_neq(at.port, 0);
     w->port = at.port;
     uv_dns_serve(w->dns, &w->catalog);
+}
+
+static void world_init_of(struct world *w, size_t n_connections)
+{
+    world_init_at(w, (struct endpoint){.family = 4, .address = {127, 0, 0, 1}},
+                  n_connections);
 }
 
 static void world_init(struct world *w)
@@ -132,6 +137,138 @@ Test(uv_dns, dig_understands_every_answer)
     out = DIG(&w, "+comments", "web.service.stratos", "A");
     cr_expect_not_null(strstr(out, "SERVFAIL"), "%s", out);
     cr_expect_geq(w.metrics.dns_queries, 8);
+    world_fini(&w);
+}
+
+/* A client that takes answers from the address alone that it asked; -1: none came. */
+static ssize_t ask_at(struct world *w, const struct sockaddr *from,
+                      const struct sockaddr *to, socklen_t len, struct bytes query,
+                      uint8_t *out, size_t cap)
+{
+    int fd = socket(to->sa_family, SOCK_DGRAM, 0);
+    ssize_t n = -1;
+    cr_assert_eq(bind(fd, from, len), 0);
+    cr_assert_eq(connect(fd, to, len), 0);
+    cr_assert_eq(send(fd, query.at, query.len, 0), (ssize_t)query.len);
+    for (int i = 0; i < 50 && n < 0; i++) {
+        turn(w, 1);
+        n = recv(fd, out, cap, MSG_DONTWAIT);
+    }
+    close(fd);
+    return n;
+}
+
+static const uint8_t one[] =
+    "\xbe\xef\1\0\0\1\0\0\0\0\0\0\3one\7service\7stratos\0\0\1\0\1";
+static const struct bytes ONE = {one, sizeof(one) - 1};
+
+Test(uv_dns, an_answer_comes_from_the_address_that_was_asked)
+{
+    struct world w;
+    uint8_t out[512];
+    world_init_at(&w, (struct endpoint){.family = 4}, DNS_CONNECTIONS_MAX);
+    static const uint32_t asked[] = {0x7f000001, 0x7f4d0009, 0x7f4d00fe};
+    for (size_t i = 0; i < 3; i++) {
+        struct sockaddr_in from = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(0x7f000001)};
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons(w.port),
+                                 .sin_addr.s_addr = htonl(asked[i])};
+        cr_expect_eq(ask_at(&w, (struct sockaddr *)&from, (struct sockaddr *)&to,
+                            sizeof(to), ONE, out, sizeof(out)),
+                     53, "at %x", asked[i]);
+    }
+    world_fini(&w);
+}
+
+Test(uv_dns, also_with_both_families_on_one_socket)
+{
+    struct world w;
+    uint8_t out[512];
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6}, to = {.sin6_family = AF_INET6};
+    int probe = socket(AF_INET6, SOCK_DGRAM, 0);
+    from.sin6_addr = in6addr_loopback;
+    bool has_v6 =
+        probe >= 0 && bind(probe, (const struct sockaddr *)&from, sizeof(from)) == 0;
+    close(probe);
+    if (!has_v6)
+        cr_skip_test("no IPv6 here");
+    world_init_at(&w, (struct endpoint){.family = 6}, DNS_CONNECTIONS_MAX);
+    to.sin6_port = htons(w.port);
+    static const char *const asked[] = {"::1", "::ffff:127.0.0.1", "::ffff:127.77.0.9"};
+    for (size_t i = 0; i < 3; i++) {
+        inet_pton(AF_INET6, asked[i], &to.sin6_addr);
+        inet_pton(AF_INET6, i == 0 ? "::1" : "::ffff:127.0.0.1", &from.sin6_addr);
+        cr_expect_eq(ask_at(&w, (struct sockaddr *)&from, (struct sockaddr *)&to,
+                            sizeof(to), ONE, out, sizeof(out)),
+                     53, "at %s", asked[i]);
+    }
+    world_fini(&w);
+}
+
+Test(uv_dns, within_a_host_a_long_answer_is_one_datagram)
+{
+    enum { HOSTS = 300 };
+    static struct catalog_endpoint all[HOSTS];
+    static const uint8_t query[] = "\xbe\xef\1\0\0\1\0\0\0\0\0\1"
+                                   "\4wide\7service\7stratos\0\0\1\0\1"
+                                   "\0\0\x29\x20\0\0\0\0\0\0"; /* to 8192 bytes */
+    static uint8_t out[65536];
+    struct world w;
+    for (size_t i = 0; i < HOSTS; i++)
+        all[i] =
+            (struct catalog_endpoint){.instance = "wide.0",
+                                      .index = (uint32_t)i,
+                                      .node = "n",
+                                      .at = V4(10, 0, (uint8_t)(i >> 8), (uint8_t)i, 80),
+                                      .is_served = true};
+    struct catalog_service wide = {"default", "wide", "tcp", "http", all, HOSTS};
+    world_init(&w);
+    w.catalog.services = &wide;
+    w.catalog.n_services = 1;
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = from;
+    to.sin_port = htons(w.port);
+    ssize_t n =
+        ask_at(&w, (struct sockaddr *)&from, (struct sockaddr *)&to, sizeof(to),
+               (struct bytes){query, sizeof(query)}, out, sizeof(out)); /* its own NUL */
+    cr_expect_eq(n, 12 + 26 + HOSTS * 16 + 11, "%zd", n);
+    cr_expect_eq(out[2] & 2, 0);
+    world_fini(&w);
+}
+
+Test(uv_dns, a_burst_of_datagrams_is_answered_whole)
+{
+    enum { ASKED = 200 };
+    struct world w;
+    world_init(&w);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(w.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    for (size_t i = 0; i < ASKED; i++) { /* each has its id; every tenth is no query */
+        uint8_t query[sizeof(one)];
+        memcpy(query, one, sizeof(one));
+        query[1] = (uint8_t)i;
+        size_t len = i % 10 == 9 ? 5 : sizeof(one) - 1;
+        cr_assert_eq(send(fd, query, len, 0), (ssize_t)len);
+    }
+    bool has[ASKED] = {false};
+    size_t n_answers = 0;
+    uint8_t out[512];
+    for (int i = 0; i < 100; i++) {
+        turn(&w, 1);
+        while (recv(fd, out, sizeof(out), MSG_DONTWAIT) == 53) {
+            cr_expect(!has[out[1]] && out[1] % 10 != 9, "%u", out[1]);
+            has[out[1]] = true;
+            n_answers++;
+        }
+    }
+    cr_expect_eq(n_answers, ASKED * 9 / 10, "%zu", n_answers);
+    cr_expect_eq(w.metrics.dns_malformed, ASKED / 10);
+    close(fd);
     world_fini(&w);
 }
 

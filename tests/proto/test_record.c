@@ -335,6 +335,12 @@ Test(record, counters_and_times_of_trying_again_come_back)
     cr_assert_eq(record_encode_refuse(&refuse, &w), 0);
     cr_assert_eq(record_decode_refuse(writer_done(&w), &arena, &refuse_back), 0);
     cr_assert_eq(refuse_back.until_unix_ms, 0, "it ends with its cause");
+    cr_assert_not(refuse_back.is_untried);
+    refuse.is_untried = true;
+    w = writer_of(w.at, w.cap);
+    cr_assert_eq(record_encode_refuse(&refuse, &w), 0);
+    cr_assert_eq(record_decode_refuse(writer_done(&w), &arena, &refuse_back), 0);
+    cr_assert(refuse_back.is_untried);
     arena_fini(&arena);
 }
 

@@ -94,6 +94,19 @@ Test(condition, what_was_given_up_crashes_until_it_runs_steadily_elsewhere)
     fake_fini(&x.f);
 }
 
+Test(condition, what_was_not_even_tried_cannot_start)
+{
+    struct fixture x;
+    init(&x);
+    x.f.n_claims = 2;
+    fake_refuse(&x.f, 0, 2, 2, "the program /opt/x is not on this host");
+    x.f.refusals[0].doc.until_unix_ms = NOW_UNIX_MS + 41000;
+    x.f.refusals[0].doc.is_untried = true;
+    struct condition c = look(&x);
+    expect(&c, "Cannot start", "crashing", "the program /opt/x is not on this host");
+    fake_fini(&x.f);
+}
+
 /* A refusal for want of a port ends with its cause and has no time. */
 Test(condition, what_waits_for_room_or_a_port_does_not_crash)
 {

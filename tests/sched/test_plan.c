@@ -402,11 +402,14 @@ Test(plan, says_of_each_node_why_it_takes_no_work)
         enum agent_state state;
         enum disk_state disk;
         const char *reason;
-    } rows[] = {{AGENT_LEAVING, DISK_OK, "is draining"},
-                {AGENT_AWAY, DISK_OK, "is away for a moment"},
-                {AGENT_LEAVING, DISK_FULL, "is draining"},
-                {AGENT_UP, DISK_FULL, "its disk is full"},
-                {AGENT_UP, DISK_BROKEN, "its disk is broken"}};
+        size_t n_attributes;
+    } rows[] = {{AGENT_LEAVING, DISK_OK, "is draining", 0},
+                {AGENT_AWAY, DISK_OK, "is away for a moment", 0},
+                {AGENT_LEAVING, DISK_FULL, "is draining", 2},
+                {AGENT_UP, DISK_BROKEN, "its disk is broken", 0},
+                {AGENT_UP, DISK_FULL, "its disk is full", 2},
+                {AGENT_UP, DISK_OK, "cannot run tasks: tasks need root", 2}};
+    struct pair no_tasks[] = {{"tasks", "none"}, {"tasks.cause", "tasks need root"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fake_view f;
         struct candidate *list;
@@ -415,6 +418,8 @@ Test(plan, says_of_each_node_why_it_takes_no_work)
         fake_node(&f, 4000, 1ul << 32);
         f.nodes[0].doc.state = rows[i].state;
         f.nodes[0].doc.disk = rows[i].disk;
+        f.nodes[0].doc.attributes = no_tasks;
+        f.nodes[0].doc.n_attributes = rows[i].n_attributes;
         f.nodes[0].takes_work = false;
         fake_job(&f, 1, 500, 256 << 20);
         struct plan plan = plan_of(&f);

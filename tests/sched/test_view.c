@@ -74,11 +74,12 @@ static void put_node(struct world *w, uint8_t i, enum agent_state state, uint64_
     put(w, key_node(id_of(i)), writer_done(&out));
 }
 
-static void put_disk(struct world *w, uint8_t i, enum disk_state disk)
+static void put_host(struct world *w, uint8_t i, enum disk_state disk, const char *tasks)
 {
     uint8_t buf[512];
     struct writer out = writer_of(buf, sizeof(buf));
-    struct node_doc doc = {.name = "n3", .version = "1", .address = "", .disk = disk};
+    struct pair runs = {ATTRIBUTE_TASKS, tasks};
+    struct node_doc doc = {"n3", "1", "", .attributes = &runs, .n_attributes = 1, .disk = disk};
     cr_assert_eq(record_encode_node(&doc, &out), 0);
     put(w, key_node(id_of(i)), writer_done(&out));
 }
@@ -239,22 +240,21 @@ Test(view, hides_the_dead_unless_they_are_away_or_held)
     }
 }
 
-Test(view, a_node_whose_disk_is_in_trouble_is_live_and_takes_no_work)
+Test(view, a_node_whose_disk_is_in_trouble_or_that_runs_no_tasks_is_live_and_takes_no_work)
 {
-    static const char *const shown[] = {
-        [DISK_OK] = "node n3 live works; job web x3 claims 0+1; claim 0.2@0 g3",
-        [DISK_FULL] = "node n3 live; job web x3 claims 0+1; claim 0.2@0 g3",
-        [DISK_BROKEN] = "node n3 live; job web x3 claims 0+1; claim 0.2@0 g3",
-    };
-    for (enum disk_state disk = DISK_OK; disk <= DISK_BROKEN; disk++) {
+    static const struct {
+        enum disk_state disk;
+        const char *tasks, *works;
+    } rows[] = {{DISK_OK, "limited", " works"}, {DISK_FULL, "full", ""}, {DISK_BROKEN, "full", ""}, {DISK_OK, "none", ""}};
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
         struct world w;
         world_init(&w);
         put_member(&w, 3, MEMBER_ALIVE);
-        put_disk(&w, 3, disk);
+        put_host(&w, 3, rows[row].disk, rows[row].tasks);
         put_job(&w, "web", 1, 100, WEB);
         put_claim(&w, 3, "web", 2, 3);
-        cr_assert_str_eq(view_text(&w) + strlen("self=-; "), shown[disk], "%s",
-                         disk_state_name(disk));
+        const char *shown = arena_printf(&w.arena, "node n3 live%s; job web x3 claims 0+1; claim 0.2@0 g3", rows[row].works);
+        cr_assert_str_eq(view_text(&w) + strlen("self=-; "), shown, "row %zu", row);
         world_fini(&w);
     }
 }
