@@ -15,7 +15,7 @@ LIBRARIES := libuv1-dev libprotobuf-c-dev libsodium-dev libmsgpack-dev librocksd
         libc-ares-dev libseccomp-dev libcap-dev libxxhash-dev uthash-dev libcriterion-dev \
         libsnappy-dev liblz4-dev libzstd-dev libbz2-dev zlib1g-dev
 DEPS := build-essential pkg-config git ca-certificates protobuf-c-compiler protobuf-compiler $(LIBRARIES) node-llhttp musl-tools \
-        binutils python3 curl bind9-dnsutils iproute2 procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr) \
+        binutils python3 curl bind9-dnsutils iproute2 nftables procps $(if $(filter fuzz,$(MAKECMDGOALS)),clang-14) $(if $(filter cov,$(MAKECMDGOALS)),gcovr) \
         $(if $(filter arm64 nightly,$(MAKECMDGOALS)),gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user)
 
 # ---------------------------------------------------------------- compiler and flags

@@ -177,7 +177,9 @@ static bool check_order(struct ack *a, const struct gossip *g, struct moment at,
     struct reach r = reach_of(g);
     size_t known = reach_known_by(g, &a->holding);
     bool has_enough = is_enough(a, r, known);
-    if (has_enough && a->enough_ms == 0)
+    if (!has_enough)
+        a->enough_ms = 0; /* who had it has died: it has to be enough anew */
+    else if (a->enough_ms == 0)
         a->enough_ms = at.now_ms;
     bool is_done = has_enough && (known >= reach_expected(a->wanted, r) ||
                                   at.now_ms >= a->enough_ms + ACK_LINGER_MS);

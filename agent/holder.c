@@ -2,6 +2,7 @@
 #include "agent/holder.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,7 +256,20 @@ static int sweep_claim(void *ctx, const struct entry *e)
     return 0;
 }
 
-/* Once, after a start: own claims whose task did not survive. */
+void holder_own_claim(struct holder *h, struct bytes key)
+{
+    char text[WORK_KEY_MAX], ns[KEY_LEN_MAX], name[KEY_LEN_MAX];
+    struct key_parts parts;
+    if (!table_get(gossip_table(h->options.gossip), key) || key_parse(key, &parts) < 0)
+        return;
+    (void)snprintf(ns, sizeof(ns), "%.*s", (int)parts.ns.len, (const char *)parts.ns.at);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)parts.name.len,
+                   (const char *)parts.name.at);
+    if (!work_find(&h->work, work_key(ns, name, parts.index, text)))
+        h->is_cleaned = false;
+}
+
+/* After a start, and when such claims come back: those whose task did not survive. */
 static void sweep_claims(struct holder *h, struct moment at, struct arena *arena,
                          struct node_effects *out)
 {

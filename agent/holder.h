@@ -43,6 +43,9 @@ void holder_member(struct holder *h, uint64_t now_ms, enum member_state state,
                    enum member_state was, struct gossip_effects *out);
 /* Gossip is ready: from now on we decide. */
 void holder_ready(struct holder *h, uint64_t now_ms);
+/* An own claim has changed in the table.  One that others kept from a life whose disk or memory was lost has
+ * no task: it goes with the next decision. */
+void holder_own_claim(struct holder *h, struct bytes key);
 bool holder_is_idle(const struct holder *h); /* holds nothing and has nothing to decide */
 
 /* See node_adopt. */

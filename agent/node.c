@@ -181,6 +181,8 @@ static void route_entry(struct node *n, struct moment at, struct bytes key,
                       (parts.kind == KEY_CLAIM || parts.kind == KEY_REFUSE) &&
                       !node_id_equal(parts.node, n->options.gossip.id);
     node_check_own_row(n, at, key, out);
+    if (is_parsed && parts.kind == KEY_CLAIM && node_id_equal(parts.node, n->options.gossip.id))
+        holder_own_claim(&n->holder, key);
     if (!is_history)
         news_entry(n->news, gossip_members(n->gossip), gossip_table(n->gossip), key,
                    n->options.gossip.id, out);

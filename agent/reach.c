@@ -100,7 +100,7 @@ static bool covers(const struct peer_view *peer, const struct holding_mark *mark
 static bool has_marks(const struct gossip *g, struct node_id id,
                       const struct peer_view *peer, const struct holding *h)
 {
-    if (peer->digest == table_digest(gossip_table(g)))
+    if (peer->digest == gossip_digest(g))
         return true;
     for (size_t i = 0; i < h->n_marks; i++) {
         const struct holding_mark *mark = &h->marks[i];

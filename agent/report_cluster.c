@@ -40,7 +40,7 @@ json_t *report_view(const struct node *n, const char *self, uint64_t now_ms)
     return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o}", "alive", (json_int_t)alive,
                      "suspect", (json_int_t)suspect, "dead", (json_int_t)dead, "total",
                      (json_int_t)(alive + suspect + dead), "digest",
-                     hex_text(table_digest(gossip_table(g))), "newest_ms",
+                     hex_text(gossip_digest(g)), "newest_ms",
                      (json_int_t)(newest_ms ? now_ms - newest_ms : 0), "reachable",
                      (json_int_t)alive, "warning", warning(n, self, now_ms));
 }
@@ -187,7 +187,7 @@ json_t *report_gossip(struct report *r, bool has_map)
     }
     json_t *out =
         json_pack("{s:o,s:I,s:o,s:o,s:I}", "digest",
-                  hex_text(table_digest(gossip_table(r->gossip))), "entries",
+                  hex_text(gossip_digest(r->gossip)), "entries",
                   (json_int_t)table_count(gossip_table(r->gossip)), "seen", seen, "peers",
                   peers, "rumors", (json_int_t)gossip_rumors(r->gossip));
     if (has_map && sorted)
@@ -207,7 +207,7 @@ static json_t *has_entry(const struct report *r, const struct member *m,
     if (!gossip_peer(r->gossip, m->id, &peer))
         return json_null();
     bool is_ours = is_self(r, e->writer) && e->epoch == gossip_epoch(r->gossip);
-    if (peer.digest == table_digest(gossip_table(r->gossip)) ||
+    if (peer.digest == gossip_digest(r->gossip) ||
         node_id_equal(m->id, e->writer) || (is_ours && peer.has_ours >= e->number))
         return json_true();
     for (size_t i = 0; i < peer.n_seen; i++)

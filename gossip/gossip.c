@@ -53,6 +53,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     rumor_init(&g->rumors);
     members_init(&g->members, options->names);
     seen_init(&g->seen);
+    collect_init(g);
     char name[NAME_LEN_MAX + 1] = "";
     struct member self = {
         .id = options->id,
@@ -121,7 +122,7 @@ static void finish(struct gossip *g, struct gossip_effects *out)
 {
     if (!g->stage.is_on) /* what is staged holds for the table as it is */
         collect_run(g, out);
-    digests_move(&g->sync.digests, g->at_now_ms, g->table.digest);
+    digests_move(&g->sync.digests, g->at_now_ms, machine_digest(g));
     batch_flush(&g->batch, out);
 }
 

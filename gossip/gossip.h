@@ -188,6 +188,8 @@ size_t gossip_skew(const struct gossip *g, uint64_t now_ms, uint64_t at_unix_ms,
 uint64_t gossip_newest_ms(const struct gossip *g); /* when the last news from a peer came; 0 = never */
 /* Own seen vector, sorted by writer; valid until the next step. */
 size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen);
+/* Of the table and of what was seen of whom: members that show the same have the same. */
+uint64_t gossip_digest(const struct gossip *g);
 /* A peer's digest and seen vector as last heard; returns entries in *ret_seen (0 when never heard). */
 struct peer_view {
     uint64_t digest, heard_ms;

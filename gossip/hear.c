@@ -30,7 +30,7 @@ static void hear_known(struct gossip *g, uint64_t now_ms, struct heard *heard,
     bool is_reborn = m->sender.incarnation > heard->known_incarnation;
     if (m->sender.incarnation < heard->known_incarnation)
         return; /* it was long on its way, and says what was lost meanwhile */
-    if (m->digest == g->table.digest) { /* the same table: all of ours is in it */
+    if (m->digest == machine_digest(g)) { /* the same table: all of ours is in it */
         number = g->number;
     } else if (!machine_is_self(g, m->to)) {
         return;
@@ -62,15 +62,19 @@ void hear_header(struct gossip *g, uint64_t now_ms, const struct message *m, siz
         return;
     heard->at_ms = now_ms;
     heard->digest = m->digest;
-    heard->shown_ms = m->digest == g->table.digest
+    heard->shown_ms = m->digest == machine_digest(g)
                           ? now_ms
                           : digests_show(&g->sync.digests, now_ms, m->digest);
+    uint64_t same_ms = m->digest == machine_digest(g)
+                           ? now_ms
+                           : digests_own_until(&g->sync.digests, now_ms, m->digest);
+    heard->same_ms = same_ms > heard->same_ms ? same_ms : heard->same_ms;
     heard->members_digest = m->members_digest;
     heard->bytes_in += len;
     if (m->epoch)
         heard->epoch = m->epoch;
     hear_known(g, now_ms, heard, m);
-    if (m->digest == g->table.digest) /* as good as a comparison */
+    if (m->digest == machine_digest(g)) /* as good as a comparison */
         lives_compared(g);
     sync_notice(g, now_ms, peer);
 }

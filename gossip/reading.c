@@ -101,14 +101,19 @@ size_t gossip_seen(const struct gossip *g, const struct seen_number **ret_seen)
     return g->seen.n;
 }
 
-/* A peer with our digest has our table, so it has seen what we have. */
+uint64_t gossip_digest(const struct gossip *g)
+{
+    return machine_digest(g);
+}
+
+/* A peer with our digest has our table, and has seen what we have. */
 bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *ret_view)
 {
     const struct peer *peer = members_peer(&g->members, id);
     if (!peer || peer_heard(peer)->at_ms == 0)
         return false;
     const struct heard *heard = peer->heard;
-    bool is_equal = heard->digest == g->table.digest;
+    bool is_equal = heard->digest == machine_digest(g);
     *ret_view = (struct peer_view){
         .digest = heard->digest,
         .heard_ms = heard->at_ms,

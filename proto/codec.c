@@ -99,6 +99,21 @@ static Stratos__Range *range_wire(const struct message_range *r, struct arena *a
     return out;
 }
 
+static int older_wire(const struct message_seen *from, struct arena *a, Stratos__Seen *to)
+{
+    size_t n = 0;
+    while (n < MESSAGE_OLDER && from->older[n].epoch != 0)
+        n++;
+    if (n == 0)
+        return 0;
+    to->older = arena_array(a, 2 * n, sizeof(*to->older));
+    for (size_t i = 0; to->older && i < n; i++) {
+        to->older[to->n_older++] = from->older[i].epoch;
+        to->older[to->n_older++] = from->older[i].number;
+    }
+    return to->older ? 0 : -ENOMEM;
+}
+
 static int lists_wire(const struct message *m, struct arena *a, Stratos__Message *out)
 {
     out->members = arena_array(a, m->n_members, sizeof(void *));
@@ -127,6 +142,8 @@ static int lists_wire(const struct message *m, struct arena *a, Stratos__Message
         to->is_stale = from->is_stale;
         to->before_epoch = from->before_epoch;
         to->before_number = from->before_number;
+        if (older_wire(from, a, to) < 0)
+            return -ENOMEM;
         out->seen[out->n_seen] = to;
     }
     return 0;
@@ -144,6 +161,7 @@ int message_encode(const struct message *m, struct arena *arena, struct bytes *r
         return -ENOMEM;
     out.digest = m->digest;
     out.members_digest = m->members_digest;
+    out.graves = m->graves;
     out.known_epoch = m->known_epoch;
     out.known_number = m->known_number;
     out.at_unix_ms = m->at_unix_ms;
@@ -307,6 +325,16 @@ static int parts_of(const Stratos__Message *in, struct message *m)
     return 0;
 }
 
+static int older_of(const Stratos__Seen *from, struct message_seen *to)
+{
+    memset(to->older, 0, sizeof(to->older));
+    if (from->n_older > 2 * MESSAGE_OLDER || from->n_older % 2 != 0)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < from->n_older / 2; i++)
+        to->older[i] = (struct message_life){from->older[2 * i], from->older[2 * i + 1]};
+    return 0;
+}
+
 static int lists_of(const Stratos__Message *in, struct arena *a, struct message *m)
 {
     m->members = arena_array(a, in->n_members, sizeof(*m->members));
@@ -328,6 +356,7 @@ static int lists_of(const Stratos__Message *in, struct arena *a, struct message 
         to->is_stale = from->is_stale;
         to->before_epoch = from->before_epoch;
         to->before_number = from->before_number;
+        err = err < 0 ? err : older_of(from, to);
     }
     if (!are_below(in->listed, in->n_listed, MESSAGE_BUCKETS) || parts_of(in, m) < 0)
         err = ERR_MALFORMED;
@@ -359,6 +388,7 @@ int message_decode(struct bytes in, struct arena *arena, struct message *ret_mes
         .has_target = wire->target != NULL,
         .digest = wire->digest,
         .members_digest = wire->members_digest,
+        .graves = wire->graves,
         .known_epoch = wire->known_epoch,
         .known_number = wire->known_number,
         .at_unix_ms = wire->at_unix_ms,

@@ -12,6 +12,7 @@
 
 enum {
     MESSAGE_BUCKETS = 128,
+    MESSAGE_OLDER = 3, /* lives in a line of what was seen, older than the former one */
     MESSAGE_PARTS =
         1024, /* of what was seen, by the writers' ids; of a bucket, by its keys' hashes */
     MESSAGE_PARTED_MAX = 16, /* buckets whose parts one message has: 128 KiB of hashes */
@@ -71,11 +72,16 @@ struct message_range {
     uint64_t before_epoch, before_number; /* where its epoch before ended; zeros: unknown */
 };
 
+struct message_life {
+    uint64_t epoch, number;
+};
+
 struct message_seen {
     struct node_id writer;
     uint64_t epoch, number;
     bool is_stale; /* of a greeting, as what follows */
     uint64_t before_epoch, before_number; /* seen of epochs before; zeros: all */
+    struct message_life older[MESSAGE_OLDER]; /* of those before that one */
 };
 
 struct message {
@@ -109,6 +115,7 @@ struct message {
     struct bytes listed_parts;    /* MESSAGE_PARTS bits of each that is listed; or none */
     uint32_t *differing, *unsaid; /* each below MESSAGE_PARTS, no more than MESSAGE_PARTS */
     size_t n_differing, n_unsaid;
+    uint64_t graves; /* of a greeting: which writers are retired */
 };
 
 /* The wire form, in `arena`; 0, -ENOMEM. */

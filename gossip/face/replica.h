@@ -64,15 +64,23 @@ struct life {
     uint64_t epoch, number;
 };
 
-/* Seen of a writer up to a number of its epoch; and of its epochs before, up to where it had been
- * seen when this one began (zeros: all there was). */
+enum { SEEN_OLDER = 3 };
+
+/* Seen of a writer up to a number of its epoch; and of its epochs before, up to where each had been
+ * seen when the next one began, the latest first.  An epoch that lies between them was not seen.  Where
+ * they end, with zeros or for want of room, all was seen that is older. */
 struct seen_number {
     struct node_id writer;
     uint64_t epoch, number;
     uint64_t before_epoch, before_number;
+    struct life older[SEEN_OLDER];
 };
 
 /* Is this number of that epoch among what the line says? */
 bool seen_line_covers(const struct seen_number *line, uint64_t epoch, uint64_t number);
+/* Its i-th former epoch, the latest first; zeros behind the last. */
+struct life seen_line_former(const struct seen_number *line, unsigned i);
+/* The same line when a new epoch begins, of which nothing was seen yet. */
+struct seen_number seen_line_begin(const struct seen_number *was, uint64_t epoch);
 
 #endif

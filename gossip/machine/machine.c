@@ -66,13 +66,18 @@ uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms)
     return g->at_unix_ms + (now_ms > g->at_now_ms ? now_ms - g->at_now_ms : 0);
 }
 
+uint64_t machine_digest(const struct gossip *g)
+{
+    return g->table.digest ^ g->seen.hash;
+}
+
 struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_kind kind,
                                const struct peer *to)
 {
     struct message m = {
         .kind = kind,
         .sender = machine_member(g->self),
-        .digest = g->table.digest,
+        .digest = machine_digest(g),
         .members_digest = g->members.digest,
         .at_unix_ms = machine_unix_ms(g, now_ms),
     };
@@ -85,7 +90,7 @@ struct message machine_message(struct gossip *g, uint64_t now_ms, enum message_k
         /* Equal digests say it already, and probes are most of what an idle cluster sends. */
         bool is_probe = kind == MESSAGE_PING || kind == MESSAGE_ACK;
         const struct heard *heard = peer_heard(to);
-        bool is_said = is_probe && heard->at_ms != 0 && heard->digest == g->table.digest;
+        bool is_said = is_probe && heard->at_ms != 0 && heard->digest == machine_digest(g);
         if (seen && !is_said) {
             m.known_epoch = seen->epoch;
             m.known_number = seen->number;

@@ -88,6 +88,8 @@ struct gossip {
 struct message_member machine_member(const struct peer *peer);
 bool machine_has(const struct gossip *g, enum gossip_part part);
 bool machine_is_mute(const struct gossip *g); /* our host has no address: see address.h */
+/* Of all that we have and have seen: where it is the same, so is either. */
+uint64_t machine_digest(const struct gossip *g);
 bool machine_is_self(const struct gossip *g, struct node_id id);
 size_t machine_n_live(const struct gossip *g); /* self included, suspects too */
 uint64_t machine_unix_ms(const struct gossip *g, uint64_t now_ms);

@@ -39,6 +39,7 @@ struct stream {
     struct node_id *stale; /* malloc'ed: writers of whom it says that it missed deletions */
     size_t n_stale;
     uint64_t unsaid[STREAM_PARTS / 64]; /* a bit per part of which nothing was said */
+    uint64_t graves;   /* as table.graves, when it greeted */
     uint64_t clean_at; /* water.h: what is_clean was found for, 0: nothing yet */
     bool is_clean;
 };

@@ -9,7 +9,7 @@ enum {
     STREAM_IDLE_MS = 15 * 1000,
     STREAM_OWN_MAX =
         (1u << 31) - 1,     /* ids with the top bit set are of accepted streams */
-    STREAM_SEEN_MAX = 8000, /* writers in one frame: 62 bytes each at most stay below FRAME_MAX */
+    STREAM_SEEN_MAX = 4000, /* writers in one frame: 119 bytes each at most stay below FRAME_MAX */
 };
 
 /* Connect to a peer.  NULL when all places are taken, our host has no address, or the peer has none of a

@@ -55,8 +55,10 @@ static struct peer *take_peer(struct members *m)
 static void empty_peer(struct members *m, struct peer *peer)
 {
     names_drop(m->names, peer->member.name);
-    if (peer->heard)
+    if (peer->heard) {
         free(peer->heard->seen);
+        free(peer->heard->missed);
+    }
     free(peer->heard);
     m->n_troubled -= peer->trouble != NULL;
     free(peer->trouble);

@@ -39,10 +39,14 @@ struct heard {
     uint64_t digest, members_digest, at_ms; /* at_ms 0: never */
     uint64_t epoch; /* of its present life, as it said last; 0: it did not */
     uint64_t shown_ms;                      /* since when anybody has shown this digest */
+    uint64_t same_ms; /* it has shown one that was our own at this time; 0: it has not */
     uint64_t busy_ms;                       /* until then it does not compare */
     uint64_t former_ms; /* when it was last heard in words of 0.1; 0: never */
     uint64_t known_epoch, known_number;     /* how far it has seen our own numbers */
     uint32_t known_incarnation;             /* in which it said so last */
+    struct node_id *missed; /* malloc'ed: whose deletions it had missed as we had, when it greeted last; */
+    uint32_t n_missed;      /* a writer of zeros: those under graves */
+    uint32_t n_marks;       /* as collect.n_marks was then */
     struct seen_number *seen;               /* malloc'ed, of the last comparison */
     uint32_t n_seen;
     bool has_coordinate;

@@ -5,11 +5,13 @@
 
 #include "core/trace.h"
 #include "gossip/spread/entries.h"
+#include "gossip/spread/retire.h"
 #include "gossip/spread/water.h"
 
 enum {
-    HURRY_PERCENT = 50
-}; /* of a bound of the table: then nobody is waited for who is gone */
+    HURRY_PERCENT = 50, /* of a bound of the table: then nobody is waited for who is gone */
+    SETTLE_LAGS = 16,
+};
 
 /* ---- dropping ---- */
 
@@ -46,7 +48,12 @@ static bool drop_below(struct gossip *g, struct node_id writer, size_t *left,
         g->metrics->tombstones_dropped++;
         --*left;
     }
-    return true;
+    return retire_drop_below(g, writer, left, fx);
+}
+
+void collect_init(struct gossip *g)
+{
+    g->collect.n_marks = 1;
 }
 
 void collect_run(struct gossip *g, struct gossip_effects *fx)
@@ -56,6 +63,8 @@ void collect_run(struct gossip *g, struct gossip_effects *fx)
     size_t left = COLLECT_STEP, n_left = 0;
     for (size_t i = 0; i < g->seen.n && are_all_due; i++)
         is_done = drop_below(g, g->seen.numbers[i].writer, &left, fx) && is_done;
+    if (are_all_due)
+        is_done = retire_drop_all(g, &left, fx) && is_done;
     for (size_t i = 0; i < c->n_due && !are_all_due; i++) {
         if (!drop_below(g, c->due[i], &left, fx))
             c->due[n_left++] = c->due[i];
@@ -89,6 +98,26 @@ static uint64_t known_by_all(const struct gossip *g, uint64_t now_ms)
     return number;
 }
 
+/* A member may have a deletion and not yet have seen what it deleted.  When that is told it by somebody who
+ * was away, it takes it as news, and nobody takes it out again.  So deletions stay until each live member
+ * has shown a digest that was ours at that time or later: it has seen all that we had seen.  Where all
+ * write all the time it may never show one, and is trusted after a while. */
+static bool have_seen_all_since(const struct gossip *g, uint64_t now_ms, uint64_t since_ms)
+{
+    uint64_t patience_ms =
+        g->profile.collect_hold_ms + (uint64_t)SETTLE_LAGS * g->profile.collect_lag_ms;
+    bool is_hurried = table_percent(&g->table) >= HURRY_PERCENT;
+    for (size_t i = 0; i < g->members.all.n && !is_hurried; i++) {
+        const struct peer *peer = members_nth(&g->members, i);
+        uint64_t came_ms = peer->member.changed_ms;
+        uint64_t from_ms = came_ms > since_ms ? came_ms : since_ms;
+        if (peer != g->self && peer_is_live(peer) && peer_heard(peer)->same_ms < from_ms &&
+            now_ms - from_ms < patience_ms)
+            return false;
+    }
+    return true;
+}
+
 static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
                     struct gossip_effects *fx)
 {
@@ -114,8 +143,14 @@ static void publish(struct gossip *g, uint64_t now_ms, uint64_t through,
           (unsigned long long)through);
     machine_wake_push(g, now_ms);
     g->collect.n_rows++;
-    if (g->collect.n_due < COLLECT_DUE_MAX)
-        g->collect.due[g->collect.n_due++] = g->self->member.id;
+    water_is_due(g, g->self->member.id);
+}
+
+static void ripen(struct gossip *g, uint64_t now_ms, uint64_t known)
+{
+    g->collect.ripe = known;
+    g->collect.ripe_epoch = g->epoch;
+    g->collect.ripe_ms = now_ms;
 }
 
 void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
@@ -124,16 +159,23 @@ void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx)
     if (!g->is_ready || g->is_leaving || now_ms < c->next_ms)
         return;
     c->next_ms = now_ms + g->profile.collect_lag_ms;
-    /* A stale node may still hold entries that others have deleted, so it must not say that no node
-     * does. */
-    if (c->ripe > 0 && c->ripe_epoch == g->epoch && !water_is_stale(g))
-        publish(g, now_ms, c->ripe, fx);
-    c->ripe = known_by_all(g, now_ms);
-    c->ripe_epoch = g->epoch;
+    water_give_up(g, fx);
+    uint64_t known = known_by_all(g, now_ms);
+    if (c->ripe == 0 || c->ripe_epoch != g->epoch || known < c->ripe) {
+        ripen(g, now_ms, known);
+    } else if (have_seen_all_since(g, now_ms, c->ripe_ms)) {
+        /* A stale node may still hold entries that others have deleted, so it must not say that no node
+         * does. */
+        if (!water_is_stale(g))
+            publish(g, now_ms, c->ripe, fx);
+        ripen(g, now_ms, known);
+    }
+    if (!water_is_stale(g) && have_seen_all_since(g, now_ms, c->looked_ms))
+        retire_look(g, now_ms, fx);
 }
 
 uint64_t collect_deadline_ms(const struct gossip *g)
 {
-    bool is_idle = !g->is_ready || g->is_leaving || g->number == 0;
+    bool is_idle = !g->is_ready || g->is_leaving || (g->number == 0 && g->seen.n < 2);
     return is_idle ? UINT64_MAX : g->collect.next_ms;
 }

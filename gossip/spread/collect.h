@@ -8,6 +8,7 @@
 
 #include "gossip/machine/machine.h"
 
+void collect_init(struct gossip *g);
 /* At the end of a step: drop what lies below the low-water rows that came lately. */
 void collect_run(struct gossip *g, struct gossip_effects *fx);
 void collect_tick(struct gossip *g, uint64_t now_ms, struct gossip_effects *fx);

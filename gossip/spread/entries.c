@@ -125,7 +125,7 @@ static bool is_own_timely(struct gossip *g, uint64_t now_ms, const struct entry 
     if (e->epoch >= g->epoch)
         return false;
     lives_walk(g);
-    bool is_of_this_start = e->kind == ENTRY_ROW && !water_is_row(e->key) &&
+    bool is_of_this_start = e->kind == ENTRY_ROW && !water_is_kept(e->key) &&
                             table_find(&g->table, e->key, &now) &&
                             (now.epoch == g->epoch ||
                              !lives_know(g, now.epoch, now.number));
@@ -135,12 +135,19 @@ static bool is_own_timely(struct gossip *g, uint64_t now_ms, const struct entry 
     return false;
 }
 
+static void hear_water(struct gossip *g, const struct entry *e, struct gossip_effects *fx)
+{
+    water_hear(g, e, fx);
+    if (seen_find(&g->seen, e->writer)) /* a grave may have raised it */
+        entries_persist_line(g, e->writer, fx);
+}
+
 static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
                  bool is_heard_before, struct gossip_effects *fx)
 {
     int err = table_check(e);
-    /* A low-water row outlives its writer: what it speaks of is gone for good. */
-    bool is_water = water_is_row(e->key);
+    /* A low-water row outlives its writer, and so does a grave: what they speak of is gone for good. */
+    bool is_water = water_is_kept(e->key);
     if (err == 0 && e->kind == ENTRY_ROW && !is_water &&
         is_writer_forgotten(g, e->writer))
         err = ERR_INVALID;
@@ -175,7 +182,7 @@ static int merge(struct gossip *g, uint64_t now_ms, const struct entry *e,
         drop_lost(g, now_ms, e->key, fx);
     hear_lost(g, e, fx);
     if (is_water)
-        water_hear(g, e, fx);
+        hear_water(g, e, fx);
     else if (is_own && e->epoch < g->epoch && !e->value.at)
         lives_walk(g); /* a deletion that was not here when the walk passed */
     if (e->value.at)
@@ -220,10 +227,12 @@ static int begin_epoch(struct gossip *g, const struct message_range *range)
         return 0;
     if (!seen_reaches(&g->seen, range->writer, range->before_epoch, range->before_number))
         return 1;
-    struct seen_number line = {.writer = range->writer, .epoch = range->epoch};
-    bool has_before = was && was->number > 0;
-    line.before_epoch = has_before ? was->epoch : range->before_epoch;
-    line.before_number = has_before ? was->number : range->before_number;
+    struct seen_number line = {.writer = range->writer,
+                               .epoch = range->epoch,
+                               .before_epoch = range->before_epoch,
+                               .before_number = range->before_number};
+    if (was && was->number > 0)
+        line = seen_line_begin(was, range->epoch);
     int err = seen_begin(&g->seen, &line);
     return err < 0 ? err : 0;
 }
@@ -235,6 +244,7 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
         g->metrics->drop_malformed++;
         return ERR_MALFORMED;
     }
+    grave_open(g, range->writer);
     const struct seen_number *seen = seen_find(&g->seen, range->writer);
     struct seen_number was = seen ? *seen : (struct seen_number){.writer = range->writer};
     int news = 0;
@@ -252,7 +262,7 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
         };
         /* Nobody deletes a low-water row.  If it were refused to us, who has it could not be made
          * clean by us, nor we become stale like it. */
-        bool may_fill = water_is_row(in->key) ||
+        bool may_fill = water_is_kept(in->key) ||
                         (range->through == 0 &&
                          (fills_gaps || water_is_stale_bucket(g, table_bucket(in->key))));
         if ((!may_fill && was_superseded(g, &e)) || water_covers(g, &e)) {
@@ -286,6 +296,7 @@ int entries_hear(struct gossip *g, uint64_t now_ms, const struct message_range *
 
 void entries_start(struct gossip *g, struct gossip_effects *fx)
 {
+    grave_start(g);
     lives_begin(g, fx);
     g->is_own_forgotten =
         entries_is_forgotten(g, g->self->member.id, g->self->member.incarnation);

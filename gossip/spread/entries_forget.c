@@ -5,6 +5,7 @@
 
 #include "core/trace.h"
 #include "gossip/spread/entries_inner.h"
+#include "gossip/spread/grave.h"
 
 static const char forget_prefix[] = "forget/";
 
@@ -18,12 +19,14 @@ struct bytes entries_forget_key(struct node_id id, char out[static 64])
 uint32_t entries_incarnation_after(const struct gossip *g, struct node_id id)
 {
     char key[64], number[16] = "";
+    struct grave grave;
+    uint32_t after = grave_of(g, id, &grave) ? grave.incarnation + 1 : 0;
     const struct entry *e = table_get(&g->table, entries_forget_key(id, key));
     if (!e || e->value.len == 0 || e->value.len >= sizeof(number))
-        return 0;
+        return after;
     memcpy(number, e->value.at, e->value.len);
     unsigned long long until = strtoull(number, NULL, 10);
-    return until < INCARNATION_MAX - 1 ? (uint32_t)until + 1 : 0;
+    return until < INCARNATION_MAX - 1 && until >= after ? (uint32_t)until + 1 : after;
 }
 
 bool entries_is_forgotten(const struct gossip *g, struct node_id id, uint32_t incarnation)
@@ -76,10 +79,8 @@ bool entries_drop_forgotten(struct gossip *g, struct peer *peer,
 
 void entries_obey_forget(struct gossip *g, struct bytes key, struct gossip_effects *fx)
 {
-    struct bytes prefix = bytes_of_text(forget_prefix);
     struct node_id id;
-    if (!bytes_start_with(key, prefix) ||
-        node_id_parse((struct bytes){key.at + prefix.len, key.len - prefix.len}, &id) < 0)
+    if (!grave_forgets(key, &id))
         return;
     struct peer *peer = members_peer(&g->members, id);
     if (peer && peer != g->self)

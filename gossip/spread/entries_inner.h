@@ -16,6 +16,8 @@ static inline bool entries_is_number(uint64_t epoch, uint64_t number)
 
 /* The line of what was seen of a writer. */
 void entries_persist_line(struct gossip *g, struct node_id writer, struct gossip_effects *fx);
+/* No line of this writer is kept any more. */
+void entries_forget_line(struct gossip *g, struct node_id writer, struct gossip_effects *fx);
 /* The present life, and its newest number. */
 void entries_persist_number(struct gossip *g, struct gossip_effects *fx);
 /* forget/<id> */

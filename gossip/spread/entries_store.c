@@ -21,19 +21,28 @@ void entries_persist(struct gossip *g, const struct entry *e, struct gossip_effe
     batch_add(&g->batch, fx, STORE_TABLE, key, stored);
 }
 
+static struct bytes line_key(struct node_id writer, struct arena *arena)
+{
+    char key[sizeof(seen_prefix) - 1 + sizeof(writer.at)];
+    memcpy(key, seen_prefix, sizeof(seen_prefix) - 1);
+    memcpy(key + sizeof(seen_prefix) - 1, writer.at, sizeof(writer.at));
+    return arena_bytes(arena, BYTES_OF(key));
+}
+
 void entries_persist_line(struct gossip *g, struct node_id writer,
                           struct gossip_effects *fx)
 {
     const struct seen_number *seen = seen_find(&g->seen, writer);
     if (seen->number == 0)
         return; /* of spans, and that it is stale, nothing is kept here */
-    char key[sizeof(seen_prefix) - 1 + sizeof(writer.at)];
-    memcpy(key, seen_prefix, sizeof(seen_prefix) - 1);
-    memcpy(key + sizeof(seen_prefix) - 1, writer.at, sizeof(writer.at));
     struct bytes value = stored_seen_encode(seen, &fx->arena);
     if (value.at)
-        batch_add(&g->batch, fx, STORE_LOCAL, arena_bytes(&fx->arena, BYTES_OF(key)),
-                  value);
+        batch_add(&g->batch, fx, STORE_LOCAL, line_key(writer, &fx->arena), value);
+}
+
+void entries_forget_line(struct gossip *g, struct node_id writer, struct gossip_effects *fx)
+{
+    batch_add(&g->batch, fx, STORE_LOCAL, line_key(writer, &fx->arena), (struct bytes){0});
 }
 
 void entries_persist_number(struct gossip *g, struct gossip_effects *fx)
@@ -61,6 +70,8 @@ int entries_restore(struct gossip *g, struct bytes key, struct bytes value)
         return result;
     if (water_is_row(key))
         water_restore(g, &e);
+    if (grave_is_row(key))
+        water_is_due(g, e.writer);
     if (e.kind == ENTRY_RECORD && e.stamp > g->clock.last && machine_is_self(g, e.writer))
         g->clock.last = e.stamp;
     return 0;
@@ -73,6 +84,10 @@ int entries_restore_seen(struct gossip *g, struct bytes key, struct bytes value)
         stored_seen_decode(value, &line) < 0 || !entries_is_number(line.epoch, line.number) ||
         !entries_is_number(line.before_epoch, line.before_number))
         return ERR_DAMAGED;
+    for (unsigned i = 0; i < SEEN_OLDER; i++) {
+        if (!entries_is_number(line.older[i].epoch, line.older[i].number))
+            return ERR_DAMAGED;
+    }
     memcpy(line.writer.at, key.at + sizeof(seen_prefix) - 1, sizeof(line.writer.at));
     int err = machine_is_self(g, line.writer) ? 0 : seen_begin(&g->seen, &line);
     return err < 0 ? err : 0;

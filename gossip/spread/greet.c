@@ -8,10 +8,14 @@
 #include "core/err.h"
 #include "core/hash.h"
 #include "gossip/spread/lives.h"
+#include "gossip/spread/water.h"
 
 enum { WINDOW_MIN = 2, WINDOW_MAX = 32, BYTES_PER_US = 8, FRAME_BYTES = 64 << 10 };
 
 _Static_assert((int)STREAM_PARTS == (int)MESSAGE_PARTS, "the wire carries every part");
+_Static_assert((int)SEEN_OLDER == (int)MESSAGE_OLDER &&
+                   sizeof(struct life) == sizeof(struct message_life),
+               "the wire carries a line whole");
 
 /* ---- lines and parts ---- */
 
@@ -20,22 +24,29 @@ static struct message_seen line_of(const struct gossip *g, size_t i)
     const struct seen_number *from = &g->seen.numbers[i];
     struct message_seen line = {from->writer,       from->epoch,
                                 from->number,       g->seen.spans[i].is_stale,
-                                from->before_epoch, from->before_number};
-    if (machine_is_self(g, from->writer))
+                                from->before_epoch, from->before_number, {{0}}};
+    memcpy(line.older, from->older, sizeof(line.older));
+    if (machine_is_self(g, from->writer)) {
+        line.is_stale = line.is_stale || g->collect.has_missed_graves;
         lives_greet(g, &line);
+    }
     return line;
 }
 
 static struct seen_number number_of(const struct message_seen *line)
 {
-    return (struct seen_number){line->writer, line->epoch, line->number,
-                                line->before_epoch, line->before_number};
+    struct seen_number number = {line->writer, line->epoch, line->number,
+                                 line->before_epoch, line->before_number, {{0}}};
+    memcpy(number.older, line->older, sizeof(number.older));
+    return number;
 }
 
 static uint64_t line_hash(const struct message_seen *line)
 {
     uint64_t h = hash64(BYTES_OF(line->writer), line->number);
     h = hash_mix(hash_mix(h, line->before_epoch), line->before_number);
+    for (unsigned i = 0; i < SEEN_OLDER; i++)
+        h = hash_mix(hash_mix(h, line->older[i].epoch), line->older[i].number);
     return hash_mix(hash_mix(h, line->epoch), line->is_stale);
 }
 
@@ -173,8 +184,9 @@ static void begin(struct gossip *g, struct stream *s)
     s->window = window_to(g, s);
     s->credit = s->window;
     remember_seen(g, s);
-    struct seen_number own = stream_their_seen(s, g->self->member.id);
+    struct seen_number own = grave_their_seen(g, s, g->self->member.id);
     lives_heed(g, own.epoch, own.number);
+    water_hear_greeting(g, s);
     g->metrics->syncs++;
 }
 
@@ -222,6 +234,7 @@ static struct message message_to(struct gossip *g, uint64_t now_ms, struct strea
     m.to = s->peer;
     m.buckets = g->table.hashes;
     m.n_buckets = TABLE_BUCKETS;
+    m.graves = g->table.graves;
     return m;
 }
 
@@ -272,6 +285,7 @@ int greet_answer(struct gossip *g, uint64_t now_ms, struct stream *s,
         err = add_parts(g, &m, own, differs);
     if (err < 0)
         return err;
+    s->graves = in->graves;
     s->is_greeted = true;
     s->is_by_parts = in->n_parts != 0;
     s->sends_members = in->members_digest != g->members.digest;
@@ -294,6 +308,7 @@ int greet_hear_answer(struct gossip *g, uint64_t now_ms, struct stream *s,
         err = add_parts(g, &m, own, differs);
     if (err < 0)
         return err;
+    s->graves = in->graves;
     s->is_greeted = true;
     s->sends_members = in->members_digest != g->members.digest;
     begin(g, s);

@@ -88,16 +88,33 @@ void lives_walk(struct gossip *g)
     g->lives.cursor = (struct life){0};
 }
 
+/* A life, and what is known of the `n` before it; a store that began empty knows of nothing older. */
+static struct seen_number line_of(const struct gossip *g, struct life life, size_t n)
+{
+    const struct lives *l = &g->lives;
+    struct seen_number line = {
+        .writer = g->self->member.id, .epoch = life.epoch, .number = life.number};
+    struct life former[1 + SEEN_OLDER] = {{0}};
+    for (size_t i = 0; i <= SEEN_OLDER && i < n; i++) {
+        former[i] = l->former[n - 1 - i];
+        if (former[i].epoch == 0) { /* zeros would say that there is nothing to be known */
+            former[i].epoch = (i > 0 ? former[i - 1].epoch : life.epoch) > 1;
+            break;
+        }
+    }
+    line.before_epoch = former[0].epoch;
+    line.before_number = former[0].number;
+    memcpy(line.older, former + 1, sizeof(line.older));
+    return line;
+}
+
 static void begin(struct gossip *g, uint64_t floor, struct gossip_effects *fx)
 {
     struct lives *l = &g->lives;
-    struct life before = l->n > 0 ? l->former[l->n - 1] : nothing;
     machine_number_from(g, epoch_above(g, floor), 0);
     if (g->epoch <= floor) /* somebody drove it to its end: nothing is written any more */
         l->above = EPOCH_MAX;
-    if (before.epoch == 0) /* zeros would say that there is nothing to be known */
-        before.epoch = g->epoch > 1;
-    struct seen_number line = {g->self->member.id, g->epoch, 0, before.epoch, before.number};
+    struct seen_number line = line_of(g, (struct life){g->epoch, 0}, l->n);
     (void)seen_begin(&g->seen, &line);
     lives_walk(g);
     lives_persist(g, fx);
@@ -106,11 +123,8 @@ static void begin(struct gossip *g, uint64_t floor, struct gossip_effects *fx)
 
 static void go_on(struct gossip *g)
 {
-    struct life last = g->lives.last, before = nothing;
-    if (g->lives.n > 0)
-        before = g->lives.former[g->lives.n - 1];
-    struct seen_number line = {g->self->member.id, last.epoch, last.number, before.epoch,
-                               before.number};
+    struct life last = g->lives.last;
+    struct seen_number line = line_of(g, last, g->lives.n);
     machine_number_from(g, last.epoch, last.number);
     (void)seen_begin(&g->seen, &line);
     lives_walk(g);
@@ -160,12 +174,38 @@ bool lives_covers(const struct gossip *g, uint64_t epoch, uint64_t number)
     return lives_know(g, epoch, number) || seen_line_covers(&g->lives.pulled, epoch, number);
 }
 
+/* Of the lives before the present one. */
+static struct seen_number before_present(const struct gossip *g, const struct seen_number *line)
+{
+    struct seen_number former = *line;
+    for (unsigned n = 0; n <= SEEN_OLDER && former.epoch >= g->epoch; n++) {
+        former.epoch = former.before_epoch;
+        former.number = former.before_number;
+        former.before_epoch = former.older[0].epoch;
+        former.before_number = former.older[0].number;
+        memmove(former.older, former.older + 1, sizeof(former.older) - sizeof(*former.older));
+        former.older[SEEN_OLDER - 1] = (struct life){0};
+    }
+    return former;
+}
+
+static bool knows_all(const struct gossip *g, const struct seen_number *line)
+{
+    bool is_known = line->epoch >= g->epoch || lives_know(g, line->epoch, line->number);
+    for (unsigned i = 0; i <= SEEN_OLDER && is_known; i++) {
+        struct life life = seen_line_former(line, i);
+        is_known = life.number == 0 || lives_know(g, life.epoch, life.number);
+    }
+    return is_known;
+}
+
 void lives_pulled(struct gossip *g, const struct seen_number *line)
 {
     struct seen_number *pulled = &g->lives.pulled;
-    if (line->epoch < g->epoch && !lives_know(g, line->epoch, line->number) &&
-        seen_compare(line->epoch, line->number, pulled->epoch, pulled->number) > 0)
-        *pulled = *line;
+    struct seen_number former = before_present(g, line);
+    if (former.number > 0 && former.epoch < g->epoch && !knows_all(g, &former) &&
+        seen_compare(former.epoch, former.number, pulled->epoch, pulled->number) > 0)
+        *pulled = former;
 }
 
 static void extend(struct lives *l, struct life life)
@@ -190,18 +230,23 @@ void lives_settle(struct gossip *g, struct gossip_effects *fx)
 {
     struct lives *l = &g->lives;
     const struct seen_number line = l->pulled;
-    if (line.epoch == 0 || lives_know(g, line.epoch, line.number))
+    if (line.epoch == 0 || knows_all(g, &line))
         return;
-    if (line.before_number > 0)
-        extend(l, (struct life){line.before_epoch, line.before_number});
+    for (unsigned i = SEEN_OLDER + 1; i-- > 0;) {
+        struct life life = seen_line_former(&line, i);
+        if (life.number > 0)
+            extend(l, life);
+    }
     extend(l, (struct life){line.epoch, line.number});
+    struct seen_number own = line_of(g, (struct life){g->epoch, g->number}, l->n);
+    seen_set_former(&g->seen, &own);
     lives_persist(g, fx);
 }
 
 void lives_heed(struct gossip *g, uint64_t epoch, uint64_t number)
 {
     struct lives *l = &g->lives;
-    if (number == 0 || !l->has_begun || lives_know(g, epoch, number))
+    if (number == 0 || !l->has_begun || lives_covers(g, epoch, number))
         return;
     if (epoch >= EPOCH_MAX || number > EPOCH_MAX) { /* no life of ours can have got there */
         g->metrics->drop_malformed++;
@@ -225,7 +270,11 @@ void lives_greet(const struct gossip *g, struct message_seen *own)
     const struct lives *l = &g->lives;
     if (!l->is_behind || l->n == 0)
         return;
-    own->epoch = l->former[l->n - 1].epoch;
-    own->number = l->former[l->n - 1].number;
-    own->before_epoch = own->before_number = 0;
+    struct seen_number line = line_of(g, l->former[l->n - 1], l->n - 1);
+    own->epoch = line.epoch;
+    own->number = line.number;
+    own->before_epoch = line.before_epoch;
+    own->before_number = line.before_number;
+    for (unsigned i = 0; i < SEEN_OLDER; i++)
+        own->older[i] = (struct message_life){line.older[i].epoch, line.older[i].number};
 }

@@ -28,6 +28,47 @@ struct message_range *parcel_range(struct gossip *g, struct parcel *p,
     return range;
 }
 
+/* Where nothing was seen before, the oldest that we know of says whether there was anything. */
+static uint64_t oldest_epoch(const struct seen_number *seen)
+{
+    struct life oldest = {0};
+    for (unsigned i = 0; i <= SEEN_OLDER && seen_line_former(seen, i).epoch != 0; i++)
+        oldest = seen_line_former(seen, i);
+    return oldest.number ? 0 : oldest.epoch;
+}
+
+/* A range that goes on where the cursor is; NULL when there is no room. */
+static struct message_range *go_on(struct gossip *g, const struct stream *s, struct parcel *p,
+                                   const struct seen_number *seen, uint64_t epoch)
+{
+    bool is_same = s->cursor_epoch == epoch;
+    struct message_range *range =
+        parcel_range(g, p, seen->writer, epoch, is_same ? s->cursor_number : 0);
+    if (range && !is_same) {
+        range->before_epoch = s->cursor_epoch ? s->cursor_epoch : oldest_epoch(seen);
+        range->before_number = s->cursor_number;
+    }
+    return range;
+}
+
+struct message_range *parcel_follow_on(struct gossip *g, struct stream *s, struct parcel *p,
+                                       const struct seen_number *seen, uint64_t epoch)
+{
+    for (unsigned i = SEEN_OLDER + 1; i-- > 0;) {
+        struct life former = seen_line_former(seen, i);
+        if (former.number == 0 || former.epoch >= epoch ||
+            seen_compare(s->cursor_epoch, s->cursor_number, former.epoch, former.number) >= 0)
+            continue;
+        struct message_range *rest = go_on(g, s, p, seen, former.epoch);
+        if (!rest)
+            return NULL;
+        rest->through = former.number;
+        s->cursor_epoch = former.epoch;
+        s->cursor_number = former.number;
+    }
+    return go_on(g, s, p, seen, epoch);
+}
+
 bool parcel_entry(struct gossip *g, struct parcel *p, const struct entry *e)
 {
     struct message_range *range = &p->ranges[p->n - 1];

@@ -21,4 +21,9 @@ bool parcel_entry(struct gossip *g, struct parcel *p, const struct entry *e);
 void parcel_send(struct gossip *g, uint64_t now_ms, struct stream *s, const struct parcel *p,
                  struct gossip_effects *fx);
 
+/* A range of what we have seen of a writer that goes on where the stream's cursor is, into this epoch; the
+ * rest of the epochs between, which may be empty, comes first.  NULL when there is no room. */
+struct message_range *parcel_follow_on(struct gossip *g, struct stream *s, struct parcel *p,
+                                       const struct seen_number *seen, uint64_t epoch);
+
 #endif

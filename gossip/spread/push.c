@@ -242,7 +242,7 @@ static size_t ask_again(struct gossip *g, uint64_t now_ms, struct gossip_effects
 {
     struct push *p = &g->push;
     const struct peer_list *live = &g->members.roles[ROLE_LIVE];
-    struct message_seen item = {g->self->member.id, g->epoch, g->number, false, 0, 0};
+    struct message_seen item = {g->self->member.id, g->epoch, g->number, false, 0, 0, {{0}}};
     bool is_of_all = asks_all(g, now_ms);
     size_t n_behind = 0;
     for (size_t i = 0; i < live->n && n_behind < ASKED_MAX; i++) {

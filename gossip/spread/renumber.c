@@ -19,7 +19,7 @@ static bool may_be_deleted(const struct gossip *g)
 /* A low-water row speaks of the numbers of its own life. */
 static bool is_due(const struct gossip *g, const struct entry *e)
 {
-    if (water_is_row(e->key))
+    if (water_is_kept(e->key))
         return false;
     return !e->value.at || !lives_know(g, e->epoch, e->number);
 }

@@ -132,9 +132,9 @@ static bool next_dead(struct gossip *g, const struct stream *s, const struct mes
     struct table_walk walk;
     struct entry e;
     while (table_bucket_next(&g->table, m->listed[listed], place, &walk, &e)) {
-        if (!parts_speak_of(m, listed, e.key) || is_listed(m, &e))
+        if (!parts_speak_of(m, listed, e.key) || is_listed(m, &e) || water_is_kept(e.key))
             continue;
-        struct seen_number theirs = stream_their_seen(s, e.writer);
+        struct seen_number theirs = grave_their_seen(g, s, e.writer);
         /* What it had not seen when it greeted it may have let go beyond a gap: the next list tells. */
         bool is_seen = seen_line_covers(&theirs, e.epoch, e.number);
         *is_clean = *is_clean && is_seen && stream_speaks_of(s, e.writer);
@@ -209,7 +209,7 @@ static void clean_buckets(struct gossip *g, uint64_t now_ms, const struct stream
 void repair_hear_done(struct gossip *g, const struct stream *s, const struct message *m,
                       struct gossip_effects *fx)
 {
-    if (m->digest != g->table.digest || !water_is_stale(g) || !water_can_clean(g, s))
+    if (m->digest != machine_digest(g) || !water_is_stale(g) || !water_can_clean(g, s))
         return;
     for (uint32_t i = 0; i < TABLE_BUCKETS; i++)
         water_clean_bucket(g, i);

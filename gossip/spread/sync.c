@@ -102,7 +102,7 @@ static bool is_new(const struct gossip *g, uint64_t now_ms, const struct peer *p
 static bool differs(const struct gossip *g, const struct peer *peer)
 {
     const struct heard *heard = peer_heard(peer);
-    return heard->at_ms != 0 && heard->digest != g->table.digest;
+    return heard->at_ms != 0 && heard->digest != machine_digest(g);
 }
 
 /* Writes under way make digests differ for moments.  What the peer showed last has been shown before,
@@ -192,40 +192,12 @@ static bool add_water(struct gossip *g, struct parcel *p, struct node_id writer,
     return false;
 }
 
-/* A range that goes on where the cursor is.  A new epoch follows on the one before it, so the rest of
- * that one, which may be empty, comes first.  NULL when there is no room. */
-static struct message_range *open_range(struct gossip *g, struct stream *s,
-                                        struct parcel *p, const struct seen_number *seen,
-                                        uint64_t epoch)
-{
-    struct life before = {seen->before_epoch, seen->before_number};
-    bool is_rest_due = epoch == seen->epoch && before.number > 0 &&
-                       seen_compare(s->cursor_epoch, s->cursor_number, before.epoch,
-                                    before.number) < 0;
-    if (is_rest_due) {
-        struct message_range *rest = open_range(g, s, p, seen, before.epoch);
-        if (!rest)
-            return NULL;
-        rest->through = before.number;
-        s->cursor_epoch = before.epoch;
-        s->cursor_number = before.number;
-    }
-    bool goes_on = s->cursor_epoch == epoch;
-    struct message_range *range =
-        parcel_range(g, p, seen->writer, epoch, goes_on ? s->cursor_number : 0);
-    if (range && !goes_on) {
-        range->before_epoch = s->cursor_epoch ? s->cursor_epoch : before.number ? 0 : before.epoch;
-        range->before_number = s->cursor_number;
-    }
-    return range;
-}
-
 /* Add what one writer has between the cursor and what we have seen.  True when all of it
  * fits. */
 static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
                        const struct seen_number *seen)
 {
-    struct seen_number from = stream_their_seen(s, seen->writer);
+    struct seen_number from = grave_their_seen(g, s, seen->writer);
     if (node_id_equal(s->cursor_writer, seen->writer) &&
         seen_compare(s->cursor_epoch, s->cursor_number, from.epoch, from.number) > 0)
         from = (struct seen_number){
@@ -251,7 +223,7 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
         if (!seen_line_covers(seen, e->epoch, e->number))
             continue; /* we do not claim it either: a repair brings it */
         if (!range || range->epoch != e->epoch)
-            range = open_range(g, s, p, seen, e->epoch);
+            range = parcel_follow_on(g, s, p, seen, e->epoch);
         if (!range)
             return false;
         if (!parcel_entry(g, p, e)) {
@@ -265,7 +237,7 @@ static bool add_writer(struct gossip *g, struct stream *s, struct parcel *p,
         s->cursor_number = e->number;
     }
     if (!range || range->epoch != seen->epoch)
-        range = open_range(g, s, p, seen, seen->epoch);
+        range = parcel_follow_on(g, s, p, seen, seen->epoch);
     if (!range)
         return false;
     range->through = seen->number;
@@ -431,7 +403,7 @@ bool sync_hear(struct gossip *g, uint64_t now_ms, struct stream *s,
     if (m->kind != MESSAGE_DONE || !s->is_ours)
         return false;
     lives_compared(g);
-    struct seen_number own = stream_their_seen(s, g->self->member.id);
+    struct seen_number own = grave_their_seen(g, s, g->self->member.id);
     if (water_is_clean_peer(g, s))
         lives_pulled(g, &own);
     stream_close(g, s, fx);
@@ -459,7 +431,7 @@ static bool can_compare(const struct gossip *g, uint64_t now_ms)
 static bool is_same(const struct gossip *g, const struct peer *peer)
 {
     const struct heard *heard = peer_heard(peer);
-    return heard->at_ms != 0 && heard->digest == g->table.digest &&
+    return heard->at_ms != 0 && heard->digest == machine_digest(g) &&
            heard->members_digest == g->members.digest;
 }
 

@@ -241,7 +241,7 @@ static void send_ids(struct gossip *g, uint64_t now_ms, bool is_eager,
         for (; i < t->n_have && n < ITEMS_MAX; i++) {
             const struct seen_number *seen = seen_find(&g->seen, t->have[i].writer);
             if (seen && (!is_eager || t->have[i].is_unkept))
-                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number, false, 0, 0};
+                items[n++] = (struct message_seen){seen->writer, seen->epoch, seen->number, false, 0, 0, {{0}}};
         }
         for (size_t k = 0; k < t->n_links && n > 0; k++) {
             struct peer *peer = members_peer(&g->members, t->links[k].peer);
@@ -312,7 +312,7 @@ static void graft(struct gossip *g, uint64_t now_ms, struct tree_missing *m,
     const struct seen_number *seen = seen_find(&g->seen, m->writer);
     struct message_seen item = {.writer = m->writer};
     if (seen)
-        item = (struct message_seen){m->writer, seen->epoch, seen->number, false, 0, 0};
+        item = (struct message_seen){m->writer, seen->epoch, seen->number, false, 0, 0, {{0}}};
     struct node_id next = m->from[1];
     m->from[1] = m->from[0];
     m->from[0] = next;

@@ -9,26 +9,31 @@
 #ifndef GOSSIP_SPREAD_WATER_H
 #define GOSSIP_SPREAD_WATER_H
 
-#include "gossip/machine/stream.h"
+#include "gossip/spread/grave.h"
 
 struct water {
     uint64_t epoch, number; /* the writer's; number 0: it has published none */
     uint64_t generation;    /* no record below it was ever greater */
 };
 
+/* By its row, or by its grave if that says more. */
 struct water water_of(const struct gossip *g, struct node_id writer);
-/* The row itself, to be told; false when there is none.  `key` is where its key is kept. */
+/* The row that says so, to be told; false when there is none.  `key` is where its key is kept. */
 bool water_row(const struct gossip *g, struct node_id writer,
                char key[static KEY_LEN_MAX], struct entry *ret_entry);
 bool water_is_row(struct bytes key);
 /* The row's value, in the arena; empty when that is full. */
 struct bytes water_encode(const struct water *w, struct arena *arena);
-/* A tombstone that everyone has. */
+/* Nobody deletes such a row, nor is it dropped for the sake of anything but one that says more. */
+bool water_is_kept(struct bytes key);
+/* A tombstone that everyone has, or what a grave stands for. */
 bool water_covers(const struct gossip *g, const struct entry *e);
 
 /* A row was restored: what its tombstones' generations have reached is not given again. */
 void water_restore(struct gossip *g, const struct entry *e);
-/* A row was merged.  It may make us stale, in all buckets. */
+/* What lies below this writer's row or grave is to be dropped (collect.h). */
+void water_is_due(struct gossip *g, struct node_id writer);
+/* A row or a grave was merged.  It may make us stale, in all buckets. */
 void water_hear(struct gossip *g, const struct entry *e, struct gossip_effects *fx);
 
 /* ---- staleness ---- */
@@ -43,6 +48,11 @@ void water_persist(struct gossip *g, struct gossip_effects *fx);
 /* Whether the other side of a comparison missed nothing that we have missed, so that our buckets
  * become clean by it. */
 bool water_can_clean(const struct gossip *g, const struct stream *s);
+/* The other side has greeted: it may have missed what we have missed. */
+void water_hear_greeting(struct gossip *g, const struct stream *s);
+/* Where every other member that is not reaped has missed the same writer's deletions, nobody is left who
+ * could tell what they were: what stands stands, and we are not stale for their sake any more. */
+void water_give_up(struct gossip *g, struct gossip_effects *fx);
 /* Whether it is not stale at all, by its own word and by all the rows we have.  They are looked through
  * once, and again when another has come. */
 bool water_is_clean_peer(const struct gossip *g, struct stream *s);

@@ -17,6 +17,7 @@ static const struct bytes prefixes[] = {
     {NULL, 0},
     {(const uint8_t *)"claim/", 6},
     {(const uint8_t *)"done/", 5},
+    {(const uint8_t *)"grave/", 6},
     {(const uint8_t *)"node/", 5},
     {(const uint8_t *)"refuse/", 7},
     {(const uint8_t *)"water/", 6},

@@ -36,6 +36,15 @@ bool digests_is_former(const struct digests *d, uint64_t now_ms, uint64_t digest
     return false;
 }
 
+uint64_t digests_own_until(const struct digests *d, uint64_t now_ms, uint64_t digest)
+{
+    for (size_t i = 0; i < DIGESTS_KEPT && digest != d->now; i++) {
+        if (d->former[i].digest == digest)
+            return d->former[i].at_ms;
+    }
+    return digest == d->now ? now_ms : 0;
+}
+
 uint64_t digests_show(struct digests *d, uint64_t now_ms, uint64_t digest)
 {
     struct digest_mark *shown = find(d->foreign, digest);

@@ -27,6 +27,8 @@ struct digests {
 void digests_move(struct digests *d, uint64_t now_ms, uint64_t digest);
 /* It was our own within the last DIGESTS_MS, and is not any more. */
 bool digests_is_former(const struct digests *d, uint64_t now_ms, uint64_t digest);
+/* When it was last our own; 0: that is not known, or it never was. */
+uint64_t digests_own_until(const struct digests *d, uint64_t now_ms, uint64_t digest);
 /* A peer shows a digest that is not our own: since when has anybody done so? */
 uint64_t digests_show(struct digests *d, uint64_t now_ms, uint64_t digest);
 

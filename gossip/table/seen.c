@@ -2,11 +2,13 @@
  * handed out as it is. */
 #include "gossip/table/seen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/err.h"
+#include "core/hash.h"
 
 void seen_init(struct seen *s)
 {
@@ -51,9 +53,32 @@ bool seen_line_covers(const struct seen_number *line, uint64_t epoch, uint64_t n
 {
     if (epoch >= line->epoch)
         return epoch == line->epoch && number <= line->number;
-    if (line->before_epoch == 0 || epoch < line->before_epoch)
-        return true;
-    return epoch == line->before_epoch && number <= line->before_number;
+    for (unsigned i = 0; i <= SEEN_OLDER; i++) {
+        struct life former = seen_line_former(line, i);
+        if (former.epoch == 0)
+            return true;
+        if (epoch >= former.epoch)
+            return epoch == former.epoch && number <= former.number;
+    }
+    return true;
+}
+
+struct life seen_line_former(const struct seen_number *line, unsigned i)
+{
+    if (i == 0)
+        return (struct life){line->before_epoch, line->before_number};
+    return i <= SEEN_OLDER ? line->older[i - 1] : (struct life){0};
+}
+
+struct seen_number seen_line_begin(const struct seen_number *was, uint64_t epoch)
+{
+    struct seen_number line = {.writer = was->writer,
+                               .epoch = epoch,
+                               .before_epoch = was->epoch,
+                               .before_number = was->number};
+    for (unsigned i = 0; i < SEEN_OLDER; i++)
+        line.older[i] = seen_line_former(was, i);
+    return line;
 }
 
 bool seen_reaches(const struct seen *s, struct node_id writer, uint64_t before_epoch,
@@ -76,6 +101,26 @@ bool seen_covers(const struct seen *s, struct node_id writer, uint64_t epoch, ui
         is_covered = is_covered || (number > s->spans[i].at[k].after &&
                                     number <= s->spans[i].at[k].through);
     return is_covered;
+}
+
+/* What a line gives to the hash of all.  A life that has written nothing yet is known to nobody else. */
+static uint64_t share(const struct seen *s, size_t i)
+{
+    const struct seen_number *line = &s->numbers[i];
+    bool has_begun = line->number > 0;
+    uint64_t epoch = has_begun ? line->epoch : line->before_epoch;
+    uint64_t number = has_begun ? line->number : line->before_number;
+    return s->spans[i].is_retired || number == 0
+               ? 0
+               : hash64(BYTES_OF(line->writer), hash_mix(epoch, number));
+}
+
+static void set_line(struct seen *s, size_t i, const struct seen_number *line, bool is_retired)
+{
+    s->hash ^= share(s, i);
+    s->numbers[i] = *line;
+    s->spans[i].is_retired = is_retired;
+    s->hash ^= share(s, i);
 }
 
 static int grow(struct seen *s)
@@ -172,7 +217,9 @@ static int keep_span(struct seen_spans *spans, uint64_t after, uint64_t through)
 static void begin_spans(struct seen_spans *spans, uint64_t epoch)
 {
     if (spans->epoch != epoch)
-        *spans = (struct seen_spans){.epoch = epoch, .is_stale = spans->is_stale};
+        *spans = (struct seen_spans){.epoch = epoch,
+                                      .is_stale = spans->is_stale,
+                                      .is_retired = spans->is_retired};
 }
 
 /* Of a writer of whom nothing was seen yet: its first pushes may overtake each other. */
@@ -193,25 +240,24 @@ int seen_advance(struct seen *s, struct node_id writer, uint64_t epoch, uint64_t
         if (err < 0)
             return err;
     }
-    struct seen_number *number = &s->numbers[i];
+    struct seen_number line = s->numbers[i];
     struct seen_spans *spans = &s->spans[i];
-    if (epoch < number->epoch)
+    if (epoch < line.epoch)
         return 0;
-    if (epoch > number->epoch) {
+    if (epoch > line.epoch) {
         if (after > 0) /* the beginning of the epoch is missing; a sync brings it */
-            return number->number > 0 ? 0 : keep_early(spans, epoch, after, through);
-        *number = (struct seen_number){.writer = writer,
-                                       .epoch = epoch,
-                                       .before_epoch = number->epoch,
-                                       .before_number = number->number};
+            return line.number > 0 ? 0 : keep_early(spans, epoch, after, through);
+        line = seen_line_begin(&line, epoch);
+        set_line(s, i, &line, false);
         begin_spans(spans, epoch);
     }
-    if (through <= number->number)
+    if (through <= line.number)
         return 0;
-    if (after > number->number)
+    if (after > line.number)
         return keep_span(spans, after, through);
-    number->number = through;
-    absorb(number, spans);
+    line.number = through;
+    absorb(&line, spans);
+    set_line(s, i, &line, false);
     return 1;
 }
 
@@ -227,8 +273,46 @@ int seen_begin(struct seen *s, const struct seen_number *line)
                             s->numbers[i].number) <= 0) {
         return 0;
     }
-    s->numbers[i] = *line;
+    struct seen_number next = *line;
+    set_line(s, i, &next, false);
     begin_spans(&s->spans[i], line->epoch);
-    absorb(&s->numbers[i], &s->spans[i]);
+    absorb(&next, &s->spans[i]);
+    set_line(s, i, &next, false);
     return 1;
+}
+
+void seen_set_former(struct seen *s, const struct seen_number *line)
+{
+    size_t i = seen_at_least(s, line->writer);
+    if (i == s->n || !node_id_equal(s->numbers[i].writer, line->writer) ||
+        s->numbers[i].epoch != line->epoch)
+        return;
+    struct seen_number next = *line;
+    next.number = s->numbers[i].number;
+    set_line(s, i, &next, s->spans[i].is_retired);
+}
+
+bool seen_retire(struct seen *s, const struct seen_number *line)
+{
+    size_t i = seen_at_least(s, line->writer);
+    if (i == s->n || !node_id_equal(s->numbers[i].writer, line->writer))
+        return false;
+    struct seen_number *was = &s->numbers[i];
+    int order = seen_compare(line->epoch, line->number, was->epoch, was->number);
+    if (order < 0)
+        return false;
+    if (order > 0)
+        begin_spans(&s->spans[i], line->epoch);
+    struct seen_number next = order > 0 ? *line : *was;
+    absorb(&next, &s->spans[i]);
+    set_line(s, i, &next, next.number == line->number);
+    return order > 0;
+}
+
+void seen_remove(struct seen *s, size_t i)
+{
+    assert(s->spans[i].is_retired);
+    size_t n_behind = --s->n - i;
+    memmove(s->numbers + i, s->numbers + i + 1, n_behind * sizeof(*s->numbers));
+    memmove(s->spans + i, s->spans + i + 1, n_behind * sizeof(*s->spans));
 }

@@ -19,12 +19,14 @@ struct seen_spans {
     } at[SEEN_SPANS]; /* in no order; through 0: free */
     uint64_t epoch;   /* they are of: the line's, or a later one while nothing was seen */
     bool is_stale;    /* some of its deletions never came: water.h */
+    bool is_retired;  /* the line says what the writer's grave says: grave.h */
 };
 
 struct seen {
     struct seen_number *numbers; /* sorted by writer */
     struct seen_spans *spans;    /* of the same index */
     size_t n, cap;
+    uint64_t hash; /* XOR over all lines but those of the retired: the same where the same was seen */
 };
 
 void seen_init(struct seen *s);
@@ -51,6 +53,13 @@ int seen_begin(struct seen *s, const struct seen_number *line);
  * 1 when it had no mark, 0, ERR_BOUND, -ENOMEM. */
 int seen_mark_stale(struct seen *s, struct node_id writer);
 void seen_clear_stale(struct seen *s);
+/* Of a line of this epoch: how far the epochs before it were seen. */
+void seen_set_former(struct seen *s, const struct seen_number *line);
+/* The writer's grave says what this line says: whatever is there and says less is raised to it.  A writer
+ * that is not in the list stays so.  True when there was anything to raise. */
+bool seen_retire(struct seen *s, const struct seen_number *line);
+/* A line that is retired is not needed any more; `i` is its index. */
+void seen_remove(struct seen *s, size_t i);
 /* (epoch, number) order. */
 int seen_compare(uint64_t epoch_a, uint64_t number_a, uint64_t epoch_b, uint64_t number_b);
 

@@ -106,11 +106,18 @@ int stored_number_decode(struct bytes value, uint64_t *ret_epoch, uint64_t *ret_
 
 struct bytes stored_seen_encode(const struct seen_number *line, struct arena *arena)
 {
-    struct writer w = begin(2 * NUMBER_FIELDS, arena);
+    unsigned n_older = 0;
+    while (n_older < SEEN_OLDER && line->older[n_older].epoch != 0)
+        n_older++;
+    struct writer w = begin((2 + n_older) * NUMBER_FIELDS, arena);
     writer_u64(&w, line->epoch);
     writer_u64(&w, line->number);
     writer_u64(&w, line->before_epoch);
     writer_u64(&w, line->before_number);
+    for (unsigned i = 0; i < n_older; i++) {
+        writer_u64(&w, line->older[i].epoch);
+        writer_u64(&w, line->older[i].number);
+    }
     return seal(&w, (struct bytes){0});
 }
 
@@ -126,6 +133,9 @@ int stored_seen_decode(struct bytes value, struct seen_number *ret_line)
         line.before_epoch = reader_u64(&r);
         line.before_number = reader_u64(&r);
     }
+    size_t n = (value.len - 1 - CHECK_LEN) / NUMBER_FIELDS;
+    for (size_t i = 2; i < n && i < 2 + SEEN_OLDER; i++)
+        line.older[i - 2] = (struct life){reader_u64(&r), reader_u64(&r)};
     if (reader_end(&r) < 0)
         return ERR_DAMAGED;
     *ret_line = line;

@@ -139,6 +139,7 @@ static void count(struct table *t, uint32_t id, const struct entry *e, bool is_a
     uint64_t hash = entry_hash(e);
     t->hashes[t->cells[id].tag >> (32 - TABLE_BUCKET_BITS)] ^= hash;
     t->digest ^= hash;
+    t->graves ^= bytes_start_with(e->key, bytes_of_text("grave/")) ? hash : 0;
     t->n_bytes += is_added ? size : 0 - size;
     t->n_live += is_added ? e->value.at != NULL : 0 - (size_t)(e->value.at != NULL);
 }

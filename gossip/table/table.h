@@ -53,6 +53,7 @@ struct table {
     struct sorted by_key, by_number;
     uint64_t hashes[TABLE_BUCKETS];
     uint64_t digest;
+    uint64_t graves; /* the same of rows grave/ alone: which writers are retired (grave.h) */
     size_t n_live, n_bytes;
     size_t entries_max, bytes_max; /* the bounds above; a test may lower them */
     struct table_views *views; /* a ring */

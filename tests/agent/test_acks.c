@@ -1,5 +1,6 @@
 /* When an order is answered, and what the answer says: by whole nodes in a tiny host. */
 #include "agent/acks.h"
+#include "agent/node_inner.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -220,6 +221,29 @@ Test(acks, who_dies_while_it_is_waited_for_is_missed_by_name)
 }
 
 /* ---- the first moments ---- */
+
+Test(acks, an_order_whose_witnesses_are_gone_waits_for_its_end_and_does_not_spin)
+{
+    struct hosts *all = hosts_settled(3);
+    struct host *h = &all->hosts[0];
+    static struct acks a;
+    struct node_effects out;
+    struct moment at = host_now(h);
+    h->is_cut = true;
+    node_effects_init(&out);
+    acks_add(&a, &(struct ack){.kind = ACK_OF_ORDER,
+                               .token = 1,
+                               .since_ms = at.now_ms - 3000,
+                               .enough_ms = at.now_ms - 2000, /* two had it, and one has died since */
+                               .wanted = 2,
+                               .holding = {.epoch = gossip_epoch(node_gossip(h->node)),
+                                           .number = 1 << 20}});
+    acks_check(&a, h->node->gossip, at, &out);
+    cr_assert_eq(a.n, 1, "it is not enough any more");
+    cr_expect_gt(acks_deadline_ms(&a), at.now_ms);
+    node_effects_fini(&out);
+    hosts_free(all);
+}
 
 Test(acks, who_remembers_members_and_hears_none_takes_no_order_at_first)
 {

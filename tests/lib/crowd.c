@@ -377,7 +377,7 @@ void crowd_whisper(struct crowd *c, size_t i, size_t of, uint32_t incarnation)
     news.incarnation = incarnation;
     struct message m = {.kind = MESSAGE_NEWS,
                         .sender = sender,
-                        .digest = g->table.digest,
+                        .digest = machine_digest(g),
                         .members_digest = g->members.digest,
                         .members = &news,
                         .n_members = 1};

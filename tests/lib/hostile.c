@@ -84,10 +84,11 @@ struct bytes hostile_key(struct reader *script, struct arena *arena)
                                            {"forget/", ""},
                                            {"done/", "/x"},
                                            {"water/", ""},
-                                           {"node/", "/x"}};
+                                           {"node/", "/x"},
+                                           {"grave/", ""}};
     uint8_t pick = reader_u8(script);
     char text[NODE_ID_TEXT], *key = NULL;
-    if (pick < 64) {
+    if (pick < 72) {
         key = arena_printf(arena, "%s%s%s", of_id[pick / 8][0],
                            node_id_text(hostile_id(pick), text), of_id[pick / 8][1]);
     } else if (pick >= 250) {
@@ -115,12 +116,15 @@ struct bytes hostile_value(struct reader *script, struct arena *arena)
         "0", "1", "5", "1073741823", "18446744073709551615", "-1", "999999999999999", "x",
         /* as low-water rows have them */
         "3 1", "9 9", "4", "0 5", "1 1099511627776", "1 1099511627777",
-        "1152921504606846975 7", "18446744073709551615 1"};
+        "1152921504606846975 7", "18446744073709551615 1",
+        /* as graves have them */
+        "1 5 0 0 0 0 0 0 0 0", "3 9 1 4 0 0 0 0 0 0", "0 1 1 0 0 0 0 0 0 0",
+        "1073741821 1099511627776 2 9 1 4 0 0 0 0"};
     uint8_t pick = reader_u8(script);
     if (pick % 4 == 0)
         return (struct bytes){0};
     if (pick % 4 == 1)
-        return bytes_of_text(texts[pick / 4 % 16]);
+        return bytes_of_text(texts[pick / 4 % 20]);
     if (pick % 4 == 2 && pick >= 128) {
         size_t len = lens[pick / 4 % 5];
         uint8_t *at = arena_alloc(arena, len);

@@ -31,7 +31,7 @@ static void fill(struct message *m, struct message_member *members, struct messa
     entries[1] = (struct message_entry){.key = bytes_of_text("var/b"), .number = 6};
     entries[2] = (struct message_entry){bytes_of_text("var/c"), {(const uint8_t *)"", 0}, 7, 0, 0};
     *range = (struct message_range){members->id, 2, 2, 9, entries, 3, 1, 8};
-    *seen = (struct message_seen){members->id, 2, 9, true, 1, 8};
+    *seen = (struct message_seen){members->id, 2, 9, true, 1, 8, {{7, 6}, {5, 4}, {3, 2}}};
     for (size_t i = 0; i < MESSAGE_BUCKETS; i++)
         numbers[i] = i;
     listed[0] = 0;
@@ -103,6 +103,7 @@ Test(codec, a_message_comes_back_as_it_was)
     fill(&m, members, entries, &range, &seen, numbers, listed);
     m.coordinate = (struct bytes){(const uint8_t *)"0123456789a", MESSAGE_COORDINATE};
     m.observed = (struct endpoint){6, {0xfd, 0, [15] = 9}, 7780};
+    m.graves = 21;
     cr_assert_eq(message_encode(&m, &arena, &out), 0);
     cr_assert_eq(message_decode(out, &arena, &back), 0);
     cr_assert(bytes_equal(back.coordinate, m.coordinate));
@@ -124,6 +125,8 @@ Test(codec, a_message_comes_back_as_it_was)
     cr_assert_not_null(back.ranges[0].entries[2].value.at);
     cr_assert(back.n_seen == 1 && back.seen[0].number == 9 && back.seen[0].is_stale &&
               back.seen[0].before_epoch == 1 && back.seen[0].before_number == 8);
+    cr_assert_eq(memcmp(back.seen[0].older, seen.older, sizeof(seen.older)), 0);
+    cr_assert_eq(back.graves, 21);
     cr_assert(back.n_buckets == MESSAGE_BUCKETS && back.buckets[127] == 127);
     cr_assert(back.n_listed == 2 && back.listed[1] == 127 && back.n_items == 5);
     arena_fini(&arena);
@@ -341,6 +344,33 @@ Test(codec, parts_of_buckets_arrive_with_the_buckets_that_they_are_of)
     cr_expect_eq(out.parts[2 * MESSAGE_PARTS - 1], 9);
     cr_expect(bytes_equal(out.listed_parts, m.listed_parts));
     arena_fini(&arena);
+}
+
+Test(codec, a_line_tells_of_three_older_lives_at_most_and_of_none_by_half)
+{
+    for (uint8_t n = 0; n <= 2 * MESSAGE_OLDER + 2; n++) {
+        struct arena arena;
+        struct bytes wire;
+        uint8_t frame[512], *at = frame;
+        struct message out, m = {.kind = MESSAGE_HAVE, .sender = member(1, "n1")};
+        arena_init(&arena, 0);
+        cr_assert_eq(message_encode(&m, &arena, &wire), 0);
+        memcpy(at, wire.at, wire.len);
+        at += wire.len;
+        *at++ = 13 << 3 | 2; /* seen */
+        *at++ = (uint8_t)(18 + 2 + n);
+        *at++ = 1 << 3 | 2; /* its writer */
+        *at++ = 16;
+        memset(at, 7, 16);
+        at += 16;
+        *at++ = 7 << 3 | 2; /* older */
+        *at++ = n;
+        memset(at, 5, n);
+        at += n;
+        int err = message_decode((struct bytes){frame, (size_t)(at - frame)}, &arena, &out);
+        cr_expect_eq(err == 0, n % 2 == 0 && n <= 2 * MESSAGE_OLDER, "%u numbers: %d", n, err);
+        arena_fini(&arena);
+    }
 }
 
 Test(codec, a_message_of_nothing_but_parts_stays_within_its_arena)

@@ -155,9 +155,10 @@ static void check_tapes(struct sim *s)
  * member and period, and one more to the dead, who remain where a disk was lost. */
 static void check_silence(struct sim *s)
 {
-    enum { NUMBERED_MS = 5000 }; /* what an old copy numbers again is no unrest */
-    if (s->options.has_copies)
-        sim_run(s, s->now_ms + NUMBERED_MS);
+    enum { LAST_WORDS_MS = 5000 };
+    /* What an old copy numbers again is no unrest, nor what the last collection said. */
+    if (s->options.has_copies || s->options.reap_ms)
+        sim_run(s, s->now_ms + LAST_WORDS_MS);
     uint64_t from = s->n_datagrams, suspicions = s->n_suspicions;
     s->is_listening = true;
     sim_run(s, s->now_ms + SILENCE_MS);

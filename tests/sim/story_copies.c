@@ -1,4 +1,5 @@
-/* Stories of stores and memories that are put back as they once were. */
+/* Stories of stores and memories that are put back as they once were, and of who was away for long. */
+#include "gossip/spread/grave.h"
 #include "tests/sim/copy.h"
 #include "tests/sim/order.h"
 #include "tests/sim/story.h"
@@ -156,6 +157,64 @@ static void memory_cut_off_for_long(struct sim *s)
     alone_first(s, true, 90);
 }
 
+enum { AWAY = 3, GUEST = 4, REAPED_MS = 90000 };
+
+/* How many of the others have let go of this node. */
+static unsigned n_buried(struct sim *s, unsigned node)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < AWAY; i++) {
+        struct grave grave;
+        n += s->nodes[i].node &&
+             grave_of(node_gossip(s->nodes[i].node), s->nodes[node].id, &grave);
+    }
+    return n;
+}
+
+/* One that is cut off works on alone.  Meanwhile a host comes, is given orders as all are, and goes for good,
+ * again and again; what everybody had is ended by others. */
+static void away_while_hosts_came_and_went(struct sim *s)
+{
+    bool was_buried = false;
+    for (unsigned i = 0; i < GUEST; i++)
+        sim_boot(s, i);
+    story_run(s, 10000);
+    story_submit(s, 0, 2);
+    give(s, AWAY, 15, ACK_TWO);
+    give(s, 0, 15, ACK_TWO);
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        s->nodes[i].side = i == AWAY;
+    s->is_partitioned = true;
+    story_run(s, 10000);
+    give(s, AWAY, 10, ACK_ONE);
+    for (unsigned k = 0; k < 3 && !s->failure[0]; k++) {
+        sim_boot(s, GUEST);
+        story_run(s, 5000);
+        if (k > 0) /* what people gave it stands, and so does its line */
+            give(s, GUEST, 10, ACK_TWO);
+        give(s, 0, 10, ACK_TWO);
+        story_run(s, 2000);
+        sim_crash(s, GUEST, true);
+        sim_wipe(s, GUEST);
+        story_run(s, REAPED_MS);
+        was_buried = was_buried || n_buried(s, GUEST) > 0;
+        if (k == 1) {
+            sim_crash(s, AWAY, false);
+            sim_boot(s, AWAY);
+        }
+    }
+    s->is_partitioned = false;
+    sim_boot(s, GUEST);
+    story_expect_whole(s, 60000, "when all are back");
+    give(s, AWAY, 10, ACK_TWO);
+    story_expect_whole(s, 5000, "after more orders");
+    for (unsigned i = 0; i < s->options.nodes; i++)
+        sim_crash(s, i, false);
+    story_boot_all(s);
+    story_expect_whole(s, 20000, "after a new start");
+    story_expect(s, was_buried, "a host was let go");
+}
+
 const struct story stories_of_copies[] = {
     {"an old copy of a disk that is put back loses nothing", {.nodes = 3}, among_others},
     {"an old copy that comes up cut off loses nothing", {.nodes = 4}, cut_off},
@@ -169,6 +228,9 @@ const struct story stories_of_copies[] = {
     {"an old copy revives nothing whose deletion was collected",
      {.nodes = 3, .reap_ms = 45000},
      collected},
+    {"who was away while hosts came and went revives nothing",
+     {.nodes = 5, .reap_ms = 45000},
+     away_while_hosts_came_and_went},
     {"a memory that is put back loses nothing", {.nodes = 3}, memory_among_others},
     {"a memory that is put back cut off loses nothing", {.nodes = 3}, memory_cut_off},
     {"a memory that is put back cut off for long loses nothing",

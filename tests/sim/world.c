@@ -24,7 +24,7 @@
 #include "tests/sim/var.h"
 #include "tests/sim/wire.h"
 
-enum { UNIX_BASE_S = 1700000000, RESTORE_MS = 3 };
+enum { UNIX_BASE_S = 1700000000, RESTORE_MS = 3, AT_ONCE_MAX = 20000 };
 
 struct moment sim_moment(const struct sim *s, const struct sim_node *n)
 {
@@ -194,6 +194,10 @@ static void note_step(struct sim *s, const struct sim_event *e)
         hash64((struct bytes){e->bytes, e->len}, (uint64_t)e->kind << 32 | e->node);
     s->trace_hash = hash_mix(s->trace_hash ^ what, s->now_ms + 1);
     s->n_steps++;
+    s->n_at_once = s->now_ms == s->at_once_ms ? s->n_at_once + 1 : 0;
+    s->at_once_ms = s->now_ms;
+    if (s->n_at_once > AT_ONCE_MAX)
+        sim_fail(s, "%s runs without end and does not get on", s->nodes[e->node].name);
 }
 
 static void deliver_task(struct sim *s, const struct sim_event *e, struct moment at)
@@ -321,13 +325,22 @@ static void end_orphan(struct sim *s, const struct sim_event *e)
         t->is_running = true;
 }
 
+/* A task that the present agent took over ends for what its predecessor did: it watches it. */
+static bool is_watched(struct sim *s, const struct sim_event *e)
+{
+    struct sim_node *n = &s->nodes[e->node];
+    const struct sim_task *t = task_find(n, e->key);
+    return e->kind == EVENT_TASK_EXITED && n->node && t && t->boot == e->task_boot &&
+           t->is_running;
+}
+
 void sim_run(struct sim *s, uint64_t until_ms)
 {
     while (s->n_events && s->heap[0]->at_ms <= until_ms && !s->failure[0]) {
         struct sim_event *e = event_pop(s);
         struct sim_node *n = &s->nodes[e->node];
         s->now_ms = e->at_ms;
-        if (n->node && n->boot == e->boot) {
+        if (n->node && (n->boot == e->boot || is_watched(s, e))) {
             note_step(s, e);
             deliver(s, e);
             if (n->metrics.drop_malformed)

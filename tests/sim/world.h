@@ -223,6 +223,7 @@ struct sim {
     size_t n_rotations, n_handed_out;   /* secrets that an operator had to carry */
     uint64_t trace_hash;
     uint64_t n_steps, n_datagrams, n_dropped;
+    uint64_t n_at_once, at_once_ms; /* steps within one millisecond */
     uint64_t n_suspicions, n_deaths;     /* as the nodes tell them */
     uint64_t n_rumors, n_table_messages; /* while is_listening */
     bool is_partitioned, is_verbose, is_listening;

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "gossip/gossip.h"
+#include "gossip/machine/stream.h"
 #include "proto/codec.h"
 #include "tests/gossip/world.h"
 
@@ -112,4 +113,31 @@ Test(stream, says_nothing_to_another_than_it_meant)
         gossip_effects_clear(fx);
         world_free(w);
     }
+}
+
+Test(stream, the_longest_list_of_writers_finds_room_in_a_frame)
+{
+    static struct message_seen lines[STREAM_SEEN_MAX];
+    static uint32_t parts[STREAM_PARTS];
+    static uint64_t buckets[MESSAGE_BUCKETS];
+    struct arena arena;
+    struct bytes wire;
+    for (size_t i = 0; i < STREAM_SEEN_MAX; i++) {
+        const uint64_t most = ((uint64_t)1 << 60) - 1;
+        lines[i] = (struct message_seen){.writer = {{1}}, .epoch = most, .number = most,
+                                         .is_stale = true, .before_epoch = most, .before_number = most};
+        for (size_t k = 0; k < MESSAGE_OLDER; k++)
+            lines[i].older[k] = (struct message_life){most, most};
+    }
+    for (size_t i = 0; i < STREAM_PARTS; i++)
+        parts[i] = STREAM_PARTS - 1;
+    struct message m = {.kind = MESSAGE_SYNC_REPLY,
+                        .sender = {.id = {{1}}, .name = "n1", .endpoint = {4, {127, 0, 0, 1}, 7780}},
+                        .seen = lines, .n_seen = STREAM_SEEN_MAX,
+                        .differing = parts, .n_differing = STREAM_PARTS,
+                        .buckets = buckets, .n_buckets = MESSAGE_BUCKETS};
+    arena_init(&arena, 0);
+    cr_assert_eq(message_encode(&m, &arena, &wire), 0);
+    cr_expect_leq(wire.len + 1024, FRAME_MAX, "%zu", wire.len);
+    arena_fini(&arena);
 }

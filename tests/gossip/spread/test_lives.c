@@ -54,7 +54,7 @@ Test(lives, a_first_range_is_a_gap_until_the_life_before_was_seen_to_its_end)
 
 Test(lives, a_life_that_the_next_one_did_not_know_of_is_not_covered_by_it)
 {
-    struct seen_number line = {writer, 60, 5, 50, 4};
+    struct seen_number line = {writer, 60, 5, 50, 4, {{0}}};
     cr_expect(seen_line_covers(&line, 60, 5));
     cr_expect_not(seen_line_covers(&line, 60, 6));
     cr_expect_not(seen_line_covers(&line, 55, 1));
@@ -120,6 +120,81 @@ static void restore(struct gossip *g, struct arena *arena, enum store_space spac
                     const char *key, struct bytes value)
 {
     cr_assert_eq(gossip_restore(g, space, arena_bytes(arena, bytes_of_text(key)), value), 0);
+}
+
+/* A store that began empty, three lives ago; peers know of one between them that it has not. */
+struct copy {
+    struct gossip *g;
+    struct gossip_effects fx;
+};
+
+static void init_copy(struct copy *c)
+{
+    const struct life former[] = {{0, 0}, {50, 9}, {60, 4}};
+    struct gossip_options options = {.id = writer,
+                                     .name = "n1",
+                                     .endpoint = {4, {127, 0, 0, 1}, 7780},
+                                     .profile = &gossip_profile_lan,
+                                     .epoch = 100};
+    struct arena arena;
+    arena_init(&arena, 0);
+    gossip_effects_init(&c->fx);
+    c->g = gossip_new(&options, 1000);
+    restore(c->g, &arena, STORE_LOCAL, "lives", stored_lives_encode(former, 3, &arena));
+    restore(c->g, &arena, STORE_LOCAL, "number", stored_number_encode(70, 3, &arena));
+    gossip_join(c->g, 1000, NULL, 0, &c->fx);
+    lives_heed(c->g, 65, 7);
+    cr_assert(c->g->lives.is_behind);
+    arena_fini(&arena);
+}
+
+static void fini_copy(struct copy *c)
+{
+    gossip_effects_fini(&c->fx);
+    gossip_free(c->g);
+}
+
+Test(lives, an_old_copy_that_asks_says_which_former_lives_it_knows)
+{
+    struct copy c;
+    struct message_seen own = {.writer = writer};
+    init_copy(&c);
+    lives_greet(c.g, &own);
+    cr_expect(own.epoch == 70 && own.number == 3);
+    cr_expect(own.before_epoch == 60 && own.before_number == 4);
+    cr_expect(own.older[0].epoch == 50 && own.older[0].number == 9);
+    cr_expect(own.older[1].epoch == 1 && own.older[1].number == 0, "of what was before it knows nothing");
+    fini_copy(&c);
+}
+
+Test(lives, what_was_pulled_of_own_former_lives_is_told_as_seen)
+{
+    struct copy c;
+    struct seen_number told = {.writer = writer, .epoch = 65, .number = 7, .before_epoch = 60, .before_number = 4};
+    init_copy(&c);
+    const struct seen_number *line = seen_find(&c.g->seen, writer);
+    cr_assert_not(seen_line_covers(line, 65, 7));
+    lives_pulled(c.g, &told);
+    lives_heed(c.g, 65, 7);
+    lives_settle(c.g, &c.fx);
+    line = seen_find(&c.g->seen, writer);
+    cr_expect(seen_line_covers(line, 65, 7));
+    cr_expect_not(seen_line_covers(line, 65, 8));
+    cr_expect(seen_line_covers(line, 70, 3) && seen_line_covers(line, 50, 9));
+    fini_copy(&c);
+}
+
+/* Peers speak of the present life, and of the one before it how far they had seen that. */
+Test(lives, what_peers_say_of_a_former_life_counts_beside_the_present_one)
+{
+    struct copy c;
+    init_copy(&c);
+    struct seen_number told = {.writer = writer, .epoch = gossip_epoch(c.g), .number = 1,
+                               .before_epoch = 75, .before_number = 8, .older = {{70, 3}}};
+    lives_pulled(c.g, &told);
+    cr_expect(lives_covers(c.g, 75, 8));
+    cr_expect_not(lives_covers(c.g, 75, 9));
+    fini_copy(&c);
 }
 
 /* 0.1 counted in one epoch, which was a unix time in milliseconds, over all starts. */

@@ -77,6 +77,7 @@ static void say(struct fixture *f, uint8_t i, uint64_t number)
 {
     struct heard *heard = peer_hear(peer_of(f, i));
     heard->at_ms = 500;
+    heard->same_ms = UINT64_MAX; /* and that it has seen all else that we have */
     heard->known_epoch = gossip_epoch(f->g);
     heard->known_number = number;
     heard->known_incarnation = peer_of(f, i)->member.incarnation;
@@ -132,6 +133,28 @@ Test(low_water, who_came_back_and_has_not_spoken_is_not_taken_to_have_what_it_ha
     (void)look(&f, 8);
     cr_assert_eq(look(&f, 9), 2);
     fini(&f);
+}
+
+Test(low_water, a_deletion_stays_until_all_have_seen_what_it_may_have_deleted_or_long_enough)
+{
+    enum { PATIENCE_LAGS = 60 };
+    for (unsigned comes_back = 0; comes_back < 2; comes_back++) {
+        struct fixture f;
+        init(&f);
+        f.g->profile.collect_hold_ms = 20 * LAG_MS;
+        delete_one(&f);
+        cr_assert_eq(look(&f, 1), 0);
+        /* One has not shown what we have since that look. */
+        peer_hear(peer_of(&f, 2))->same_ms = LAG_MS - 1;
+        for (uint64_t n = 2; n < 20; n++)
+            cr_assert_eq(look(&f, n), 0, "look %d", (int)n);
+        if (comes_back)
+            peer_hear(peer_of(&f, 2))->same_ms = LAG_MS;
+        cr_assert_eq(look(&f, 20), comes_back ? 2 : 0);
+        (void)look(&f, PATIENCE_LAGS);
+        cr_assert_eq(look(&f, PATIENCE_LAGS + 1), 2, "where all write all the time none may ever show it");
+        fini(&f);
+    }
 }
 
 Test(low_water, the_stale_publish_none)
@@ -200,11 +223,11 @@ Test(low_water, a_bucket_is_cleaned_by_who_missed_none_of_those_deletions)
         struct seen_number seen;
         bool is_stale, cleans;
     } rows[] = {
-        {{id_of(2), EPOCH, LOW, 0, 0}, false, true},
-        {{id_of(2), EPOCH, LOW - 1, 0, 0}, false, false},
-        {{id_of(2), EPOCH - 1, LOW + 5, 0, 0}, false, false},
-        {{id_of(3), EPOCH, LOW, 0, 0}, false, false},
-        {{id_of(2), EPOCH, LOW, 0, 0}, true, false},
+        {{id_of(2), EPOCH, LOW, 0, 0, {{0}}}, false, true},
+        {{id_of(2), EPOCH, LOW - 1, 0, 0, {{0}}}, false, false},
+        {{id_of(2), EPOCH - 1, LOW + 5, 0, 0, {{0}}}, false, false},
+        {{id_of(3), EPOCH, LOW, 0, 0, {{0}}}, false, false},
+        {{id_of(2), EPOCH, LOW, 0, 0, {{0}}}, true, false},
     };
     struct fixture f;
     init(&f);
@@ -216,6 +239,39 @@ Test(low_water, a_bucket_is_cleaned_by_who_missed_none_of_those_deletions)
             .theirs = &seen, .n_theirs = 1, .stale = &stale, .n_stale = rows[i].is_stale};
         cr_expect_eq(water_can_clean(f.g, &s), rows[i].cleans, "row %zu", i);
     }
+    fini(&f);
+}
+
+/* The others have greeted: of this writer's deletions they know as little as we do. */
+static void greet(struct fixture *f, uint8_t peer, bool has_missed)
+{
+    struct seen_number seen = {.writer = id_of(2), .epoch = EPOCH, .number = has_missed ? LOW - 1 : LOW};
+    struct stream s = {.peer = id_of(peer), .theirs = &seen, .n_theirs = 1};
+    water_hear_greeting(f->g, &s);
+}
+
+Test(low_water, who_is_stale_ceases_to_be_when_nobody_is_left_who_knows_and_no_sooner)
+{
+    struct fixture f;
+    init(&f);
+    hear_water(&f);
+    water_give_up(f.g, &f.fx);
+    cr_expect(water_is_stale(f.g), "nobody has greeted yet");
+    greet(&f, 2, true);
+    water_give_up(f.g, &f.fx);
+    cr_expect(water_is_stale(f.g), "the other one may know");
+    greet(&f, 3, false);
+    water_give_up(f.g, &f.fx);
+    cr_expect(water_is_stale(f.g), "it knows");
+    greet(&f, 3, true);
+    f.g->collect.n_marks++; /* we have missed more meanwhile: it was not asked of that */
+    water_give_up(f.g, &f.fx);
+    cr_expect(water_is_stale(f.g));
+    greet(&f, 2, true);
+    greet(&f, 3, true);
+    water_give_up(f.g, &f.fx);
+    cr_expect_not(water_is_stale(f.g));
+    cr_expect_not(f.g->seen.spans[seen_at_least(&f.g->seen, id_of(2))].is_stale);
     fini(&f);
 }
 

@@ -71,7 +71,7 @@ Test(seen, nothing_is_claimed_of_a_writer_whose_beginning_is_missing)
     cr_assert_eq(seen_find(&s, w)->number, 0);
     cr_assert(!seen_covers(&s, w, 2, 1) && !seen_covers(&s, w, 3, 5));
     cr_assert(seen_covers(&s, w, 3, 6), "but what came is here");
-    struct seen_number begun = {w, 3, 0, 2, 9};
+    struct seen_number begun = {w, 3, 0, 2, 9, {{0}}};
     cr_assert_eq(seen_begin(&s, &begun), 1);
     cr_assert_eq(seen_advance(&s, w, 3, 0, 5), 1);
     cr_assert_eq(seen_find(&s, w)->number, 8, "what came early counts then");
@@ -123,5 +123,65 @@ Test(seen, a_mark_stays_through_advances_and_epochs_until_all_are_cleared)
     cr_assert(s.spans[0].is_stale && s.spans[1].is_stale);
     seen_clear_stale(&s);
     cr_assert(!s.spans[0].is_stale && !s.spans[1].is_stale);
+    seen_fini(&s);
+}
+
+Test(seen, of_four_former_epochs_it_is_known_how_far_they_were_seen)
+{
+    struct seen s;
+    struct node_id w = {{1}};
+    seen_init(&s);
+    for (uint64_t epoch = 10; epoch <= 60; epoch += 10)
+        cr_assert_eq(seen_advance(&s, w, epoch, 0, epoch / 10), 1);
+    for (uint64_t epoch = 20; epoch <= 60; epoch += 10) {
+        cr_expect(seen_covers(&s, w, epoch, epoch / 10), "%d", (int)epoch);
+        cr_expect_not(seen_covers(&s, w, epoch, epoch / 10 + 1), "%d", (int)epoch);
+        cr_expect_not(seen_covers(&s, w, epoch + 5, 1), "nobody has seen an epoch between them");
+    }
+    cr_expect(seen_covers(&s, w, 10, 99), "what is older counts as seen");
+    seen_fini(&s);
+}
+
+Test(seen, the_hash_is_of_what_was_seen_and_of_nothing_else)
+{
+    struct seen a, b;
+    struct node_id w = {{1}}, v = {{2}};
+    seen_init(&a);
+    seen_init(&b);
+    cr_assert_eq(seen_advance(&a, w, 5, 0, 3), 1);
+    cr_assert_eq(seen_advance(&a, v, 7, 0, 1), 1);
+    cr_expect_neq(a.hash, b.hash);
+    cr_assert_eq(seen_advance(&b, v, 7, 0, 1), 1);
+    cr_assert_eq(seen_advance(&b, w, 5, 2, 3), 1); /* behind a gap */
+    cr_expect_neq(a.hash, b.hash);
+    cr_assert_eq(seen_advance(&b, w, 5, 0, 2), 1);
+    cr_expect_eq(a.hash, b.hash);
+    struct seen_number grave = {.writer = w, .epoch = 5, .number = 3};
+    cr_expect_not(seen_retire(&a, &grave), "it had seen as much");
+    cr_expect_neq(a.hash, b.hash);
+    cr_expect_not(seen_retire(&b, &grave));
+    seen_remove(&b, seen_at_least(&b, w));
+    cr_expect_eq(a.hash, b.hash, "a line that a grave stands for may be there or not");
+    cr_assert_eq(seen_advance(&a, w, 5, 3, 4), 1);
+    cr_expect_neq(a.hash, b.hash);
+    seen_fini(&a);
+    seen_fini(&b);
+}
+
+Test(seen, a_line_is_raised_to_its_grave_and_never_lowered)
+{
+    struct seen s;
+    struct node_id w = {{1}};
+    struct seen_number grave = {.writer = w, .epoch = 5, .number = 3};
+    seen_init(&s);
+    cr_expect_not(seen_retire(&s, &grave));
+    cr_expect_eq(s.n, 0, "who is not in the list stays so");
+    cr_assert_eq(seen_advance(&s, w, 5, 0, 1), 1);
+    cr_assert_eq(seen_advance(&s, w, 5, 3, 4), 1);
+    cr_expect(seen_retire(&s, &grave));
+    cr_expect_eq(seen_find(&s, w)->number, 4, "with what came early");
+    grave.number = 2;
+    cr_expect_not(seen_retire(&s, &grave));
+    cr_expect_eq(seen_find(&s, w)->number, 4);
     seen_fini(&s);
 }
