@@ -54,7 +54,7 @@ MUSL_CPPFLAGS := $(patsubst %,-idirafter /usr/include%,/$(shell $(CC) -print-mul
 
 LIBS_static  := -lrocksdb -luv_a -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap \
                 -lsnappy -llz4 -lzstd -lbz2 -lz -lxxhash -lstdc++ -lpthread -ldl -lm
-LIBS_dynamic := -lrocksdb -luv -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap -lxxhash -lpthread -lm
+LIBS_dynamic := -lrocksdb -luv -lsodium -lmsgpackc -lprotobuf-c -lcares -lyaml -ljansson -lcap -lzstd -lxxhash -lpthread -lm
 LIBS := $(if $(filter release,$(BUILD)),$(LIBS_static),$(LIBS_dynamic))
 
 # ---------------------------------------------------------------- sources: one folder is one floor, in some with wings
@@ -68,7 +68,7 @@ LLHTTP := $(patsubst /usr/share/llhttp/%.c,$(OUT)/llhttp/%.o,$(wildcard /usr/sha
 LIB    := $(OUT)/libstratos.a
 BIN    := $(OUT)/stratos
 SHIM   := $(OUT)/shim
-SHIM_SRC := $(patsubst %,core/%.c,arena bytes dump err exit hash rlimits) \
+SHIM_SRC := $(patsubst %,core/%.c,arena bytes dump err exit hash rlimits utf8) \
             $(patsubst %,isolate/%.c,cgroup cgroup_aside child control files landlock log_file log_line log_runs \
             mounts places privilege record rlimits run sandbox shim shim_child shim_end shim_file shim_old shim_output \
             shim_program shim_tlv shim_value task_env token_file users)

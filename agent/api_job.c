@@ -9,7 +9,8 @@
 /* ---- of a job that may be gone ---- */
 
 typedef int (*make_versions)(struct report *r, const char *ns, const char *job,
-                             const char *word, json_t **ret_data, struct err *err);
+                             const char *word, const struct caller *who,
+                             json_t **ret_data, struct err *err);
 
 static void answer_versions(struct agent *a, struct api_call *call, make_versions make)
 {
@@ -21,7 +22,7 @@ static void answer_versions(struct agent *a, struct api_call *call, make_version
         return;
     }
     int status = make(&r, route_word(&call->match, "ns"), route_word(&call->match, "job"),
-                      uv_http_query(call->x, "version"), &data, &err);
+                      uv_http_query(call->x, "version"), &call->who, &data, &err);
     report_close(&r);
     if (status < 0)
         api_error(a, call->x, status, err.text);
@@ -32,9 +33,11 @@ static void answer_versions(struct agent *a, struct api_call *call, make_version
 }
 
 static int make_history(struct report *r, const char *ns, const char *job,
-                        const char *word, json_t **ret_data, struct err *err)
+                        const char *word, const struct caller *who, json_t **ret_data,
+                        struct err *err)
 {
     (void)word;
+    (void)who;
     return report_history(r, ns, job, ret_data, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/api.h"
 #include "agent/params.h"
+#include "agent/text_json.h"
 
 /* An exchange that waits for NODE_DONE. */
 struct exchange_wait {
@@ -50,7 +51,7 @@ static json_t *done_json(const struct exchange_wait *wait,
     if (wait->jobs)
         (void)json_object_set(data, "jobs", wait->jobs);
     if (result->text && *result->text)
-        (void)json_object_set_new(data, "text", json_string(result->text));
+        (void)json_object_set_new(data, "text", text_json(result->text));
     return data;
 }
 

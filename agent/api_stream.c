@@ -173,7 +173,7 @@ void route_events(struct agent *a, struct api_call *call)
 
 /* ---- the dashboard ---- */
 
-static json_t *dashboard_jobs(const struct report *r)
+static json_t *dashboard_jobs(struct report *r)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < r->view.n_jobs; i++)

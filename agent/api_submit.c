@@ -12,6 +12,8 @@
 
 #include "agent/api.h"
 #include "agent/params.h"
+#include "agent/submitted.h"
+#include "agent/text_json.h"
 
 enum {
     READ_ARENA_MAX = 64 << 20, /* for one file of 1 MiB with all that it expands to */
@@ -27,6 +29,7 @@ struct submission {
     struct complaints complaints;
     struct jobfile file;
     struct bytes *bodies; /* of its jobs, canonical */
+    struct bytes *texts;  /* what is kept of what they were submitted as */
     int status;           /* of reading */
     struct bytes body;
     const char *ns, *name; /* the one job that the path names; NULL: any */
@@ -57,6 +60,7 @@ static void read_file(uv_work_t *work)
     s->bodies = arena_array(&s->arena, s->file.n_jobs, sizeof(*s->bodies));
     for (size_t i = 0; s->bodies && i < s->file.n_jobs; i++)
         s->bodies[i] = spec_canonical(&s->file.jobs[i], &s->arena);
+    s->texts = submitted_pack(s->body, &s->file, &s->arena);
 }
 
 /* ---- answers ---- */
@@ -70,6 +74,9 @@ static json_t *announce_jobs(struct agent *a, struct submission *s)
     json_t *list =
         report_edits(&r, s->file.jobs, s->bodies, s->file.n_jobs, s->keep_scale);
     report_close(&r);
+    for (size_t i = 0; i < s->file.n_jobs; i++)
+        (void)json_object_set_new(json_array_get(list, i), "text_kept",
+                                  json_boolean(s->texts[i].len > 0));
     return list;
 }
 
@@ -79,15 +86,15 @@ static void answer_complaints(struct agent *a, struct submission *s)
     json_t *list = json_array();
     for (size_t i = 0; i < complaints->n; i++)
         (void)json_array_append_new(
-            list,
-            json_pack("{s:i,s:i,s:s}", "line", (int)complaints->list[i].line, "column",
-                      (int)complaints->list[i].column, "text", complaints->list[i].text));
+            list, json_pack("{s:i,s:i,s:o}", "line", (int)complaints->list[i].line,
+                            "column", (int)complaints->list[i].column, "text",
+                            text_json(complaints->list[i].text)));
     const struct complaint *first = &complaints->list[0];
-    json_t *body =
-        complaints->n ? json_pack("{s:{s:s,s:s,s:i,s:i,s:o}}", "error", "code", "invalid",
-                                  "message", first->text, "line", (int)first->line,
-                                  "column", (int)first->column, "complaints", list)
-                      : report_error("invalid", "not a job file");
+    json_t *body = complaints->n ? json_pack("{s:{s:s,s:o,s:i,s:i,s:o}}", "error", "code",
+                                             "invalid", "message", text_json(first->text),
+                                             "line", (int)first->line, "column",
+                                             (int)first->column, "complaints", list)
+                                 : report_error("invalid", "not a job file");
     if (!complaints->n)
         json_decref(list);
     api_answer(a, s->x, 422, body);
@@ -112,7 +119,7 @@ static void become_order(struct agent *a, struct submission *s)
         answer_complaints(a, s);
         return;
     }
-    if (!s->bodies) {
+    if (!s->bodies || !s->texts) {
         api_error(a, s->x, -ENOMEM, "out of memory");
         return;
     }
@@ -131,6 +138,7 @@ static void become_order(struct agent *a, struct submission *s)
         .by = api_who(a, &call, by),
         .jobs = file->jobs,
         .bodies = s->bodies,
+        .texts = s->texts,
         .n_jobs = file->n_jobs,
         .if_version = s->if_version,
         .if_new = s->if_new,

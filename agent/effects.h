@@ -33,6 +33,7 @@ struct node_event {
     const char *state;   /* "alive", "v3", "running", "off"; may be NULL */
     const char *text;    /* one sentence */
     const char *cause;   /* may be NULL */
+    const char *because; /* the member whose death or leaving it comes of; NULL: of none */
     const char *where;   /* the node where it happened; NULL: this one */
     const char *ns;      /* whose namespace it tells of; NULL: it belongs to none */
     bool is_own;         /* of this node: goes to its log as well */

@@ -49,7 +49,7 @@ static uint64_t of_gossip(uint64_t h, const struct gossip_effect *e)
 static uint64_t of_event(uint64_t h, const struct node_event *e)
 {
     const char *const texts[] = {e->kind,  e->subject, e->state, e->text,
-                                 e->cause, e->where,   e->ns};
+                                 e->cause, e->where,   e->ns,    e->because};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         h = text(h, texts[i]);
     return number(h, e->is_own);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/text_json.h"
 #include "core/stamp.h"
 
 enum { FOLD_MAX = 256 }; /* newest events that are looked through for the same fall */
@@ -44,6 +45,24 @@ static bool is_same_fall(const json_t *event, const char *node,
            strncmp(was, is, len) == 0;
 }
 
+/* An event goes; what came of it comes of its own cause then. */
+static void forget(struct feed *f, uint64_t id)
+{
+    struct event_mark *gone = &f->marks[id % FEED_MAX];
+    for (uint64_t later = id + 1; later < f->next_id; later++) {
+        struct event_mark *m = &f->marks[later % FEED_MAX];
+        if (m->id != later || m->cause != id)
+            continue;
+        m->cause = gone->cause;
+        (void)json_object_set_new(f->ring[later % FEED_MAX], "cause_id",
+                                  gone->cause ? json_integer((json_int_t)gone->cause)
+                                              : json_null());
+    }
+    *gone = (struct event_mark){0};
+    json_decref(f->ring[id % FEED_MAX]);
+    f->ring[id % FEED_MAX] = NULL;
+}
+
 /* Who falls again and again would push all else out: what stood of it from its last fall on goes, and the
  * new event counts.  Returns how often it has fallen before, *ret_since_ms: since when. */
 static json_int_t fold(struct feed *f, const char *node, const struct node_event *now,
@@ -69,8 +88,7 @@ static json_int_t fold(struct feed *f, const char *node, const struct node_event
         if (*slot && strcmp(text_of(*slot, "kind"), "instance") == 0 &&
             strcmp(text_of(*slot, "subject"), now->subject) == 0 &&
             strcmp(text_of(*slot, "node"), node) == 0) {
-            json_decref(*slot);
-            *slot = NULL;
+            forget(f, id);
         }
     }
     return times;
@@ -106,12 +124,24 @@ uint64_t feed_add(struct feed *f, uint64_t at_unix_ms, const char *node,
     json_t *since = NULL;
     json_int_t times = fold(f, node, event, &since);
     json_t **slot = &f->ring[f->next_id % FEED_MAX];
-    json_decref(*slot);
-    *slot = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s?}", "id", (json_int_t)f->next_id,
-                      "at", unix_ms_text(at_unix_ms, at), "node", node, "kind",
-                      event->kind, "level", level_of(event), "subject",
-                      event->subject ? event->subject : "", "text",
-                      event->text ? event->text : "", "cause", event->cause);
+    struct event_mark mark = event_mark_of(f->next_id, event, node);
+    mark.cause = event_cause(f->marks, FEED_MAX, &mark, event);
+    const char *cause = event->cause;
+    if (!cause && mark.cause)
+        cause = text_of(f->ring[mark.cause % FEED_MAX], "text");
+    f->marks[f->next_id % FEED_MAX] = mark;
+    json_t *made =
+        json_pack("{s:I,s:s,s:o,s:s,s:s,s:o,s:o,s:o}", "id", (json_int_t)f->next_id, "at",
+                  unix_ms_text(at_unix_ms, at), "node", text_json(node), "kind",
+                  event->kind, "level", level_of(event), "subject",
+                  text_json(event->subject ? event->subject : ""), "text",
+                  text_json(event->text ? event->text : ""), "cause", text_json(cause));
+    json_decref(*slot); /* `cause` may have been its text */
+    *slot = made;
+    if (*slot)
+        (void)json_object_set_new(*slot, "cause_id",
+                                  mark.cause ? json_integer((json_int_t)mark.cause)
+                                             : json_null());
     if (*slot && event->ns)
         (void)json_object_set_new(*slot, "namespace", json_string(event->ns));
     if (*slot && event->state)

@@ -4,14 +4,15 @@
 
 #include <jansson.h>
 
-#include "agent/effects.h"
+#include "agent/feed_cause.h"
 
 enum { FEED_MAX = 1024 };
 
 struct feed {
     json_t *ring
-        [FEED_MAX]; /* {"id","at","node","kind","level","subject","text","cause"}, "namespace" where there is one;
-                        "times" and "since" where an instance has fallen so before */
+        [FEED_MAX]; /* {"id","at","node","kind","level","subject","text","cause","cause_id"}, "namespace" where
+                        there is one; "times" and "since" where an instance has fallen so before */
+    struct event_mark marks[FEED_MAX]; /* of the same events */
     uint64_t next_id; /* ids start at 1 */
 };
 

@@ -158,6 +158,7 @@ static int current_order(const struct holder *h, const struct view_job *job,
                             .version = job->doc.version,
                             .restart_at = job->control.restart_at,
                             .retry_at = job->control.retry_at,
+                            .born = job->doc.born ? job->doc.born : BORN_BEFORE,
                             .body = holder_spec(h, job->ns, job->name, job->doc.spec)};
     return ret_order->body.at ? 0 : ERR_NOT_FOUND;
 }
@@ -390,7 +391,8 @@ static bool renew(struct holder *h, struct moment at, struct work_item *item,
     struct view_job job = {.ns = arena_text(arena, ns), .name = arena_text(arena, name)};
     struct assignment order;
     if (!entry || !job.ns || !job.name ||
-        record_decode_job(entry->value, arena, &job.doc) < 0)
+        record_decode_job(entry->value, arena, &job.doc) < 0 ||
+        born_differs(job.doc.born, item->born)) /* removed, and made again */
         return false;
     entry = table_get(gossip_table(h->options.gossip), key_bytes(&control_key));
     if (entry)

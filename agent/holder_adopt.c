@@ -77,6 +77,7 @@ bool holder_adopt(struct holder *h, struct moment at, const char *key, uint32_t 
                                    .hash = claim.spec,
                                    .version = claim.version,
                                    .restart_at = claim.restart_at,
+                                   .born = claim.born,
                                    .body = body};
         is_known = work_adopt(&h->work, at, &order, &claim, pid) == 0;
     }

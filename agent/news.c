@@ -189,16 +189,16 @@ static const char *name_of(const struct members *members, const struct table *ta
 }
 
 /* Whose work it takes over: a claim of the same instance, of a node that is gone. */
-static const char *cause_of_start(const struct members *members,
-                                  const struct table *table,
-                                  const struct key_parts *parts,
-                                  const struct claim_doc *doc, struct arena *arena)
+static void find_cause_of_start(const struct members *members, const struct table *table,
+                                const struct key_parts *parts,
+                                const struct claim_doc *doc, struct arena *arena,
+                                struct node_event *event)
 {
     char ns[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1];
     size_t n_gone = members_count_state(members, MEMBER_DEAD) +
                     members_count_state(members, MEMBER_LEFT);
     if (doc->generation < 2 || n_gone == 0 || n_gone > GONE_LOOKED_MAX)
-        return NULL;
+        return;
     (void)snprintf(ns, sizeof(ns), "%.*s", (int)parts->ns.len,
                    (const char *)parts->ns.at);
     (void)snprintf(job, sizeof(job), "%.*s", (int)parts->name.len,
@@ -207,11 +207,13 @@ static const char *cause_of_start(const struct members *members,
         const struct member *m = members_at(members, i);
         struct key key = key_claim(m->id, ns, job, parts->index);
         bool is_gone = m->state == MEMBER_DEAD || m->state == MEMBER_LEFT;
-        if (is_gone && table_get(table, key_bytes(&key)))
-            return arena_printf(arena, "%s %s", name_of(members, table, m->id, arena),
-                                m->state == MEMBER_DEAD ? "is dead" : "has left");
+        if (!is_gone || !table_get(table, key_bytes(&key)))
+            continue;
+        event->cause = arena_printf(arena, "%s %s", name_of(members, table, m->id, arena),
+                                    m->state == MEMBER_DEAD ? "is dead" : "has left");
+        event->because = arena_text(arena, m->name); /* as its own event calls it */
+        return;
     }
-    return NULL;
 }
 
 static void news_claim(struct news *n, const struct members *members,
@@ -260,7 +262,7 @@ static void news_claim(struct news *n, const struct members *members,
     /* A start may be over before anybody else hears of it. */
     bool is_start = doc.state == INSTANCE_STARTING || before == SAID_NOTHING;
     if (!event->cause && is_start && doc.restarts == 0)
-        event->cause = cause_of_start(members, table, parts, &doc, arena);
+        find_cause_of_start(members, table, parts, &doc, arena, event);
     event->where = node;
 }
 
@@ -278,11 +280,12 @@ static void news_refusal(const struct members *members, const struct table *tabl
     struct node_event *event = news_add(out, "instance", parts, name, "failed");
     event->is_own = is_own;
     event->where = name_of(members, table, parts->node, arena);
-    event->text = arena_printf(arena,
-                               doc.until_unix_ms && !doc.is_untried
-                                   ? "%s is given up on %s for a while"
-                                   : "%s cannot start on %s yet",
-                               name, event->where);
+    char until[32];
+    event->text =
+        doc.until_unix_ms && !doc.is_untried
+            ? arena_printf(arena, "%s is given up on %s until %.8s", name, event->where,
+                           unix_ms_text(doc.until_unix_ms, until) + 11)
+            : arena_printf(arena, "%s cannot start on %s yet", name, event->where);
     event->cause = doc.reason && *doc.reason ? doc.reason : NULL;
 }
 

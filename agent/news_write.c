@@ -26,6 +26,7 @@ void news_conflict(const struct table *table, struct bytes key, struct node_effe
     struct key_parts parts;
     bool is_parsed = key_parse(key, &parts) == 0;
     bool is_job = is_parsed && parts.kind == KEY_JOB;
+    bool is_text = is_parsed && parts.kind == KEY_TEXT;
     struct node_event *event = news_add(out, "conflict", is_parsed ? &parts : NULL,
                                         arena_text_of(arena, key), NULL);
     event->is_own = true;
@@ -35,6 +36,12 @@ void news_conflict(const struct table *table, struct bytes key, struct node_effe
                            "%.*s was submitted at two nodes at the same time; the later "
                            "one stands, its history shows both",
                            (int)parts.name.len, (const char *)parts.name.at)
+        : is_text
+            ? arena_printf(
+                  arena,
+                  "%.*s was submitted at two nodes at the same time, the same in "
+                  "other words; the later words are kept",
+                  (int)parts.name.len, (const char *)parts.name.at)
             : arena_printf(arena,
                            "two nodes wrote %.*s at the same time; the later one stands",
                            (int)key.len, (const char *)key.at);

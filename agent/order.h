@@ -39,6 +39,7 @@ struct order {
     const struct job_spec *jobs;
     const struct bytes
         *bodies; /* of `jobs`, as spec_canonical makes them; NULL: to be made */
+    const struct bytes *texts;  /* of `jobs`, as submitted_pack makes them; NULL: leave what is kept */
     size_t n_jobs;
     uint32_t count;
     uint32_t if_version; /* SUBMIT: only if this is the current version; 0 = any */

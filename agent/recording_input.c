@@ -72,7 +72,9 @@ static void pass_task(struct pass *p, struct node_input *in)
     pass_u32(p, &in->task.pid);
     pass_text(p, &in->task.why);
     pass_fact(p, &in->task.fact);
-    if (!in->task.key || ((in->kind == INPUT_TASK_FAILED || in->kind == INPUT_TASK_REFUSED) && !in->task.why))
+    if (!in->task.key ||
+        ((in->kind == INPUT_TASK_FAILED || in->kind == INPUT_TASK_REFUSED) &&
+         !in->task.why))
         pass_fail(p, ERR_MALFORMED);
 }
 
@@ -137,7 +139,21 @@ static void pass_jobs(struct pass *p, struct order *v)
         bodies = arena_array(p->arena, n, sizeof(*bodies));
     if (pass_is_reading(p) && n > 0 && !bodies)
         pass_fail(p, -ENOMEM);
+    bool has_texts = v->texts != NULL;
+    pass_bool(p, &has_texts);
+    struct bytes *texts = NULL;
+    if (pass_is_reading(p) && has_texts && n > 0) {
+        texts = arena_array(p->arena, n, sizeof(*texts));
+        if (!texts)
+            pass_fail(p, -ENOMEM);
+    }
     for (size_t i = 0; i < n && p->error == 0; i++) {
+        struct bytes text =
+            !pass_is_reading(p) && v->texts ? v->texts[i] : (struct bytes){0};
+        if (has_texts)
+            pass_bytes(p, &text);
+        if (texts)
+            texts[i] = text;
         struct bytes body =
             !pass_is_reading(p) && v->bodies ? v->bodies[i] : (struct bytes){0};
         pass_job(p, &jobs[i], &jobs[i], &body);
@@ -147,6 +163,7 @@ static void pass_jobs(struct pass *p, struct order *v)
     if (pass_is_reading(p)) {
         v->jobs = jobs;
         v->bodies = bodies;
+        v->texts = texts;
         v->n_jobs = p->error == 0 ? n : 0;
     }
 }

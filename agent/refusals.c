@@ -112,7 +112,7 @@ static void say_port(struct refusal *f, const struct work_item *item)
 void refusals_add(struct refusals *r, struct moment at, const struct work_item *item,
                   struct node_effects *out)
 {
-    uint8_t buf[512];
+    uint8_t buf[REASON_LEN_MAX + REASON_WHOLE_MAX + 256];
     struct job_doc job;
     struct control_doc control;
     struct refusal *f = calloc(1, sizeof(*f));

@@ -244,6 +244,10 @@ json_t *report_job(const struct report *r, uint32_t index)
     json_t *isolation = json_object(); /* every weakening of it is to be seen */
     put_text(isolation, "api", apis[job->spec ? job->spec->task.api : API_NONE]);
     (void)json_object_set_new(out, "isolation", isolation);
+    json_t *labels = json_object();
+    for (size_t i = 0; job->spec && i < job->spec->n_labels; i++)
+        put_text(labels, job->spec->labels[i].key, job->spec->labels[i].value);
+    (void)json_object_set_new(out, "labels", labels);
     return out;
 }
 

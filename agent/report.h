@@ -12,6 +12,9 @@
 #include "netsvc/catalog.h"
 #include "sched/plan.h"
 
+struct caller;
+struct sight;
+
 struct report {
     struct arena arena;
     struct moment at;
@@ -20,6 +23,7 @@ struct report {
     const char *self; /* our name */
     struct view view;
     struct plan plan;
+    const struct sight *sight; /* who is within reach; NULL: nobody has asked yet */
 };
 
 int report_open(struct report *r, struct node *node, const char *self, struct moment at);
@@ -36,7 +40,7 @@ json_t *report_members(struct report *r);
 json_t *report_jobs(const struct report *r);
 json_t *report_job(const struct report *r, uint32_t job);
 /* report_status.c: a job with its instances; an instance and every node's verdict on it. */
-json_t *report_status(const struct report *r, uint32_t job);
+json_t *report_status(struct report *r, uint32_t job);
 json_t *report_why(struct report *r, uint32_t job, uint32_t index);
 /* Who has the current version of a job: its writer's number held against what every member has seen. */
 json_t *report_trace(struct report *r, uint32_t job);
@@ -46,10 +50,11 @@ json_t *report_variables(const struct report *r);
 json_t *report_variable(const struct entry *entry);
 const char *report_job_status(const struct report *r, uint32_t job);
 /* report_versions.c: of a job that may be gone.  Version and body of what `word` names, as
- * versions_find, with an error that says what is wrong; its versions, ERR_NOT_FOUND for a job
+ * versions_find, with an error that says what is wrong, and the text it was submitted as where `who`
+ * may see that: "text", null with "text_missing" that says why; its versions, ERR_NOT_FOUND for a job
  * nobody has heard of. */
 int report_spec(struct report *r, const char *ns, const char *job, const char *word,
-                json_t **ret_data, struct err *err);
+                const struct caller *who, json_t **ret_data, struct err *err);
 int report_history(struct report *r, const char *ns, const char *job, json_t **ret_data,
                    struct err *err);
 

@@ -5,6 +5,7 @@
 
 #include "agent/report.h"
 #include "agent/sight.h"
+#include "agent/text_json.h"
 #include "core/err.h"
 #include "netsvc/dns.h"
 #include "proto/record.h"
@@ -54,7 +55,8 @@ json_t *report_envelope(const struct node *n, const char *self, uint64_t now_ms,
 
 json_t *report_error(const char *code, const char *message)
 {
-    return json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message);
+    return json_pack("{s:{s:s,s:o}}", "error", "code", code, "message",
+                     text_json(message));
 }
 
 /* ---- gossip ---- */
@@ -302,7 +304,7 @@ static json_t *endpoint_json(const struct catalog *c, const struct catalog_endpo
         endpoint_host_text(&e->at, address), "port", e->at.port, "health",
         health_name(is_known ? e->health : HEALTH_UNKNOWN), "served", e->is_served);
     if (!e->is_served && e->reason)
-        (void)json_object_set_new(out, "reason", json_string(e->reason));
+        (void)json_object_set_new(out, "reason", text_json(e->reason));
     return out;
 }
 
@@ -370,11 +372,11 @@ int report_resolve(const struct catalog *c, const char *name, json_t **ret_data)
                 answers, json_pack("{s:s,s:s,s:I}", "type", records[i].type, "value",
                                    records[i].value, "ttl", (json_int_t)records[i].ttl));
         for (size_t i = 0; i < n_omitted; i++)
-            (void)json_array_append_new(left_out, json_pack("{s:s,s:s}", "instance",
-                                                            omitted[i].instance, "reason",
-                                                            omitted[i].reason));
-        *ret_data = json_pack("{s:s,s:o,s:o}", "name", name, "answers", answers,
-                              "left_out", left_out);
+            (void)json_array_append_new(
+                left_out, json_pack("{s:s,s:o}", "instance", omitted[i].instance,
+                                    "reason", text_json(omitted[i].reason)));
+        *ret_data = json_pack("{s:o,s:o,s:o}", "name", text_json(name), "answers",
+                              answers, "left_out", left_out);
     }
     arena_fini(&arena);
     return status;

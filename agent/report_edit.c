@@ -136,8 +136,8 @@ static void count_instances(struct edit_of *e)
         const struct view_claim *c = &v->claims[e->job->first_claim + i];
         bool is_up =
             c->doc.state == INSTANCE_STARTING || c->doc.state == INSTANCE_RUNNING;
-        if (!is_up || !v->nodes[c->node].is_live || c->index >= e->count ||
-            c->index == counted)
+        if (!is_up || c->is_former || !v->nodes[c->node].is_live ||
+            c->index >= e->count || c->index == counted)
             continue;
         counted = c->index;
         count_claim(e, c);

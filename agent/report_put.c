@@ -7,7 +7,7 @@
 
 void put_text(json_t *object, const char *key, const char *value)
 {
-    (void)json_object_set_new(object, key, value ? json_string(value) : json_null());
+    (void)json_object_set_new(object, key, text_json(value));
 }
 
 void put_int(json_t *object, const char *key, uint64_t value)

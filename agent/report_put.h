@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "agent/text_json.h"
+
 void put_text(json_t *object, const char *key, const char *value); /* NULL: null */
 void put_int(json_t *object, const char *key, uint64_t value);
 void put_time(json_t *object, const char *key, uint64_t unix_ms); /* 0: null */

@@ -6,6 +6,7 @@
 
 #include "agent/report_put.h"
 #include "agent/sight.h"
+#include "agent/verdict.h"
 #include "core/doc.h"
 #include "core/err.h"
 #include "sched/condition.h"
@@ -110,13 +111,23 @@ static void say_update(json_t *out, const struct view_job *job,
         put_text(out, "update", words[view_update(job, claim)]);
 }
 
-/* How many nodes have tried and gave it up: without a holder its own row cannot say so. */
-static uint64_t count_refusals(const struct report *r, uint32_t job, uint32_t index)
+/* How many nodes refuse what is wanted now, and does it wait because they gave it up?  Without a holder
+ * its own row cannot say so. */
+static void set_refusals(const struct report *r, uint32_t job, const struct placement *p,
+                         json_t *out)
 {
-    uint64_t n = 0;
-    for (size_t i = 0; i < r->view.n_refusals; i++)
-        n += r->view.refusals[i].job == job && r->view.refusals[i].index == index;
-    return n;
+    uint64_t n = 0, n_given_up = 0;
+    for (size_t i = 0; i < r->view.n_refusals; i++) {
+        const struct view_refuse *f = &r->view.refusals[i];
+        if (f->job != job || f->index != p->index ||
+            !spec_hash_equal(f->doc.spec, r->view.jobs[job].doc.spec))
+            continue;
+        n++;
+        n_given_up += f->doc.until_unix_ms > 0;
+    }
+    put_int(out, "refused_by", n);
+    (void)json_object_set_new(
+        out, "given_up", json_boolean(p->action == PLACEMENT_NONE && n_given_up > 0));
 }
 
 /* Claims the plan does not count: duplicates to be retired, instances past the count that are
@@ -134,16 +145,31 @@ static void append_leftovers(const struct report *r, uint32_t job, json_t *list)
         if (is_counted || !r->view.nodes[claim->node].is_live)
             continue;
         const char *reason =
-            claim->index < j->count
+            claim->is_former ? "of the removed job of this name: it is stopped"
+            : claim->index < j->count
                 ? "to be stopped"
                 : "past the count: it goes when the others can do without it";
         json_t *one = instance_json(r, job, claim->index, claim, claim->node, reason);
         put_text(one, "update", "stop");
+        if (claim->is_former)
+            (void)json_object_set_new(one, "former", json_true());
         (void)json_array_append_new(list, one);
     }
 }
 
-json_t *report_status(const struct report *r, uint32_t job)
+/* The sentence of the cluster's verdict that is about this job, also when nothing is wrong with it. */
+static void set_verdict(struct report *r, uint32_t job, json_t *out)
+{
+    struct verdict_facts facts = {.at = r->at, .view = &r->view, .plan = &r->plan};
+    struct sight *sight = r->sight ? NULL : arena_alloc(&r->arena, sizeof(*sight));
+    if (sight && sight_of(r->node, r->self, r->at.now_ms, &r->arena, sight) == 0)
+        r->sight = sight;
+    if (r->sight)
+        facts.sight = *r->sight;
+    put_text(out, "verdict", r->sight ? verdict_of_job(&facts, job, &r->arena) : NULL);
+}
+
+json_t *report_status(struct report *r, uint32_t job)
 {
     json_t *out = report_job(r, job), *list = json_array();
     size_t n;
@@ -153,13 +179,14 @@ json_t *report_status(const struct report *r, uint32_t job)
         const struct view_claim *claim =
             p->action == PLACEMENT_KEEP ? &r->view.claims[p->claim] : NULL;
         json_t *one = instance_json(r, job, p->index, claim, p->node, p->reason);
-        put_int(one, "refused_by", count_refusals(r, job, p->index));
+        set_refusals(r, job, p, one);
         say_update(one, &r->view.jobs[job], claim);
         if (claim && condition_is_lost(&r->view, claim))
             set_lost(r, one, claim);
         (void)json_array_append_new(list, one);
     }
     append_leftovers(r, job, list);
+    set_verdict(r, job, out);
     (void)json_object_set_new(out, "instances", list);
     return out;
 }

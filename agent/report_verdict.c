@@ -5,6 +5,7 @@
 
 #include "agent/fill.h"
 #include "agent/report.h"
+#include "agent/text_json.h"
 #include "core/stamp.h"
 
 enum { OWN_MAX = 8 };
@@ -127,9 +128,10 @@ static json_t *need_json(const struct need *need)
 {
     char since[32];
     json_t *out = json_pack(
-        "{s:s,s:s,s:s,s:s?,s:s?,s:o,s:o}", "level", need_level_name(need->level),
-        "subject", need->subject, "text", need->text, "cause", need->cause, "see",
-        need->see, "link", link_of(need), "since",
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "level", need_level_name(need->level), "subject",
+        text_json(need->subject), "text", text_json(need->text), "cause",
+        text_json(need->cause), "see", text_json(need->see), "link", link_of(need),
+        "since",
         need->since_unix_ms ? json_string(unix_ms_text(need->since_unix_ms, since))
                             : json_null());
     if (need->ns)
@@ -142,8 +144,8 @@ static json_t *verdict_json(const struct cluster_verdict *v)
     json_t *needs = json_array();
     for (size_t i = 0; i < v->n; i++)
         (void)json_array_append_new(needs, need_json(&v->needs[i]));
-    return json_pack("{s:s,s:s,s:o,s:I}", "state", verdict_state_name(v->state), "text",
-                     v->text, "needs", needs, "more", (json_int_t)v->n_more);
+    return json_pack("{s:s,s:o,s:o,s:I}", "state", verdict_state_name(v->state), "text",
+                     text_json(v->text), "needs", needs, "more", (json_int_t)v->n_more);
 }
 
 json_t *report_verdict(struct report *r, bool (*shows)(const void *who, const char *ns),

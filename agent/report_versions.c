@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/door.h"
 #include "agent/report.h"
+#include "agent/submitted.h"
 #include "agent/versions.h"
 
 static int no_job(const char *ns, const char *job, struct err *err)
@@ -91,8 +93,38 @@ static int explain(int status, const char *ns, const char *job, const char *word
     return err_set(err, status, "%s", err_text(status));
 }
 
+static bool shows(const void *who, const char *ns)
+{
+    return door_shows(who, ns);
+}
+
+/* What it was submitted as, or why that is not here. */
+static void set_submitted(struct report *r, json_t *out, const char *ns, const char *job,
+                          struct spec_hash hash, const struct caller *who)
+{
+    struct key key = key_text(ns, job, hash);
+    const struct entry *entry = table_get(gossip_table(r->gossip), key_bytes(&key));
+    struct submitted s = {.params = ""};
+    int status = submitted_read(entry ? entry->value : (struct bytes){0},
+                                who ? shows : NULL, who, &r->arena, &s);
+    const char *missing =
+        status == 0 ? NULL
+        : status == ERR_NOT_FOUND
+            ? "none is kept: an older agent took it, or it was too large"
+        : status == ERR_DENIED      ? "it has jobs of other namespaces, too"
+        : status == ERR_UNSUPPORTED ? "a newer version of Stratos has stored it"
+                                    : err_text(status);
+    (void)json_object_set_new(
+        out, "text",
+        status == 0 ? json_stringn((const char *)s.text.at, s.text.len) : json_null());
+    (void)json_object_set_new(out, "text_missing",
+                              missing ? json_string(missing) : json_null());
+    (void)json_object_set_new(out, "params", json_string(s.params));
+    (void)json_object_set_new(out, "text_jobs", json_integer(s.n_jobs));
+}
+
 int report_spec(struct report *r, const char *ns, const char *job, const char *word,
-                json_t **ret_data, struct err *err)
+                const struct caller *who, json_t **ret_data, struct err *err)
 {
     const struct table *table = gossip_table(r->gossip);
     uint32_t version = 0;
@@ -115,6 +147,7 @@ int report_spec(struct report *r, const char *ns, const char *job, const char *w
         out, "spec",
         entry ? json_loadb((const char *)entry->value.at, entry->value.len, 0, NULL)
               : json_null());
+    set_submitted(r, out, ns, job, hash, who);
     *ret_data = out;
     return 0;
 }

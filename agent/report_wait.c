@@ -5,7 +5,13 @@
 #include <string.h>
 
 #include "agent/report.h"
+#include "agent/text_json.h"
 #include "core/err.h"
+#include "core/utf8.h"
+
+enum {
+    REASON_TEXT = 2048
+}; /* a plan's reason quotes a claim's, and names what nodes lack */
 
 uint64_t report_refused_until(const struct report *r, uint32_t job, uint32_t index,
                               uint32_t node)
@@ -38,9 +44,10 @@ static void put_span(uint64_t ms, char *out, size_t cap)
 void report_put_wait(const struct report *r, json_t *out, const char *reason,
                      const char *what, uint64_t again_unix_ms)
 {
-    char text[512], span[32], at[32];
+    char text[REASON_TEXT], span[32], at[32];
     bool is_to_come = again_unix_ms > r->at.at_unix_ms;
-    (void)snprintf(text, sizeof(text), "%.400s", reason ? reason : "");
+    /* So much less than there is room: for what comes behind it. */
+    (void)utf8_cut(reason ? reason : "", text, sizeof(text) - 64);
     if (is_to_come) {
         size_t len = strlen(text);
         put_span(again_unix_ms - r->at.at_unix_ms, span, sizeof(span));
@@ -48,7 +55,7 @@ void report_put_wait(const struct report *r, json_t *out, const char *reason,
                        what, span);
     }
     (void)json_object_set_new(out, "reason",
-                              reason || is_to_come ? json_string(text) : json_null());
+                              reason || is_to_come ? text_json(text) : json_null());
     (void)json_object_set_new(out, "again_at",
                               is_to_come ? json_string(unix_ms_text(again_unix_ms, at))
                                          : json_null());

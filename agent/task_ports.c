@@ -68,7 +68,7 @@ static void take_port(struct work_item *item, uint16_t port, size_t place)
 
 /* Of the fixed ports one that is spoken for on this very node; 0 when none is. */
 static uint16_t find_blocked(const struct work *w, const struct work_item *item,
-                             char why[static REASON_LEN_MAX])
+                             char why[static REASON_WHOLE_MAX])
 {
     struct port_ask fixed[PORTS_MAX];
     size_t n = task_ports_fixed(item->spec, fixed);
@@ -76,7 +76,7 @@ static uint16_t find_blocked(const struct work *w, const struct work_item *item,
         unsigned port = fixed[i].port;
         const char *flag = task_ports_own_flag(&w->options.own, fixed[i].port);
         if (flag) {
-            (void)snprintf(why, REASON_LEN_MAX,
+            (void)snprintf(why, REASON_WHOLE_MAX,
                            "port %u is the agent's own on this node (%s): choose "
                            "another, or dynamic",
                            port, flag);
@@ -85,7 +85,7 @@ static uint16_t find_blocked(const struct work *w, const struct work_item *item,
         for (const struct work_item *o = w->items; o; o = o->next)
             for (size_t k = 0; o != item && k < o->spec->n_ports; k++)
                 if (o->ports[k].port == port) {
-                    (void)snprintf(why, REASON_LEN_MAX,
+                    (void)snprintf(why, REASON_WHOLE_MAX,
                                    "port %u is given to %.63s.%u on this node: this one "
                                    "starts as soon as it is free",
                                    port, o->spec->name, o->index);
@@ -96,7 +96,7 @@ static uint16_t find_blocked(const struct work *w, const struct work_item *item,
 }
 
 static void say_none_free(const struct work *w, const struct work_item *item,
-                          char why[static REASON_LEN_MAX])
+                          char why[static REASON_WHOLE_MAX])
 {
     const struct port_range *range = &item->draw.range;
     uint32_t n = (uint32_t)range->high - range->low + 1, n_given = 0;
@@ -108,11 +108,11 @@ static void say_none_free(const struct work *w, const struct work_item *item,
     for (size_t i = 0; i < item->spec->n_ports; i++)
         n_wanted += item->spec->ports[i].host_port == 0;
     if (n_wanted > n)
-        (void)snprintf(why, REASON_LEN_MAX,
+        (void)snprintf(why, REASON_WHOLE_MAX,
                        "%zu dynamic ports are wanted, and --ports %u-%u has %u", n_wanted,
                        range->low, range->high, n);
     else
-        (void)snprintf(why, REASON_LEN_MAX,
+        (void)snprintf(why, REASON_WHOLE_MAX,
                        "no port of --ports %u-%u is free: %u in use on this host, %u "
                        "given to tasks; this one starts as soon as one is free",
                        range->low, range->high, item->draw.n_taken, n_given);
@@ -181,7 +181,7 @@ static enum task_ports_stage refuse(struct work_item *item, uint16_t port)
 
 enum task_ports_stage task_ports_begin(struct work *w, struct work_item *item,
                                        struct moment at, struct node_effects *out,
-                                       char why[static REASON_LEN_MAX])
+                                       char why[static REASON_WHOLE_MAX])
 {
     const struct port_range range = {w->options.port_min, w->options.port_max};
     uint16_t kept[PORTS_MAX];
@@ -221,7 +221,7 @@ enum task_ports_stage task_ports_answer(struct work *w, struct work_item *item,
                                         struct moment at, const struct port_ask *asks,
                                         const enum port_state *states, size_t n,
                                         struct node_effects *out,
-                                        char why[static REASON_LEN_MAX])
+                                        char why[static REASON_WHOLE_MAX])
 {
     struct port_set given;
     uint16_t next;
@@ -231,7 +231,7 @@ enum task_ports_stage task_ports_answer(struct work *w, struct work_item *item,
         size_t place;
         if (asks[i].is_fixed && states[i] == PORT_TAKEN) {
             (void)snprintf(
-                why, REASON_LEN_MAX,
+                why, REASON_WHOLE_MAX,
                 "port %u is in use on this host: this one starts as soon as it "
                 "is free",
                 port);

@@ -19,13 +19,13 @@ enum task_ports_stage {
  * had before it gets again, unless item->is_doubted: then another, while one is free. */
 enum task_ports_stage task_ports_begin(struct work *w, struct work_item *item,
                                        struct moment at, struct node_effects *out,
-                                       char why[static REASON_LEN_MAX]);
+                                       char why[static REASON_WHOLE_MAX]);
 /* What the host said to NODE_PORTS: of the first `n` asks. */
 enum task_ports_stage task_ports_answer(struct work *w, struct work_item *item,
                                         struct moment at, const struct port_ask *asks,
                                         const enum port_state *states, size_t n,
                                         struct node_effects *out,
-                                        char why[static REASON_LEN_MAX]);
+                                        char why[static REASON_WHOLE_MAX]);
 /* Ask on: so many ports were in use that the rest was left for later. */
 void task_ports_ask(struct work *w, struct work_item *item, struct node_effects *out);
 

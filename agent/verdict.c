@@ -93,46 +93,87 @@ static const char *lost_text(struct making *m, const struct condition *c,
                         wait && *wait ? "; " : "", wait ? wait : "");
 }
 
-static void look_at_job(struct making *m, uint32_t job)
+/* What fits nowhere says itself whether that is for room, for a port or for a task that has yet to end. */
+static const char *waiting_text(struct making *m, const struct condition *c,
+                                const char *instance)
+{
+    static const char room[] = "no node fits";
+    bool is_room = strncmp(c->cause, room, sizeof(room) - 1) == 0;
+    return arena_printf(m->arena, "%s %s%s", instance, is_room ? "waits for room: " : "",
+                        c->cause);
+}
+
+/* One sentence: how the job is, why, and what comes next. */
+static const char *job_text(struct making *m, const struct view_job *j,
+                            const struct condition *c)
 {
     const struct view *v = m->facts->view;
-    const struct view_job *j = &v->jobs[job];
+    const char *name = job_name(m, j);
+    const char *node = c->node == VIEW_NONE ? "" : v->nodes[c->node].doc.name;
+    const char *instance =
+        c->index == VIEW_NONE ? name : arena_printf(m->arena, "%s.%u", name, c->index);
+    if (!name || !instance)
+        return NULL;
+    switch (c->kind) {
+    case CONDITION_CRASHING:
+        return crash_text(m, c, instance, node);
+    case CONDITION_WAITING:
+        return waiting_text(m, c, instance);
+    case CONDITION_LOST:
+        return lost_text(m, c, name, instance, node);
+    case CONDITION_DEGRADED:
+        return arena_printf(m->arena, "%s: %u of %u healthy; %s%s%s: %s", name,
+                            c->healthy, c->wanted, instance, *node ? " on " : "", node,
+                            *c->cause ? c->cause : "it is not healthy");
+    case CONDITION_DEPLOYING:
+        return deploy_text(m, j, c, name);
+    case CONDITION_STOPPED:
+        return arena_printf(m->arena, "%s is stopped: `stratos start %s` starts it", name,
+                            name);
+    case CONDITION_HEALTHY:
+        break;
+    }
+    if (c->wanted == 0)
+        return arena_printf(m->arena, "%s wants no instance", name);
+    return arena_printf(m->arena, "%s: %u of %u healthy", name,
+                        c->healthy < c->wanted ? c->healthy : c->wanted, c->wanted);
+}
+
+const char *verdict_of_job(const struct verdict_facts *facts, uint32_t job,
+                           struct arena *arena)
+{
+    struct making m = {.facts = facts, .arena = arena};
+    struct condition c;
+    condition_of(facts->view, facts->plan, job, facts->at.at_unix_ms, &c);
+    return job_text(&m, &facts->view->jobs[job], &c);
+}
+
+static void look_at_job(struct making *m, uint32_t job)
+{
+    const struct view_job *j = &m->facts->view->jobs[job];
     struct condition c;
     if (m->facts->shows && !m->facts->shows(m->facts->who, j->ns))
         return;
-    condition_of(v, m->facts->plan, job, m->facts->at.at_unix_ms, &c);
+    condition_of(m->facts->view, m->facts->plan, job, m->facts->at.at_unix_ms, &c);
     m->n_jobs++;
     m->wanted += c.wanted;
     m->healthy += c.healthy < c.wanted ? c.healthy : c.wanted;
     if (c.kind == CONDITION_HEALTHY || c.kind == CONDITION_STOPPED)
         return;
-    const char *name = job_name(m, j), *text = NULL;
-    const char *node = c.node == VIEW_NONE ? "" : v->nodes[c.node].doc.name;
+    const char *name = job_name(m, j);
     const char *instance =
         c.index == VIEW_NONE ? name : arena_printf(m->arena, "%s.%u", name, c.index);
     enum need_level level = LEVEL_BAD;
-    if (c.kind == CONDITION_CRASHING)
-        text = crash_text(m, &c, instance, node);
-    else if (c.kind == CONDITION_WAITING)
-        text = arena_printf(m->arena, "%s waits for room: %s", instance, c.cause);
-    else if (c.kind == CONDITION_LOST)
-        text = lost_text(m, &c, name, instance, node);
-    else if (c.kind == CONDITION_DEGRADED)
-        text = arena_printf(m->arena, "%s: %u of %u healthy; %s%s%s: %s", name, c.healthy,
-                            c.wanted, instance, *node ? " on " : "", node,
-                            *c.cause ? c.cause : "it is not healthy");
-    else
-        text = deploy_text(m, j, &c, name);
     if (c.kind == CONDITION_DEGRADED || c.kind == CONDITION_LOST)
         level = LEVEL_WARN;
     else if (c.kind == CONDITION_DEPLOYING)
         level = LEVEL_NOTE;
-    const char *verb = c.kind == CONDITION_WAITING ? "why" : "status";
-    add(m, (struct need){level, j->ns, c.index == VIEW_NONE ? name : instance, text,
-                         *c.cause ? c.cause : NULL,
-                         arena_printf(m->arena, "stratos %s %s", verb,
-                                      c.kind == CONDITION_WAITING ? instance : name),
-                         c.since_unix_ms});
+    bool is_waiting = c.kind == CONDITION_WAITING;
+    add(m, (struct need){
+               level, j->ns, instance, job_text(m, j, &c), *c.cause ? c.cause : NULL,
+               arena_printf(m->arena, "stratos %s %s", is_waiting ? "why" : "status",
+                            is_waiting ? instance : name),
+               c.since_unix_ms});
 }
 
 /* ---- members ---- */

@@ -59,6 +59,10 @@ struct cluster_verdict {
 
 const char *verdict_state_name(enum verdict_state state);
 const char *need_level_name(enum need_level level);
+/* One sentence on one job: how it is, why, and what comes next; NULL when out of memory.  Of the facts it
+ * wants the moment, view, plan and sight. */
+const char *verdict_of_job(const struct verdict_facts *facts, uint32_t job,
+                           struct arena *arena);
 /* 0 or -ENOMEM; its texts live in `arena`. */
 int verdict_make(const struct verdict_facts *facts, struct arena *arena,
                  struct cluster_verdict *ret);

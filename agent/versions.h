@@ -51,7 +51,7 @@ int versions_find(const struct table *table, const char *ns, const char *job,
 
 /* The keys that may go once `next` is written (NULL: now): those of versions beyond VERSIONS_KEPT, of the oldest losers beyond
  * VERSIONS_LOST_KEPT, and of bodies that none of the others needs, are run by no instance and
- * have VERSIONS_KEPT newer ones.  A job that is submitted often would otherwise fill the memory
+ * have VERSIONS_KEPT newer ones, with the texts that became them.  A job that is submitted often would otherwise fill the memory
  * of every node.  The list lives in `arena`; 0 or -ENOMEM. */
 int versions_old(const struct table *table, const char *ns, const char *job,
                  const struct job_doc *next, struct arena *arena, struct key **ret_keys,

@@ -121,7 +121,7 @@ int versions_old(const struct table *table, const char *ns, const char *job,
         status = add_next(&b, ns, job, next->spec);
     if (status < 0 || n + b.n <= VERSIONS_KEPT)
         return status;
-    struct key *keys = arena_array(arena, n + b.n, sizeof(*keys));
+    struct key *keys = arena_array(arena, n + 2 * b.n, sizeof(*keys));
     if (!keys)
         return -ENOMEM;
     size_t n_old = old_versions(ns, job, list, n, &b, keys);
@@ -129,9 +129,13 @@ int versions_old(const struct table *table, const char *ns, const char *job,
         (void)table_each(table, bytes_of_text("claim/"), note_claim, &b);
         qsort(b.list, b.n, sizeof(*b.list), compare_body);
     }
-    for (size_t i = VERSIONS_KEPT; i < b.n; i++)
-        if (!b.list[i].is_needed)
-            keys[n_old++] = b.list[i].key;
+    for (size_t i = VERSIONS_KEPT; i < b.n; i++) {
+        if (b.list[i].is_needed)
+            continue;
+        keys[n_old++] = b.list[i].key;
+        keys[n_old] = key_text(ns, job, b.list[i].hash);
+        n_old += table_get(table, key_bytes(&keys[n_old])) != NULL;
+    }
     *ret_keys = keys;
     *ret_n = n_old;
     return 0;

@@ -92,6 +92,7 @@ static int item_assign(struct work_item *item, const struct assignment *order,
     item->version = order->version;
     item->restart_at = order->restart_at;
     item->retry_at = order->retry_at;
+    item->born = order->born;
     item->generation = order->generation;
     return 0;
 }
@@ -169,7 +170,7 @@ static void item_signal(struct work_item *item, struct node_effects *out)
 static void item_perform(struct work *w, struct work_item *item, struct moment at,
                          unsigned wants, struct node_effects *out)
 {
-    char why[REASON_LEN_MAX];
+    char why[REASON_WHOLE_MAX];
     if (wants & LIFECYCLE_LAUNCH) {
         item->is_port_refused =
             task_ports_begin(w, item, at, out, why) == TASK_PORTS_REFUSED;
@@ -435,7 +436,7 @@ void work_ports(struct work *w, struct moment at, const char *key,
                 struct node_effects *out)
 {
     struct work_item *item = work_find(w, key);
-    char why[REASON_LEN_MAX];
+    char why[REASON_WHOLE_MAX];
     if (!item || !item->is_drawing || item->ask_ms != UINT64_MAX)
         return; /* it was stopped meanwhile */
     if (task_ports_answer(w, item, at, asks, states, n, out, why) != TASK_PORTS_REFUSED)

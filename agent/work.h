@@ -21,6 +21,7 @@ struct work_item {
     uint32_t index;
     uint64_t generation, restart_at, claimed_unix_ms;
     uint64_t retry_at; /* control_doc.retry_at, as far as it was obeyed */
+    uint64_t born;     /* of its job: another job of this name does not go on with it */
     struct spec_hash hash;
     /* that it stands for; the task may have been started from an older one */
     uint32_t version;
@@ -74,7 +75,7 @@ struct assignment {
     uint64_t generation;
     struct spec_hash hash;
     uint32_t version;
-    uint64_t restart_at, retry_at;
+    uint64_t restart_at, retry_at, born;
     struct bytes body; /* canonical spec */
 };
 

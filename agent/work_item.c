@@ -29,6 +29,7 @@ struct claim_doc work_claim(const struct work_item *item)
         .ports = item->ports,
         .n_ports = item->is_drawing ? 0 : item->spec->n_ports,
         .check = checks_doc(&life->checks),
+        .born = item->born,
     };
 }
 

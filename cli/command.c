@@ -36,8 +36,8 @@ static const struct flag agent_flags[] = {
      "what orders want that do not say (default: 2 if there are)", false},
     {"adopt", 0, NULL, "take data that another host made: this host replaces it", false},
     {"new-identity", 0, NULL, "set such data aside, and join as a new node", false},
+    {"stop-tasks", 0, NULL, "run no agent: stop what one that is gone has left", false},
     {"reap", 0, "D", "forget a node that has been gone for D (default: 3d)", false},
-    {"stop-tasks", 0, NULL, "no agent: end the tasks that one left, and leave", false},
     {"debug", 0, NULL, "log every detail", false},
     {"record", 0, "FILE",
      "write what it is told to a new file, for `replay`", false},
@@ -117,6 +117,19 @@ static const struct flag logs_flags[] = {
     {0},
 };
 
+static const struct flag status_flags[] = {
+    {"label", 'l', "KEY[=VALUE]", "only jobs with this label; may be given again", false},
+    {"output", 'o', "wide|json|name", "with causes, as JSON, or the jobs' names alone",
+     false},
+    {"watch", 0, NULL, "look again each second, on a terminal", false},
+    {0},
+};
+
+static const struct flag jobs_flags[] = {
+    {"label", 'l', "KEY[=VALUE]", "only jobs with this label; may be given again", false},
+    {0},
+};
+
 static const struct flag events_flags[] = {
     {"follow", 'f', NULL, "go on as they happen", false},
     {"limit", 0, "N", "the last N (default: 100)", false},
@@ -124,7 +137,8 @@ static const struct flag events_flags[] = {
 };
 
 static const struct flag inspect_flags[] = {
-    {"file", 0, NULL, "as a job file (YAML) that `run` takes", false},
+    {"file", 0, NULL, "the job file as it was submitted, byte for byte", false},
+    {"canonical", 0, NULL, "a job file of this job alone, in one form for all", false},
     {0},
 };
 
@@ -233,9 +247,11 @@ static const struct command table[] = {
      "conflict,\n"
      "124 at the timeout.  Ctrl-C stops watching, not the work.",
      "stratos run web.yaml --timeout 2m", 1, WORDS_MAX, run_flags, verb_run},
-    {"status", JOBS, "[JOB|JOB.N|NODE]", "what runs where, and how it is", NULL,
-     "stratos status web", 0, 1, NULL, verb_status},
-    {"jobs", JOBS, "", "all jobs", NULL, "stratos jobs --json", 0, 0, NULL, verb_jobs},
+    {"status", JOBS, "[JOB|JOB.N|NODE]", "what runs where, and how it is",
+     "What needs somebody stands first, with a ! in front.", "stratos status web", 0, 1,
+     status_flags, verb_status},
+    {"jobs", JOBS, "", "all jobs", NULL, "stratos jobs --json", 0, 0, jobs_flags,
+     verb_jobs},
     {"why", JOBS, "JOB|JOB.N", "why it is where it is, and not elsewhere", NULL,
      "stratos why web.0", 1, 1, NULL, verb_why},
     {"logs", JOBS, "JOB[.N]", "what its tasks wrote; all instances, or one",
@@ -263,7 +279,8 @@ static const struct command table[] = {
      "`history` shows the hashes.  What lost to a concurrent submission can be seen as "
      "well, "
      "and\n"
-     "submitted again with `run`.",
+     "submitted again with `run`.  --file gives back the text as it was submitted; where "
+     "that is\nnot known it says so and gives the canonical form.",
      "stratos inspect web@v3 --file", 1, 1, inspect_flags, verb_inspect},
 
     {"members", CLUSTER, "", "the nodes: alive, suspect, dead, left", NULL,

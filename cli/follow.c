@@ -15,6 +15,7 @@
 #include "core/bounds.h"
 #include "core/doc.h"
 #include "core/hash.h"
+#include "core/utf8.h"
 
 enum {
     POLL_MS = 200,
@@ -141,6 +142,7 @@ static int lose(struct follow *job, int code, const char *error_code, const char
     va_start(args, format);
     (void)vsnprintf(job->error, sizeof(job->error), format, args);
     va_end(args);
+    (void)utf8_mend(job->error);
     (void)snprintf(job->error_code, sizeof(job->error_code), "%s", error_code);
     job->code = code;
     return EXIT_DONE;
@@ -240,6 +242,31 @@ static void say_last_lines(struct talk *t, const struct follow *job)
         fputc('\n', stderr);
 }
 
+/* What of a failed update still runs as it was before, and how all of it comes back to that. */
+static void say_way_back(const struct follow *job, const char *name)
+{
+    const char *now = json_text(job->last.data, "version"), *before = "";
+    long long n_old = 0;
+    size_t i;
+    json_t *instance;
+    json_array_foreach(json_object_get(job->last.data, "instances"), i, instance)
+    {
+        const char *version = json_text(instance, "version");
+        if (strcmp(json_text(instance, "state"), "running") != 0 ||
+            json_is_true(json_object_get(instance, "former")) || !*version ||
+            strcmp(version, now) == 0)
+            continue;
+        before = version;
+        n_old++;
+    }
+    if (n_old > 0)
+        fprintf(stderr,
+                "%lld of %lld still run%s %s.  Back: stratos inspect %s@%s --canonical | "
+                "stratos run -\n",
+                n_old, json_number(job->last.data, "count"), n_old == 1 ? "s" : "",
+                before, name, before);
+}
+
 /* Where a person reads on after a failure. */
 static void say_more(struct talk *t, const struct follow *job)
 {
@@ -247,6 +274,7 @@ static void say_more(struct talk *t, const struct follow *job)
     (void)qualified(&job->target, name);
     if (job->code == EXIT_ROLLOUT) {
         say_last_lines(t, job);
+        say_way_back(job, name);
         fprintf(stderr,
                 "see: stratos logs %s --stderr; stratos status %s; stratos events\n",
                 name, name);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/text_json.h"
+#include "cli/used.h"
 #include "core/bounds.h"
 
 enum { SOURCES_MAX = 1000 };
@@ -193,6 +195,32 @@ static int check_used(const struct invocation *in, const struct values *v)
     return EXIT_DONE;
 }
 
+/* As lines, for who wants to give them again, -n among them; a line end within a value is written \\n. */
+static const char *params_text(const struct values *v, struct arena *arena)
+{
+    const char *ns = v->params.ns ? v->params.ns : "";
+    size_t cap = strlen(ns) + 8;
+    for (size_t i = 0; i < v->params.n; i++)
+        cap += strlen(v->params.list[i].name) + 2 * strlen(v->params.list[i].value) + 2;
+    char *out = arena_alloc(arena, cap), *to = out;
+    if (out && *ns)
+        to = stpcpy(stpcpy(to, "-n "), ns);
+    for (size_t i = 0; out && i < v->params.n; i++) {
+        if (to > out)
+            *to++ = '\n';
+        to = stpcpy(to, v->params.list[i].name);
+        *to++ = '=';
+        for (const char *c = v->params.list[i].value; *c; c++) {
+            if (*c == '\n')
+                *to++ = '\\';
+            *to++ = *c == '\n' ? 'n' : *c;
+        }
+    }
+    if (out)
+        *to = '\0';
+    return out;
+}
+
 /* ---- checking ---- */
 
 static void say_notes(const struct source *source)
@@ -200,7 +228,8 @@ static void say_notes(const struct source *source)
     for (size_t i = 0; i < source->notes.n; i++) {
         const struct complaint *note = &source->notes.list[i];
         if (note->line > 0)
-            fprintf(stderr, "%s:%u: note: ", source->path, note->line);
+            fprintf(stderr, "%s:%u: note: ", note->file ? note->file->name : source->path,
+                    note->line);
         else
             fprintf(stderr, "%s: note: ", source->path);
         print_safe(stderr, note->text, false);
@@ -223,8 +252,10 @@ static void say_json(const struct sources *sources, const bool *is_bad)
             const struct complaint *c = &sources->list[i].notes.list[k];
             (void)json_array_append_new(
                 list,
-                json_pack("{s:s, s:i, s:i, s:s}", "file", sources->list[i].path, "line",
-                          (int)c->line, "column", (int)c->column, "message", c->text));
+                json_pack("{s:o, s:i, s:i, s:s}", "file",
+                          text_json(c->file ? c->file->name : sources->list[i].path),
+                          "line", (int)c->line, "column", (int)c->column, "message",
+                          c->text));
         }
     json_t *error =
         json_pack("{s:s, s:s}", "code", "invalid", "message", "not a job file");
@@ -255,8 +286,10 @@ static int check_one(const struct invocation *in, const struct sources *sources,
                      bool *ret_is_bad)
 {
     struct source *source = &sources->list[i];
-    int error =
-        files_validate(source->text, params, arena, &source->notes, &source->jobs);
+    struct used_root root = {source->path};
+    struct jobfile_loader loader = {used_load, &root};
+    int error = files_validate(source->text, params, &loader, arena, &source->notes,
+                               &source->jobs);
     if (error < 0 && source->notes.n == 0)
         return fail(in, EXIT_USAGE, "invalid", "%s: %s", source->path, err_text(error));
     size_t n_notes = source->notes.n;
@@ -272,8 +305,13 @@ static int check_one(const struct invocation *in, const struct sources *sources,
 int input_sources(const struct invocation *in, struct arena *arena, struct sources *ret)
 {
     struct values values = {0};
-    *ret = (struct sources){0};
+    *ret = (struct sources){.params = ""};
     int code = read_params(in, &values, arena);
+    values.params.ns = words_has(&in->words, "namespace") ? in->namespace : NULL;
+    const char *params = params_text(&values, arena);
+    if (code == EXIT_DONE && !params)
+        code = fail(in, EXIT_FAILED, "failed", "out of memory");
+    ret->params = params ? params : "";
     if (code == EXIT_DONE)
         code = read_all(in, arena, ret);
     bool *is_bad = arena_alloc(arena, ret->n + 1), is_any_bad = false;
@@ -299,22 +337,20 @@ int input_text(const struct invocation *in, const char *shown, struct bytes text
     if (!source)
         return fail(in, EXIT_FAILED, "failed", "out of memory");
     *source = (struct source){.path = shown, .text = text, .notes = {.arena = arena}};
-    *ret = (struct sources){.list = source, .n = 1, .cap = 1};
+    *ret = (struct sources){.list = source, .n = 1, .cap = 1, .params = ""};
     int code = check_one(in, ret, 0, NULL, arena, &is_bad);
     if (code == EXIT_DONE && is_bad && in->is_json)
         say_json(ret, &is_bad);
     return code == EXIT_DONE && is_bad ? EXIT_USAGE : code;
 }
 
-struct bytes input_joined(const struct invocation *in, const struct sources *sources,
-                          struct arena *arena)
+struct bytes input_joined(const struct sources *sources, struct arena *arena)
 {
-    bool has_params =
-        words_value(&in->words, "params") || words_value(&in->words, "param");
-    if (sources->n == 1 && !has_params)
+    if (sources->n == 1 && !*sources->params && !sources->list[0].jobs.use_files)
         return sources->list[0].text;
-    struct files_jobs *jobs = arena_array(arena, sources->n, sizeof(*jobs));
-    for (size_t i = 0; jobs && i < sources->n; i++)
-        jobs[i] = sources->list[i].jobs;
-    return jobs ? files_join(jobs, sources->n, arena) : (struct bytes){0};
+    struct files_source *files = arena_array(arena, sources->n, sizeof(*files));
+    for (size_t i = 0; files && i < sources->n; i++)
+        files[i] = (struct files_source){sources->list[i].jobs, sources->list[i].text,
+                                         sources->params};
+    return files ? files_join(files, sources->n, arena) : (struct bytes){0};
 }

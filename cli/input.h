@@ -22,6 +22,7 @@ struct source {
 struct sources {
     struct source *list;
     size_t n, cap;
+    const char *params; /* given for them: lines of name=value; "" = none */
 };
 
 /* Read and check the job files that the command's words name: files, "-", and directories, of which
@@ -34,7 +35,6 @@ int input_text(const struct invocation *in, const char *shown, struct bytes text
                struct arena *arena, struct sources *ret);
 
 /* The text to submit: the file's own, or of several files their jobs. */
-struct bytes input_joined(const struct invocation *in, const struct sources *sources,
-                          struct arena *arena);
+struct bytes input_joined(const struct sources *sources, struct arena *arena);
 
 #endif

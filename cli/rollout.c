@@ -11,8 +11,9 @@
 struct counts {
     bool is_batch;
     long long alive, serving, extra, ready, running, young, starting, pending, stopping,
-        failed, lost;
+        failed, lost, given_up;
     long long old, in_place; /* to be replaced; to be what is in force without that */
+    long long former;        /* of a removed job of this name: no part of this one */
     const json_t *worst; /* the instance to name: failed before pending before starting */
     int worst_rank;
 };
@@ -55,6 +56,11 @@ static bool instance_is_alive(const json_t *instance)
 {
     const char *state = json_text(instance, "state");
     return is(state, "starting") || is(state, "running") || is(state, "stopping");
+}
+
+static bool instance_is_former(const json_t *instance)
+{
+    return json_is_true(json_object_get(instance, "former"));
 }
 
 /* The same process as in an earlier status: it was not restarted yet. */
@@ -106,6 +112,10 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
     const char *state = json_text(instance, "state");
     enum outlook outlook = outlook_of(instance, asked);
     bool is_alive = instance_is_alive(instance);
+    if (instance_is_former(instance)) {
+        c->former += is_alive;
+        return;
+    }
     c->alive += is_alive;
     c->serving += is(state, "running") && instance_is_ready(instance, false);
     if (outlook != OUTLOOK_STAYS && !is(state, "pending")) {
@@ -134,7 +144,9 @@ static void count_one(const json_t *instance, const struct rollout_asked *asked,
         r->has_failing = true;
         rank = 4;
     } else if (is(state, "pending")) {
-        c->pending++;
+        bool is_given_up = json_is_true(json_object_get(instance, "given_up"));
+        c->given_up += is_given_up;
+        c->pending += !is_given_up;
         r->has_unplaced = r->has_unplaced || !*json_text(instance, "node");
         rank = 3;
     } else if (is(state, "stopping")) {
@@ -172,8 +184,10 @@ static void say_progress(const json_t *status, const char *version,
                  {c->pending, "pending"},
                  {c->stopping, "stopping"},
                  {c->failed, "failed"},
+                 {c->given_up, "given up"},
                  {c->lost, "lost"},
-                 {c->extra, "too many"}};
+                 {c->extra, "too many"},
+                 {c->former, "left of the removed job"}};
     const char *word = c->old        ? "replaced"
                        : c->in_place ? "taken over in place"
                        : c->is_batch ? "finished"
@@ -209,6 +223,8 @@ static void say_waiting(const json_t *status, const struct counts *c, struct rol
     const char *state = json_text(c->worst, "state"),
                *reason = json_text(c->worst, "reason");
     bool has_words = *json_text(json_object_get(c->worst, "check"), "said") != '\0';
+    if (json_is_true(json_object_get(c->worst, "given_up")))
+        state = ""; /* the reason says more: it waits because it crashed */
     if (is(state, "running") && !is(health, "failing") && !has_words)
         reason = ""; /* it says why it is placed there, not what is missing */
     bool is_health_news = is(state, "running") && *health && !is(health, "none");
@@ -221,7 +237,7 @@ static void say_waiting(const json_t *status, const struct counts *c, struct rol
     (void)snprintf(r->waiting, sizeof(r->waiting), "%s: %s%s%s%s%s%s%s%s",
                    json_text(c->worst, "name"), state, *node ? " on " : "", node,
                    is_health_news ? ", health " : "", is_health_news ? health : "", times,
-                   *reason ? ": " : "", reason);
+                   *reason && *state ? ": " : "", reason);
 }
 
 static long long version_number(const char *version)
@@ -238,7 +254,7 @@ static void judge_stopped(const json_t *instances, struct rollout *r,
     const json_t *last = NULL;
     json_array_foreach(instances, i, instance)
     {
-        if (instance_is_alive(instance)) {
+        if (instance_is_alive(instance) && !instance_is_former(instance)) {
             alive++;
             last = instance;
         }

@@ -7,27 +7,68 @@
 #include "cli/talk.h"
 #include "core/bounds.h"
 
-void jobs_print(const json_t *jobs)
+unsigned job_rank(const json_t *job)
 {
-    static const char *const heads[] = {"NAMESPACE", "JOB",    "TYPE", "VERSION",
-                                        "HEALTHY",   "STATUS", NULL};
+    static const char *const words[JOB_CALM] = {"Crashing", "Waiting for room", "Lost",
+                                                "Degraded", "Deploying"};
+    const char *condition = json_text(job, "condition");
+    for (unsigned i = 0; i < JOB_CALM; i++)
+        if (strncmp(condition, words[i], strlen(words[i])) == 0)
+            return i;
+    return JOB_CALM;
+}
+
+enum { RANK_DEPLOYING = JOB_CALM - 1 };
+
+static void add_job(struct grid *grid, const json_t *job, bool is_marked, bool is_wide)
+{
+    char healthy[64];
+    const char *cells[GRID_COLUMNS_MAX], *condition = json_text(job, "condition");
+    size_t n = 0;
+    (void)snprintf(healthy, sizeof(healthy), "%lld/%lld", json_number(job, "healthy"),
+                   json_number(job, "count"));
+    if (is_marked)
+        cells[n++] = job_rank(job) < RANK_DEPLOYING ? "!" : " ";
+    cells[n++] = json_text(job, "namespace");
+    cells[n++] = json_text(job, "job");
+    cells[n++] = json_text(job, "type");
+    cells[n++] = json_text(job, "version");
+    cells[n++] = healthy;
+    cells[n++] = *condition ? condition : json_text(job, "status");
+    if (is_wide)
+        cells[n++] = json_text(job, "cause");
+    grid_row(grid, cells);
+}
+
+static void print_jobs(const json_t *jobs, bool is_marked, bool is_wide)
+{
+    static const char *const heads[] = {" ",      "NAMESPACE", "JOB",
+                                        "TYPE",   "VERSION",   "HEALTHY",
+                                        "STATUS", "CAUSE",     NULL},
+                             *const fewer[] = {" ",       "NAMESPACE", "JOB",    "TYPE",
+                                               "VERSION", "HEALTHY",   "STATUS", NULL};
     struct grid grid;
     size_t i;
     json_t *job;
-    grid_init(&grid, heads);
-    json_array_foreach(jobs, i, job)
-    {
-        char healthy[64];
-        const char *condition = json_text(job, "condition");
-        (void)snprintf(healthy, sizeof(healthy), "%lld/%lld", json_number(job, "healthy"),
-                       json_number(job, "count"));
-        grid_row(&grid, (const char *const[]){
-                            json_text(job, "namespace"), json_text(job, "job"),
-                            json_text(job, "type"), json_text(job, "version"), healthy,
-                            *condition ? condition : json_text(job, "status")});
-    }
+    grid_init(&grid, (is_wide ? heads : fewer) + !is_marked);
+    json_array_foreach(jobs, i, job) add_job(&grid, job, is_marked, is_wide);
     grid_print(&grid, stdout, render_is_coloured(stdout));
     grid_fini(&grid);
+}
+
+void jobs_print(const json_t *jobs)
+{
+    print_jobs(jobs, false, false);
+}
+
+void jobs_print_marked(const json_t *jobs, bool is_wide)
+{
+    size_t i;
+    json_t *job;
+    bool is_marked = false;
+    json_array_foreach(jobs, i, job) is_marked =
+        is_marked || job_rank(job) < RANK_DEPLOYING;
+    print_jobs(jobs, is_marked, is_wide);
 }
 
 /* What a node was named, be that the name it keeps or not. */

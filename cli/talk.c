@@ -12,6 +12,7 @@
 #include "core/bounds.h"
 #include "core/doc.h"
 #include "core/ids.h"
+#include "core/utf8.h"
 
 enum {
     CALL_TIMEOUT_MS = 60000,
@@ -54,6 +55,7 @@ int fail(const struct invocation *in, int exit_code, const char *code, const cha
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    (void)utf8_mend(text);
 
     if (in->is_json) {
         json_t *root =

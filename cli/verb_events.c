@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/event_text.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
 #include "core/doc.h"
@@ -13,22 +14,6 @@ enum {
     EVENTS_DEFAULT = 100,
     EVENTS_MAX = 100000
 };
-
-/* "web.0 is pending on n1: exited with 3": the subject is the text's first word.  What has happened again
- * and again is one event: "web.0 is pending on n1, 4x in 8s: exited with 3". */
-static void event_text(const json_t *event, char *out, size_t cap)
-{
-    const char *cause = json_text(event, "cause");
-    long long times = json_number(event, "times");
-    uint64_t at = time_parse(json_text(event, "at")),
-             since = time_parse(json_text(event, "since"));
-    char often[RENDER_TEXT + 48] = "", age[RENDER_TEXT];
-    if (times > 1)
-        (void)snprintf(often, sizeof(often), ", %lldx in %s", times,
-                       age_text(at > since ? at - since : 0, age));
-    (void)snprintf(out, cap, "%s%s%s%s", json_text(event, "text"), often,
-                   *cause ? ": " : "", cause);
-}
 
 /* The time of day, UTC; with the date where that is not today's. */
 static void event_time(const json_t *event, char out[static 24])

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/text_json.h"
 #include "cli/input.h"
 #include "cli/verbs.h"
 #include "core/ids.h"
@@ -88,9 +89,10 @@ static json_t *notes_json(const struct source *source)
     json_t *list = json_array();
     for (size_t i = 0; i < source->notes.n; i++) {
         const struct complaint *note = &source->notes.list[i];
-        (void)json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "file",
-                                                    source->path, "line", (int)note->line,
-                                                    "message", note->text));
+        (void)json_array_append_new(
+            list, json_pack("{s:o, s:i, s:o}", "file",
+                            text_json(note->file ? note->file->name : source->path),
+                            "line", (int)note->line, "message", text_json(note->text)));
     }
     return list;
 }
@@ -100,8 +102,8 @@ static json_t *file_json(const struct source *source)
     json_t *jobs = json_array();
     for (size_t i = 0; i < source->jobs.n; i++)
         (void)json_array_append_new(jobs, json_string(source->jobs.names[i]));
-    return json_pack("{s:s, s:o, s:o}", "file", source->path, "jobs", jobs, "notes",
-                     notes_json(source));
+    return json_pack("{s:o, s:o, s:o}", "file", text_json(source->path), "jobs", jobs,
+                     "notes", notes_json(source));
 }
 
 /* One file as it stands; of several a list. */

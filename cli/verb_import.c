@@ -1,15 +1,40 @@
 /* `import`: a foreign file as a job file on stdout, and what became of each of its values on stderr. */
 #include <string.h>
 
+#include "agent/text_json.h"
 #include "cli/input.h"
 #include "cli/verbs.h"
+
+/* The notes on one app; of a file that is one app alone all are its own. */
+static json_t *notes_of(const struct import_report *r, const struct import_made *app,
+                        bool *ret_has_losses)
+{
+    static const char *const kinds[] = {"changed", "dropped", "refused"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n; i++) {
+        const struct import_note *note = &r->notes[i];
+        if (note->app ? strcmp(note->app, app->id) != 0 : r->n_apps > 1)
+            continue;
+        *ret_has_losses = *ret_has_losses || note->kind != IMPORT_ERROR;
+        (void)json_array_append_new(
+            list, json_pack("{s:i, s:i, s:s, s:o, s:o}", "line", (int)note->line, "column",
+                            (int)note->column, "kind", kinds[note->kind], "key",
+                            text_json(note->key), "text", text_json(note->text)));
+    }
+    return list;
+}
 
 static json_t *apps_json(const struct import_report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->n_apps; i++) {
         const struct import_made *app = &r->apps[i];
-        json_t *one = json_pack("{s:s, s:b}", "id", app->id, "made", (int)app->is_made);
+        bool has_losses = false;
+        json_t *notes = notes_of(r, app, &has_losses);
+        const char *outcome = !app->is_made ? "not made" : has_losses ? "partly" : "made";
+        json_t *one = json_pack("{s:o, s:o, s:b, s:s, s:o}", "name", text_json(app->id), "id",
+                                text_json(app->id), "made", (int)app->is_made, "outcome",
+                                outcome, "notes", notes);
         if (app->is_made) {
             (void)json_object_set_new(one, "job", json_string(app->job));
             (void)json_object_set_new(one, "namespace",
@@ -26,11 +51,11 @@ static json_t *notes_json(const struct import_report *r, const char *path)
     for (size_t i = 0; i < r->n; i++) {
         const struct import_note *note = &r->notes[i];
         json_t *one =
-            json_pack("{s:s, s:s, s:i, s:i, s:s}", "kind", import_kind_name(note->kind),
-                      "file", path, "line", (int)note->line, "column", (int)note->column,
-                      "message", note->text);
+            json_pack("{s:s, s:o, s:i, s:i, s:o}", "kind", import_kind_name(note->kind),
+                      "file", text_json(path), "line", (int)note->line, "column",
+                      (int)note->column, "message", text_json(note->text));
         if (note->app)
-            (void)json_object_set_new(one, "app", json_string(note->app));
+            (void)json_object_set_new(one, "app", text_json(note->app));
         (void)json_array_append_new(list, one);
     }
     return list;
@@ -50,7 +75,7 @@ static void print_report(const struct import_report *r, const char *path,
 {
     const struct import_note *first = first_error(r);
     json_t *data =
-        json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "file", path, "apps",
+        json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "file", text_json(path), "apps",
                   apps_json(r), "notes", notes_json(r, path), "made",
                   (json_int_t)r->n_made, "not_made", (json_int_t)(r->n_apps - r->n_made),
                   "dropped", (json_int_t)import_report_count(r, IMPORT_DROPPED),
@@ -62,7 +87,7 @@ static void print_report(const struct import_report *r, const char *path,
     } else {
         (void)json_object_set_new(data, "code", json_string("invalid"));
         (void)json_object_set_new(data, "message",
-                                  json_string(first ? first->text : "no job was made"));
+                                  text_json(first ? first->text : "no job was made"));
         (void)json_object_set_new(data, "line", json_integer(first ? first->line : 0));
         (void)json_object_set_new(data, "column",
                                   json_integer(first ? first->column : 0));

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/follow.h"
+#include "cli/overview.h"
 #include "cli/tables.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
@@ -17,11 +18,14 @@ int verb_jobs(const struct invocation *in)
     if (code == EXIT_DONE) {
         json_t *jobs = json_object_get(a.root, "data");
         keep_namespace(in, jobs);
+        overview_select(in, jobs);
         if (in->is_json) {
             print_wrapped(&a, json_incref(jobs));
         } else {
             if (json_array_size(jobs) > 0)
                 jobs_print(jobs);
+            else if (words_has(&in->words, "label"))
+                fputs("no jobs with that label\n", stderr);
             else if (words_has(&in->words, "namespace"))
                 fprintf(stderr, "no jobs in namespace '%s'\n", in->namespace);
             else

@@ -15,7 +15,9 @@ enum { INTRODUCED_MS = 2000, POLL_MS = 100, NOTE_MAX = 512 };
 static void say_submitted(const struct invocation *in, const json_t *data)
 {
     char text[ANNOUNCE_MAX];
-    size_t i;
+    const char *first = NULL;
+    char more[32] = "";
+    size_t i, n_lost = 0;
     json_t *job;
     if (in->is_json)
         return;
@@ -23,7 +25,19 @@ static void say_submitted(const struct invocation *in, const json_t *data)
     {
         announce_text(job, now_unix_ms(), text);
         print_safe(stderr, text, true);
+        if (!json_is_false(json_object_get(job, "text_kept")))
+            continue;
+        first = first ? first : json_text(job, "job");
+        n_lost++;
     }
+    if (n_lost > 1)
+        (void)snprintf(more, sizeof(more), " and %zu more", n_lost - 1);
+    if (n_lost > 0)
+        fprintf(
+            stderr,
+            "the text of %s%s is not kept, it is too large: `inspect --file` will show "
+            "the canonical form\n",
+            first, more);
     say_told(in, data);
 }
 
@@ -152,19 +166,13 @@ static void wait_for_introductions(struct talk *t)
     t->is_quiet = false;
 }
 
-static int submit(struct talk *t, struct bytes text, struct arena *arena)
+static int submit(struct talk *t, struct bytes text, const char *query,
+                  uint64_t timeout_ms, struct arena *arena)
 {
     const struct invocation *in = t->in;
-    char query[QUERY_MAX];
-    uint64_t timeout_ms;
-    int code = query_of(in, query, sizeof(query));
-    if (code == EXIT_DONE)
-        code = follow_timeout(in, &timeout_ms);
     struct answer a;
-    if (code == EXIT_DONE)
-        wait_for_introductions(t);
-    if (code == EXIT_DONE)
-        code = talk_order(t, "POST", text, &a, "/v1/jobs%s", query);
+    wait_for_introductions(t);
+    int code = talk_order(t, "POST", text, &a, "/v1/jobs%s", query);
     if (code != EXIT_DONE)
         return code;
     say_submitted(in, a.data);
@@ -211,7 +219,7 @@ static int text_of_files(const struct invocation *in, struct arena *arena,
         code = input_sources(in, arena, &sources);
     if (code != EXIT_DONE)
         return code;
-    *ret_text = input_joined(in, &sources, arena);
+    *ret_text = input_joined(&sources, arena);
     if (!ret_text->at)
         return fail(in, EXIT_FAILED, "failed", "out of memory");
     if (ret_text->len > JOBFILE_LEN_MAX)
@@ -226,18 +234,26 @@ int verb_run(const struct invocation *in)
     struct arena arena;
     struct bytes text = {0};
     struct talk t;
+    char query[QUERY_MAX];
+    uint64_t timeout_ms;
     bool is_command = job_words_given(in);
+    bool prints = is_command && words_has(&in->words, "print");
     arena_init(&arena, 0);
-    int code = is_command ? text_of_command(in, &arena, &text)
+    int code =
+        query_of(in, query, sizeof(query)); /* the words first, then what they name */
+    if (code == EXIT_DONE)
+        code = follow_timeout(in, &timeout_ms);
+    if (code == EXIT_DONE)
+        code = is_command ? text_of_command(in, &arena, &text)
                           : text_of_files(in, &arena, &text);
-    if (code == EXIT_DONE && is_command && words_has(&in->words, "print")) {
+    if (code != EXIT_DONE || prints) {
         arena_fini(&arena);
-        return EXIT_DONE;
+        return code;
     }
     if (code == EXIT_DONE)
         code = talk_open(&t, in);
     if (code == EXIT_DONE) {
-        code = submit(&t, text, &arena);
+        code = submit(&t, text, query, timeout_ms, &arena);
         talk_close(&t);
     }
     arena_fini(&arena);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/text_json.h"
 #include "cli/follow.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
@@ -23,7 +24,10 @@ static int write_secret(const struct invocation *in)
     if (code < 0)
         return fail(in, EXIT_FAILED, "failed", "%s", err.text);
     if (in->is_json) {
-        printf("{\"api\":1,\"data\":{\"file\":\"%s\"}}\n", path);
+        json_t *root = json_pack("{s:i,s:{s:o}}", "api", 1, "data", "file", text_json(path));
+        (void)json_dumpf(root, stdout, JSON_COMPACT);
+        fputc('\n', stdout);
+        json_decref(root);
         return EXIT_DONE;
     }
     fprintf(stderr, "%s is written.  Each other host of the cluster gets a copy of it:\n",

@@ -3,53 +3,13 @@
 #include <string.h>
 
 #include "cli/follow.h"
+#include "cli/overview.h"
 #include "cli/tables.h"
 #include "cli/verbs.h"
-#include "cli/verdict.h"
 #include "core/bounds.h"
 #include "core/doc.h"
 
 enum { NODE_JOBS_MAX = 500, WORDS_SUGGEST_MAX = 512 };
-
-/* NULL: of an agent that makes none. */
-static const json_t *ask_verdict(struct talk *t, struct answer *a)
-{
-    *a = (struct answer){0};
-    t->is_quiet = true;
-    (void)talk_get(t, a, "/v1/verdict");
-    t->is_quiet = false;
-    return a->data;
-}
-
-static int show_overview(struct talk *t)
-{
-    struct answer jobs, members, verdict;
-    int code = talk_get(t, &jobs, "/v1/jobs");
-    if (code != EXIT_DONE)
-        return code;
-    code = talk_get(t, &members, "/v1/members");
-    if (code == EXIT_DONE) {
-        const json_t *said = ask_verdict(t, &verdict);
-        if (t->in->is_json) {
-            print_wrapped(&jobs, json_pack("{s:O, s:O, s:O?}", "jobs", jobs.data,
-                                           "members", members.data, "verdict", said));
-        } else {
-            verdict_print(said);
-            fputs(said ? "\n" : "", stdout);
-            members_print(members.data);
-            fputc('\n', stdout);
-            if (json_array_size(jobs.data) > 0)
-                jobs_print(jobs.data);
-            else
-                puts("no jobs");
-        }
-        say_view(t->in, &jobs);
-        answer_close(&verdict);
-        answer_close(&members);
-    }
-    answer_close(&jobs);
-    return code;
-}
 
 /* ---- a job, an instance ---- */
 
@@ -322,10 +282,17 @@ static int show_word(struct talk *t, const char *word)
 int verb_status(const struct invocation *in)
 {
     struct talk t;
-    int code = talk_open(&t, in);
+    int code = overview_check(in);
+    if (code == EXIT_DONE)
+        code = talk_open(&t, in);
     if (code != EXIT_DONE)
         return code;
-    code = in->words.n_args == 0 ? show_overview(&t) : show_word(&t, in->words.args[0]);
+    do {
+        if (words_has(&in->words, "watch"))
+            overview_clear();
+        code =
+            in->words.n_args == 0 ? overview_show(&t) : show_word(&t, in->words.args[0]);
+    } while (code == EXIT_DONE && overview_again(in));
     talk_close(&t);
     return code;
 }

@@ -1,5 +1,6 @@
 /* `stratos` alone: how the cluster is and what to type next; where there is no agent, how to begin. */
 #include "cli/help.h"
+#include "cli/overview.h"
 #include "cli/talk.h"
 #include "cli/verbs.h"
 #include "cli/verdict.h"
@@ -34,9 +35,15 @@ int verb_verdict(const struct invocation *in)
     code = talk_get(&t, &a, "/v1/verdict");
     if (code == EXIT_DONE) {
         if (!print_json(in, &a)) {
+            const json_t *first = json_array_get(json_object_get(a.data, "needs"), 0);
+            const char *see = json_text(first, "see");
             verdict_print(a.data);
+            bool has_jobs = overview_lines(&t);
             fputc('\n', stdout);
-            help_commands(stdout);
+            if (has_jobs)
+                printf("Next: %s\n", *see ? see : "stratos status");
+            else
+                help_commands(stdout);
         }
         say_view(in, &a);
         answer_close(&a);

@@ -34,7 +34,10 @@ enum {
         24 * 24 * 3600 * 1000,   /* 24 days: any pause in a job file; fits an int */
     HTTP_HEADER_MAX = 16 * 1024, /* request line and headers together */
     HTTP_BODY_MAX = 2 << 20,     /* a job file as JSON is at most twice its YAML */
-    REASON_LEN_MAX = 160,        /* "why" texts in claims; two lines of a terminal */
+    TEXT_NOTE_MAX = 4096, /* what is told of a submitted text: namespaces, params given */
+    REASON_LEN_MAX = 160, /* "why" texts in claims; two lines of a terminal */
+    REASON_WHOLE_MAX =
+        512, /* of the few that need more, and of notes: an error\'s text */
 };
 
 #endif

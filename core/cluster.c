@@ -48,6 +48,11 @@ bool claim_is_healthy(enum instance_state state, enum health health)
            (health == HEALTH_NONE || health == HEALTH_PASSING);
 }
 
+bool born_differs(uint64_t a, uint64_t b)
+{
+    return a != 0 && b != 0 && a != b;
+}
+
 uint64_t control_tried_at(const struct control_doc *doc)
 {
     return doc->restart_at > doc->retry_at ? doc->restart_at : doc->retry_at;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/bytes.h"
 #include "core/exit.h"
 #include "core/ids.h"
 #include "core/job.h"
@@ -66,6 +67,21 @@ struct job_doc {
     const char *by, *note; /* node name, free text */
     /* the spec this one was written over, one version below; 0 = none */
     struct spec_hash previous;
+    /* tells it from the removed jobs of its name: how often the name was written before it was made, and
+     * two; 0 = not known, an older agent made it or wrote it since */
+    uint64_t born;
+};
+
+/* text/<ns>/<job>/<hash>, a record: the file that a version was submitted as, byte for byte. */
+enum text_codec { TEXT_ZSTD = 1 }; /* others are of later versions */
+struct text_doc {
+    unsigned codec;
+    uint32_t len;        /* of the text */
+    struct bytes packed; /* points into the document */
+    const char
+        *others; /* namespaces of its other jobs, with a space between; "" = none */
+    const char *params; /* given beside it: lines of name=value; "" = none */
+    uint32_t n_jobs;    /* that it makes */
 };
 
 /* control/<ns>/<job>, a record. */
@@ -130,6 +146,7 @@ struct claim_doc {
     struct check_doc check;
     uint64_t
         again_unix_ms; /* INSTANCE_PENDING: when it is started again; 0 = not known */
+    uint64_t born; /* job_doc.born of the job that it was started for; 0 = not known */
 };
 
 /* refuse/<id>/<ns>/<job>/<index>, a row. */
@@ -139,6 +156,10 @@ struct refuse_doc {
     struct spec_hash spec;  /* a new version may be tried at once */
     const char *reason;
 };
+
+enum { BORN_BEFORE = 1 }; /* of what was started for a job that does not know its own */
+/* Are these of two jobs that had one name, one after the other?  Not when either is not known. */
+bool born_differs(uint64_t a, uint64_t b);
 
 /* "healthy" in every count people see: running, and passing if it has checks. */
 bool claim_is_healthy(enum instance_state state, enum health health);

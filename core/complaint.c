@@ -23,9 +23,10 @@ void complain(struct complaints *c, unsigned line, unsigned column, const char *
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    (void)utf8_mend(text);
     for (size_t i = 0; line > 0 && i < c->n; i++)
         if (c->list[i].line == line && c->list[i].column == column &&
-            strcmp(c->list[i].text, text) == 0)
+            c->list[i].file == c->file && strcmp(c->list[i].text, text) == 0)
             return; /* of an anchor that several aliases stand for */
     if (c->n == COMPLAINTS_MAX) {
         c->n_more++;
@@ -33,7 +34,11 @@ void complain(struct complaints *c, unsigned line, unsigned column, const char *
     }
     const char *copy = arena_text(c->arena, text);
     c->list[c->n++] = (struct complaint){
-        .line = line, .column = column, .text = copy ? copy : "(out of memory)"};
+        .line = line,
+        .column = column,
+        .text = copy ? copy : "(out of memory)",
+        .file = c->file,
+    };
 }
 
 struct bytes doc_text(struct bytes text)
@@ -158,12 +163,14 @@ char *complaints_text(const struct complaints *c, const char *file, struct bytes
     struct writer w = writer_of(out, cap - 1);
     for (size_t i = 0; i < c->n; i++) {
         const struct complaint *one = &c->list[i];
+        const char *name = one->file ? one->file->name : file;
         if (one->line == 0) {
-            put(&w, "%.256s: error: %s\n", file, one->text);
+            put(&w, "%.256s: error: %s\n", name, one->text);
             continue;
         }
-        put(&w, "%.256s:%u:%u: error: %s\n", file, one->line, one->column, one->text);
-        struct bytes line = line_of(source, one->line);
+        put(&w, "%.256s:%u:%u: error: %s\n", name, one->line, one->column, one->text);
+        struct bytes line =
+            line_of(one->file ? doc_text(one->file->text) : source, one->line);
         if (line.len > 0)
             put_excerpt(&w, line, one);
     }

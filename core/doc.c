@@ -22,17 +22,13 @@ enum {
     ANCHORS_MAX = 1000, /* of one document; they are searched one by one */
 };
 
-struct anchor {
-    const char *name;
-    const struct doc *node;
-};
-
 struct reading {
     yaml_parser_t parser;
     struct bytes text;
     struct arena *arena;
     struct complaints *complaints;
-    struct anchor *anchors;
+    struct doc_options *options; /* NULL: none */
+    struct doc_anchor *anchors;
     size_t n_anchors, anchors_cap;
     size_t n_nodes;
     struct doc_open open; /* the innermost bracket that is not closed yet */
@@ -157,7 +153,7 @@ static void anchor_add(struct reading *r, const char *name, const struct doc *no
         (void)stop_memory(r);
         return;
     }
-    r->anchors[r->n_anchors++] = (struct anchor){name, node};
+    r->anchors[r->n_anchors++] = (struct doc_anchor){name, node};
 }
 
 static const struct doc *anchor_find(const struct reading *r, const char *name)
@@ -309,6 +305,8 @@ static struct doc *read_alias(struct reading *r, const yaml_event_t *event,
 {
     const char *name = (const char *)event->data.alias.anchor;
     const struct doc *from = anchor_find(r, name);
+    if (!from && r->options && r->options->is_scan)
+        return node_new(r, DOC_MAP, event->start_mark); /* as a merge wants it */
     if (!from) {
         REFUSE(r, event->start_mark, "nothing above is called &%.60s", name);
         return NULL;
@@ -370,6 +368,9 @@ static void read_documents(struct reading *r, struct doc **ret_docs, size_t *ret
         if (type != YAML_DOCUMENT_START_EVENT)
             continue;
         r->n_anchors = 0;
+        for (size_t i = 0; r->options && i < r->options->n_anchors; i++)
+            anchor_add(r, r->options->anchors[i].name, r->options->anchors[i].node,
+                       event.start_mark);
         next_event(r, &event);
         const struct doc *root = read_node(r, &event, 1);
         if (!root || is_nothing(root))
@@ -385,10 +386,11 @@ static void read_documents(struct reading *r, struct doc **ret_docs, size_t *ret
     *ret_n = n;
 }
 
-static int read_yaml(struct bytes text, struct arena *arena,
+static int read_yaml(struct bytes text, struct doc_options *options, struct arena *arena,
                      struct complaints *complaints, struct doc **ret_docs, size_t *ret_n)
 {
-    struct reading r = {.text = text, .arena = arena, .complaints = complaints};
+    struct reading r = {
+        .text = text, .options = options, .arena = arena, .complaints = complaints};
     struct doc *docs;
     size_t n;
     if (!yaml_parser_initialize(&r.parser)) {
@@ -400,15 +402,27 @@ static int read_yaml(struct bytes text, struct arena *arena,
                                  text.len);
     read_documents(&r, &docs, &n);
     yaml_parser_delete(&r.parser);
-    if (r.error != 0 || r.is_refused)
+    bool is_scan =
+        options && options->is_scan; /* mistakes are said by the next reading */
+    if (r.error != 0 || (r.is_refused && !is_scan))
         return r.error != 0 ? r.error : ERR_MALFORMED;
     *ret_docs = docs;
     *ret_n = n;
+    if (options) {
+        options->ret_anchors = r.anchors;
+        options->ret_n_anchors = r.n_anchors;
+    }
     return 0;
 }
 
 int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
              struct doc **ret_docs, size_t *ret_n)
+{
+    return doc_read_with(text, NULL, arena, complaints, ret_docs, ret_n);
+}
+
+int doc_read_with(struct bytes text, struct doc_options *options, struct arena *arena,
+                  struct complaints *complaints, struct doc **ret_docs, size_t *ret_n)
 {
     if (text.len > JOBFILE_LEN_MAX) {
         complain(complaints, 0, 0, "larger than 1 MiB");
@@ -416,11 +430,11 @@ int doc_read(struct bytes text, struct arena *arena, struct complaints *complain
     }
     text = text.len > 0 ? doc_text(text) : text;
     if (!doc_json_is(text))
-        return read_yaml(text, arena, complaints, ret_docs, ret_n);
+        return read_yaml(text, options, arena, complaints, ret_docs, ret_n);
     size_t used = 0;
     int result = doc_json_read(text, arena, complaints, ret_docs, &used);
     if (result == 0 && used < text.len) /* more documents, after a --- */
-        return read_yaml(text, arena, complaints, ret_docs, ret_n);
+        return read_yaml(text, options, arena, complaints, ret_docs, ret_n);
     *ret_n = result == 0 ? 1 : *ret_n;
     return result;
 }

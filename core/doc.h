@@ -10,12 +10,19 @@
 
 enum doc_kind { DOC_SCALAR, DOC_MAP, DOC_LIST };
 
+/* A file that another one uses. */
+struct doc_file {
+    const char *name;
+    struct bytes text;
+};
+
 struct doc {
     enum doc_kind kind;
-    unsigned line, column; /* from 1 */
-    const char *text;      /* DOC_SCALAR: NUL-terminated */
-    bool is_quoted;        /* DOC_SCALAR */
-    const char *key;       /* when the parent is a map */
+    unsigned line, column;       /* from 1 */
+    const struct doc_file *file; /* where that is; NULL: in the file that is read */
+    const char *text;            /* DOC_SCALAR: NUL-terminated */
+    bool is_quoted;              /* DOC_SCALAR */
+    const char *key;             /* when the parent is a map */
     unsigned key_line, key_column;
     struct doc *child; /* the first; merged ones come last */
     struct doc *next;  /* sibling, in file order */
@@ -24,8 +31,9 @@ struct doc {
 
 /* One complaint about a file, with its place. */
 struct complaint {
-    unsigned line, column; /* 0 = the file as a whole */
-    const char *text;      /* in the complaints' arena */
+    unsigned line, column;       /* 0 = the file as a whole */
+    const char *text;            /* in the complaints' arena */
+    const struct doc_file *file; /* NULL: the file that is read */
 };
 
 enum { COMPLAINTS_MAX = 20 };
@@ -33,7 +41,8 @@ enum { COMPLAINTS_MAX = 20 };
 struct complaints {
     struct arena *arena;
     struct complaint list[COMPLAINTS_MAX];
-    size_t n, n_more; /* n_more: found, but past the limit */
+    size_t n, n_more;            /* n_more: found, but past the limit */
+    const struct doc_file *file; /* that is looked at; NULL: the file that is read */
 };
 
 /* What is said of the same place in the same words already is not said again. */
@@ -50,6 +59,26 @@ char *complaints_text(const struct complaints *c, const char *file, struct bytes
  * `arena`. ERR_MALFORMED or ERR_BOUND, with complaints added. */
 int doc_read(struct bytes text, struct arena *arena, struct complaints *complaints,
              struct doc **ret_docs, size_t *ret_n);
+
+/* What an alias may stand for. */
+struct doc_anchor {
+    const char *name;
+    const struct doc *node;
+};
+
+/* The same for files that use others. */
+struct doc_options {
+    const struct doc_anchor
+        *anchors; /* of the files that are used; the text's own come first */
+    size_t n_anchors;
+    bool
+        is_scan; /* only to see which files it uses: what an alias stands for does not matter */
+    struct doc_anchor
+        *ret_anchors; /* what the text's last document has, with those it was given */
+    size_t ret_n_anchors;
+};
+int doc_read_with(struct bytes text, struct doc_options *options, struct arena *arena,
+                  struct complaints *complaints, struct doc **ret_docs, size_t *ret_n);
 
 /* The text without a byte order mark, which is no part of a document: places count without it. */
 struct bytes doc_text(struct bytes text);
@@ -72,6 +101,10 @@ int text_bool(const char *text, bool *ret_value); /* true false */
 enum { SIZE_TEXT = 24 };
 /* Back again, exactly: "256M", "512", by the largest binary unit that leaves no rest.  Returns out. */
 const char *size_text(uint64_t bytes, char out[static SIZE_TEXT]);
+/* Not more than it is, in few figures: "3.6G", "512M", "0". */
+const char *size_text_below(uint64_t bytes, char out[static SIZE_TEXT]);
+/* Thousandths as people write them: "0.5", "2". */
+const char *thousandths_text(uint64_t milli, char out[static SIZE_TEXT]);
 
 enum { SPAN_TEXT = 32 };
 /* "12s", "3m12s", "2h5m", "4d3h": its two largest units.  Returns out. */

@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "core/libc.h"
+#include "core/utf8.h"
 
 static const struct {
     int code;
@@ -68,6 +69,7 @@ int err_set(struct err *err, int code, const char *format, ...)
         va_start(args, format);
         (void)vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
+        (void)utf8_mend(err->text);
     }
     return code;
 }
@@ -89,6 +91,7 @@ int err_wrap(struct err *err, const char *format, ...)
     size_t inner = strnlen(err->text, sizeof(err->text));
     writer_put(&w, err->text, inner < writer_left(&w) ? inner : writer_left(&w));
     outer[w.len] = '\0';
+    (void)utf8_mend(outer);
     memcpy(err->text, outer, sizeof(outer));
     return err->code;
 }

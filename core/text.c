@@ -129,6 +129,40 @@ const char *size_text(uint64_t bytes, char out[static SIZE_TEXT])
     return out;
 }
 
+const char *size_text_below(uint64_t bytes, char out[static SIZE_TEXT])
+{
+    static const char units[] = "TGMK";
+    for (unsigned i = 0; units[i]; i++) {
+        unsigned shift = 40 - 10 * i;
+        unsigned long long tenths = (bytes >> (shift - 10)) * 10 / 1024;
+        if (bytes >> shift == 0)
+            continue;
+        if (tenths % 10 == 0 || tenths >= 1000)
+            (void)snprintf(out, SIZE_TEXT, "%llu%c", tenths / 10, units[i]);
+        else
+            (void)snprintf(out, SIZE_TEXT, "%llu.%llu%c", tenths / 10, tenths % 10,
+                           units[i]);
+        return out;
+    }
+    (void)snprintf(out, SIZE_TEXT, "%llu", (unsigned long long)bytes);
+    return out;
+}
+
+const char *thousandths_text(uint64_t milli, char out[static SIZE_TEXT])
+{
+    unsigned long long whole = milli / 1000, rest = milli % 1000;
+    int digits = 3;
+    while (rest && rest % 10 == 0) {
+        rest /= 10;
+        digits--;
+    }
+    if (rest)
+        (void)snprintf(out, SIZE_TEXT, "%llu.%0*llu", whole, digits, rest);
+    else
+        (void)snprintf(out, SIZE_TEXT, "%llu", whole);
+    return out;
+}
+
 const char *span_text(uint64_t ms, char out[static SPAN_TEXT])
 {
     unsigned long long s = (ms + 500) / 1000;

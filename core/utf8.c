@@ -65,3 +65,69 @@ size_t utf8_line(struct bytes in, char *out, size_t cap)
     out[len] = '\0';
     return len;
 }
+
+/* How many bytes of a character are here that has not all of it; 0: it is none at all. */
+static size_t cut_short(struct bytes in)
+{
+    uint8_t first = in.at[0];
+    size_t want = (first & 0xe0) == 0xc0   ? 2
+                  : (first & 0xf0) == 0xe0 ? 3
+                  : (first & 0xf8) == 0xf0 ? 4
+                                           : 0;
+    size_t n = 1;
+    while (n < want && n < in.len && (in.at[n] & 0xc0) == 0x80)
+        n++;
+    return want > 0 && n < want ? n : 0;
+}
+
+/* One step of mending: what `in` begins with as `len` bytes of `out`; returns how much of it is read. */
+static size_t mend_one(struct bytes in, char out[static 4], size_t *len)
+{
+    size_t step = utf8_sequence(in), dropped = step ? 0 : cut_short(in);
+    *len = step;
+    if (step > 0)
+        memcpy(out, in.at, step);
+    else if (!dropped)
+        out[(*len)++] = '?';
+    return step ? step : dropped ? dropped : 1;
+}
+
+size_t utf8_mend(char *text)
+{
+    struct bytes in = bytes_of_text(text);
+    size_t len = 0;
+    while (in.len > 0) {
+        char one[4];
+        size_t n, step = mend_one(in, one, &n);
+        memcpy(text + len, one, n); /* behind what is still to be read */
+        len += n;
+        in.at += step;
+        in.len -= step;
+    }
+    text[len] = '\0';
+    return len;
+}
+
+size_t utf8_cut(const char *text, char *out, size_t cap)
+{
+    static const char mark[] = "...";
+    struct bytes in = bytes_of_text(text);
+    size_t len = 0,
+           marked = 0; /* marked: how much there may be with the mark behind it */
+    assert(cap > sizeof(mark) - 1);
+    while (in.len > 0) {
+        char one[4];
+        size_t n, step = mend_one(in, one, &n);
+        if (len + n >= cap) {
+            memcpy(out + marked, mark, sizeof(mark));
+            return marked + sizeof(mark) - 1;
+        }
+        memcpy(out + len, one, n);
+        len += n;
+        marked = len + sizeof(mark) <= cap ? len : marked;
+        in.at += step;
+        in.len -= step;
+    }
+    out[len] = '\0';
+    return len;
+}

@@ -14,4 +14,12 @@ size_t utf8_sequence(struct bytes in);
  * Returns the length. */
 size_t utf8_line(struct bytes in, char *out, size_t cap);
 
+/* Make a text that was cut or that strangers wrote valid, in place: a character that was cut short is
+ * dropped, any other byte that is none becomes "?".  Returns the length, which never grows. */
+size_t utf8_mend(char *text);
+
+/* The whole text where it fits `cap` - 1 bytes, else its beginning, cut between characters and ended with
+ * "..."; mended, and NUL-terminated.  `cap` is at least 4.  Returns the length. */
+size_t utf8_cut(const char *text, char *out, size_t cap);
+
 #endif

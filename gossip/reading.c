@@ -52,7 +52,8 @@ static bool find_coordinate(const struct gossip *g, struct node_id id,
 uint32_t gossip_rtt_us(const struct gossip *g, struct node_id a, struct node_id b)
 {
     struct coordinate from, to;
-    if (node_id_equal(a, b) || !find_coordinate(g, a, &from) || !find_coordinate(g, b, &to))
+    if (node_id_equal(a, b) || !find_coordinate(g, a, &from) ||
+        !find_coordinate(g, b, &to))
         return 0;
     return (uint32_t)coordinate_rtt_us(&from, &to) + 1;
 }
@@ -127,6 +128,13 @@ bool gossip_peer(const struct gossip *g, struct node_id id, struct peer_view *re
     ret_view->is_late = ret_view->behind_ms > g->profile.probe_period_ms;
     ret_view->has_clock = skew_of(&g->skew, id, &ret_view->clock_ms);
     return true;
+}
+
+uint64_t gossip_next_generation(const struct gossip *g, struct bytes key)
+{
+    struct entry old;
+    return (table_find(&g->table, key, &old) ? old.generation : g->collect.generation) +
+           1;
 }
 
 size_t gossip_rumors(const struct gossip *g)

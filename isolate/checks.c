@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 enum {
     NOBODY = HEALTH_MAX,
     FIRST_PROBE_MS =
@@ -150,7 +152,7 @@ static bool take_words(struct checks *c, uint64_t now_ms, unsigned check, bool i
     c->said_times = one->failures ? one->failures : one->misses;
     c->said_since_unix_ms = one->since_unix_ms;
     c->said_ms = now_ms;
-    (void)snprintf(c->said, sizeof(c->said), "%.*s", CHECK_SAID_MAX - 1, said);
+    (void)utf8_cut(said, c->said, sizeof(c->said));
     return true;
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 enum {
     KILL_AGAIN_MS = 5000, /* a task stuck in the kernel is killed again this often */
 };
@@ -19,6 +21,7 @@ say(struct lifecycle *l, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(l->reason, sizeof(l->reason), format, args);
     va_end(args);
+    (void)utf8_mend(l->reason);
 }
 
 /* It is down, or new. */
@@ -137,14 +140,13 @@ static uint32_t next_delay_ms(const struct lifecycle *l, uint32_t in_window)
 
 static unsigned give_up(struct lifecycle *l, uint32_t in_window)
 {
-    char cause[REASON_LEN_MAX], attempts[64];
+    char cause[REASON_WHOLE_MAX], attempts[64];
     (void)snprintf(attempts, sizeof(attempts), "; gave up after %u exit%s within %u s",
                    in_window, in_window == 1 ? "" : "s",
                    l->spec->restart.window_ms / 1000);
-    /* The cause comes first: what has no room beside it is how often it was tried. */
-    (void)snprintf(cause, sizeof(cause), "%s", l->reason);
-    say(l, "%s%s", cause,
-        strlen(cause) + strlen(attempts) < sizeof(l->reason) ? attempts : "; gave up");
+    /* The cause comes first, and is cut where both have no room. */
+    (void)utf8_cut(l->reason, cause, sizeof(cause) - strlen(attempts));
+    say(l, "%s%s", cause, attempts);
     l->state = INSTANCE_FAILED;
     l->deadline_ms = UINT64_MAX;
     return LIFECYCLE_GAVE_UP | LIFECYCLE_GONE | LIFECYCLE_CHANGED;
@@ -251,8 +253,9 @@ static void say_exit(struct lifecycle *l, const struct exit_fact *fact)
 /* What was ordered, and how it went. */
 static void say_late(struct lifecycle *l)
 {
-    char why[REASON_LEN_MAX];
-    (void)snprintf(why, sizeof(why), "%.120s", l->reason);
+    char why[REASON_WHOLE_MAX -
+             64]; /* so much less than the reason: for what comes behind it */
+    (void)utf8_cut(l->reason, why, sizeof(why));
     say(l, "%s%sdid not end within %gs: killed", why, *why ? "; " : "",
         (double)l->spec->task.stop_timeout_ms / 1000);
 }

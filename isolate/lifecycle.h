@@ -43,7 +43,7 @@ struct lifecycle {
     bool has_exit;
     struct exit_fact last_exit;
     bool is_unstarted; /* the last launch was no start: the next one is no restart */
-    char reason[REASON_LEN_MAX];
+    char reason[REASON_WHOLE_MAX];
     uint64_t deadline_ms;
     uint64_t exits_ms[LIFECYCLE_EXITS_MAX]; /* the newest exits, for the window; oldest
                                                first */

@@ -15,7 +15,7 @@ static const struct {
     {"job/", KEY_JOB},           {"spec/", KEY_SPEC},     {"version/", KEY_VERSION},
     {"control/", KEY_CONTROL},   {"intent/", KEY_INTENT}, {"var/", KEY_VAR},
     {"node/", KEY_NODE},         {"claim/", KEY_CLAIM},   {"refuse/", KEY_REFUSE},
-    {"secret/next", KEY_SECRET},
+    {"secret/next", KEY_SECRET}, {"text/", KEY_TEXT},
 };
 
 struct bytes key_bytes(const struct key *key)
@@ -113,15 +113,26 @@ struct key key_control(const char *ns, const char *job)
     return job_key(KEY_CONTROL, ns, job);
 }
 
-struct key key_spec(const char *ns, const char *job, struct spec_hash hash)
+static struct key hash_key(enum key_kind kind, const char *ns, const char *job,
+                           struct spec_hash hash)
 {
     struct key key;
-    struct writer w = key_begin(&key, KEY_SPEC);
+    struct writer w = key_begin(&key, kind);
     put_job(&w, ns, job);
     writer_u8(&w, '/');
     put_hash(&w, hash);
     key_end(&key, &w);
     return key;
+}
+
+struct key key_spec(const char *ns, const char *job, struct spec_hash hash)
+{
+    return hash_key(KEY_SPEC, ns, job, hash);
+}
+
+struct key key_text(const char *ns, const char *job, struct spec_hash hash)
+{
+    return hash_key(KEY_TEXT, ns, job, hash);
 }
 
 struct key key_version(const char *ns, const char *job, uint32_t version,
@@ -290,7 +301,7 @@ static void parse_rest(struct reader *r, struct key_parts *parts)
     parts->name = take_name(r);
     if (kind == KEY_VERSION)
         parts->version = take_number(r, 1, UINT32_MAX);
-    if (kind == KEY_SPEC || kind == KEY_VERSION)
+    if (kind == KEY_SPEC || kind == KEY_TEXT || kind == KEY_VERSION)
         take_hex(r, parts->spec.at, sizeof(parts->spec.at));
     if (kind == KEY_CLAIM || kind == KEY_REFUSE)
         parts->index = take_number(r, 0, INSTANCES_PER_JOB_MAX - 1);

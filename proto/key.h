@@ -11,6 +11,7 @@
 enum key_kind {
     KEY_JOB,     /* job/<ns>/<job> */
     KEY_SPEC,    /* spec/<ns>/<job>/<hash>: the body of one version, canonical JSON */
+    KEY_TEXT,    /* text/<ns>/<job>/<hash>: what was submitted to become that body */
     KEY_VERSION, /* version/<ns>/<job>/<version>/<hash>: who submitted it, when and why */
     KEY_CONTROL, /* control/<ns>/<job> */
     KEY_INTENT,  /* intent/<node id> */
@@ -32,7 +33,7 @@ struct key_parts {
     enum key_kind kind;
     struct node_id node;   /* KEY_INTENT, KEY_NODE, KEY_CLAIM, KEY_REFUSE */
     struct bytes ns, name; /* point into the key; a variable's name may hold '/' */
-    struct spec_hash spec; /* KEY_SPEC, KEY_VERSION */
+    struct spec_hash spec; /* KEY_SPEC, KEY_TEXT, KEY_VERSION */
     uint32_t index;        /* KEY_CLAIM, KEY_REFUSE */
     uint32_t version;      /* KEY_VERSION, from 1 */
 };
@@ -42,6 +43,7 @@ struct bytes key_bytes(const struct key *key);
  * key. */
 struct key key_job(const char *ns, const char *job);
 struct key key_spec(const char *ns, const char *job, struct spec_hash hash);
+struct key key_text(const char *ns, const char *job, struct spec_hash hash);
 struct key key_version(const char *ns, const char *job, uint32_t version,
                        struct spec_hash hash);
 struct key key_control(const char *ns, const char *job);

@@ -144,6 +144,19 @@ struct bytes pack_read_bin(struct reader *r, size_t len)
     return reader_take(r, len);
 }
 
+struct bytes pack_read_bytes(struct reader *r, size_t len_max)
+{
+    uint8_t type = reader_u8(r);
+    uint64_t len = 0;
+    if (type >= BIN_8 && type < EXT_8)
+        len = read_width(r, (unsigned)type - BIN_8);
+    else
+        reader_fail(r, ERR_MALFORMED);
+    if (len > len_max)
+        reader_fail(r, ERR_MALFORMED);
+    return reader_error(r) ? (struct bytes){0} : reader_take(r, (size_t)len);
+}
+
 /* A pair takes two bytes or more: a count that the bytes left cannot hold is cut short
  * here. */
 size_t pack_read_map(struct reader *r, size_t n_max)

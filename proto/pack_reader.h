@@ -17,6 +17,8 @@ bool pack_read_bool(struct reader *r);
 struct bytes pack_read_text(struct reader *r, size_t len_max);
 /* Exactly `len` bytes of type bin. */
 struct bytes pack_read_bin(struct reader *r, size_t len);
+/* Of type bin, at most `len_max` bytes; points into the input. */
+struct bytes pack_read_bytes(struct reader *r, size_t len_max);
 /* How many pairs follow, at most `n_max`; never more than the bytes left could hold. */
 size_t pack_read_map(struct reader *r, size_t n_max);
 /* Step over one value of any type. */

@@ -114,23 +114,18 @@ static void put_text(struct encoder *e, unsigned field, const char *text, size_t
 static void pack_free_text(struct encoder *e, const char *text)
 {
     char clean[REASON_LEN_MAX + 1];
-    size_t len = 0;
-    struct bytes in = bytes_of_text(text);
-    while (in.len > 0) {
-        size_t step = utf8_sequence(in);
-        size_t taken = step ? step : 1;
-        if (len + taken > REASON_LEN_MAX)
-            break;
-        if (step)
-            memcpy(clean + len, in.at, step);
-        else
-            clean[len] = '?';
-        len += taken;
-        in.at += taken;
-        in.len -= taken;
-    }
-    clean[len] = '\0';
+    (void)utf8_cut(text ? text : "", clean, sizeof(clean));
     pack_text(e, clean, REASON_LEN_MAX);
+}
+
+/* What is longer than every version reads, whole: who knows the field takes it instead. */
+static void put_whole_text(struct encoder *e, unsigned field, const char *text)
+{
+    char clean[REASON_WHOLE_MAX + 1];
+    if (!text || utf8_cut(text, clean, sizeof(clean)) <= REASON_LEN_MAX)
+        return;
+    put_field(e, field);
+    pack_text(e, clean, REASON_WHOLE_MAX);
 }
 
 static void put_free_text(struct encoder *e, unsigned field, const char *text)
@@ -192,6 +187,8 @@ int record_encode_job(const struct job_doc *doc, struct writer *out)
     put_text(&e, 5, doc->by, NAME_LEN_MAX);
     put_free_text(&e, 6, doc->note);
     put_hash(&e, 7, doc->previous);
+    put_uint(&e, 30, doc->born);
+    put_whole_text(&e, 31, doc->note);
     return encoder_end(&e);
 }
 
@@ -257,6 +254,22 @@ int record_encode_claim(const struct claim_doc *doc, struct writer *out)
         put_uint(&e, 16, exit_pack(&doc->last_exit));
     put_check(&e, 20, &doc->check);
     put_uint(&e, 21, doc->again_unix_ms);
+    put_uint(&e, 30, doc->born);
+    put_whole_text(&e, 31, doc->reason);
+    return encoder_end(&e);
+}
+
+int record_encode_text(const struct text_doc *doc, struct writer *out)
+{
+    struct encoder e;
+    encoder_begin(&e, out);
+    put_uint(&e, 1, doc->codec);
+    put_uint(&e, 2, doc->len);
+    put_field(&e, 3);
+    msgpack_pack_bin_with_body(&e.packer, doc->packed.at, doc->packed.len);
+    put_text(&e, 4, doc->others, TEXT_NOTE_MAX);
+    put_text(&e, 5, doc->params, TEXT_NOTE_MAX);
+    put_uint(&e, 6, doc->n_jobs);
     return encoder_end(&e);
 }
 
@@ -269,5 +282,6 @@ int record_encode_refuse(const struct refuse_doc *doc, struct writer *out)
     put_free_text(&e, 3, doc->reason);
     if (doc->is_untried)
         put_uint(&e, 4, 1);
+    put_whole_text(&e, 31, doc->reason);
     return encoder_end(&e);
 }

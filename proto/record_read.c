@@ -198,6 +198,12 @@ int record_decode_job(struct bytes in, struct arena *arena, struct job_doc *ret_
         case 7:
             take_hash(&d, &doc.previous);
             break;
+        case 30:
+            doc.born = take_u64(&d);
+            break;
+        case 31: /* after 6, which has its beginning */
+            doc.note = take_text(&d, REASON_WHOLE_MAX);
+            break;
         default:
             pack_skip(&d.r);
         }
@@ -342,6 +348,12 @@ static void take_claim_field(struct decoder *d, unsigned field, struct claim_doc
     case 21:
         doc->again_unix_ms = take_u64(d);
         break;
+    case 30:
+        doc->born = take_u64(d);
+        break;
+    case 31: /* after 13, which has its beginning */
+        doc->reason = take_text(d, REASON_WHOLE_MAX);
+        break;
     default:
         pack_skip(&d->r);
     }
@@ -353,6 +365,40 @@ int record_decode_claim(struct bytes in, struct arena *arena, struct claim_doc *
     struct decoder d = decoder_of(in, arena);
     for (unsigned field; (field = next_field(&d)) != 0;)
         take_claim_field(&d, field, &doc);
+    int error = decoder_end(&d);
+    if (error == 0)
+        *ret_doc = doc;
+    return error;
+}
+
+int record_decode_text(struct bytes in, struct arena *arena, struct text_doc *ret_doc)
+{
+    struct text_doc doc = {.others = "", .params = ""};
+    struct decoder d = decoder_of(in, arena);
+    for (unsigned field; (field = next_field(&d)) != 0;) {
+        switch (field) {
+        case 1:
+            doc.codec = take_u32(&d);
+            break;
+        case 2:
+            doc.len = (uint32_t)pack_read_uint(&d.r, JOBFILE_LEN_MAX);
+            break;
+        case 3:
+            doc.packed = pack_read_bytes(&d.r, ENTRY_LEN_MAX);
+            break;
+        case 4:
+            doc.others = take_text(&d, TEXT_NOTE_MAX);
+            break;
+        case 5:
+            doc.params = take_text(&d, TEXT_NOTE_MAX);
+            break;
+        case 6:
+            doc.n_jobs = take_u32(&d);
+            break;
+        default:
+            pack_skip(&d.r);
+        }
+    }
     int error = decoder_end(&d);
     if (error == 0)
         *ret_doc = doc;
@@ -376,6 +422,9 @@ int record_decode_refuse(struct bytes in, struct arena *arena, struct refuse_doc
             break;
         case 4:
             doc.is_untried = take_u64(&d) != 0;
+            break;
+        case 31: /* after 3, which has its beginning */
+            doc.reason = take_text(&d, REASON_WHOLE_MAX);
             break;
         default:
             pack_skip(&d.r);

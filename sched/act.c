@@ -157,7 +157,8 @@ static uint32_t find_best(const struct view *v, uint32_t claim, uint32_t *ret_n)
     for (uint32_t i = first;
          i < v->n_claims && v->claims[i].job == c->job && v->claims[i].index == c->index;
          i++) {
-        if (!claim_runs(&v->claims[i].doc) || !v->nodes[v->claims[i].node].is_live)
+        if (!claim_runs(&v->claims[i].doc) || v->claims[i].is_former ||
+            !v->nodes[v->claims[i].node].is_live)
             continue;
         best = best == VIEW_NONE ? i : best;
         ++*ret_n;
@@ -207,6 +208,8 @@ static int act_on_claim(struct acts *a, uint32_t claim)
 {
     const struct view_claim *c = &a->v->claims[claim];
     const struct view_job *j = &a->v->jobs[c->job];
+    if (c->is_former)
+        return acts_claim(a, c, ACT_STOP, "its job was removed");
     if (!j->spec)
         return 0;
     if (c->index >= j->count)

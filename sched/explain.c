@@ -3,6 +3,7 @@
  * Nothing is remembered between plan and question: any node can recompute both from the view. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "core/err.h"
 #include "sched/place_walk.h"
@@ -25,6 +26,18 @@ static double score_number(struct place_score score)
     return 100.0 - (double)score.load / 10.24 - 100.0 * score.n_same;
 }
 
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->verdict != y->verdict)
+        return x->verdict < y->verdict ? -1 : 1;
+    if (x->score < y->score || x->score > y->score)
+        return x->score > y->score ? -1 : 1;
+    if (x->passed != y->passed)
+        return x->passed > y->passed ? -1 : 1;
+    return (x->node > y->node) - (x->node < y->node);
+}
+
 int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct arena *arena,
                  struct candidate **ret_candidates, size_t *ret_n)
 {
@@ -45,6 +58,7 @@ int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct aren
             .verdict = fit == FIT_YES ? VERDICT_FEASIBLE : VERDICT_REFUSED,
             .reason = place_reason_fit(&p, fit, node),
             .score = fit == FIT_YES ? score_number(place_score(&p, index, node)) : 0,
+            .passed = fit == FIT_YES ? FITS : fit,
         };
         if (!list[node].reason)
             return -ENOMEM;
@@ -63,6 +77,7 @@ int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct aren
         if (!chosen->reason)
             return -ENOMEM;
     }
+    qsort(list, v->n_nodes, sizeof(*list), compare_candidates);
     *ret_candidates = list;
     *ret_n = v->n_nodes;
     return 0;

@@ -12,9 +12,6 @@ static const struct row {
     struct foreign_name name;
 } rows[] = {
     /* the job itself */
-    {"",
-     {"use", NULL,
-      "it is not supported by this version; write what it would bring here"}},
     {"", {"app", NULL, "it is not supported by this version; leave it out"}},
     {"", {"gpu", NULL, "GPUs are not counted; use a constraint on a node's attribute"}},
     {"",

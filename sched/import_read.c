@@ -87,6 +87,8 @@ bool import_bool(struct app_import *import, const struct doc *map, const char *k
     return value;
 }
 
+#define NO_MAX 1e15 /* of a number that nobody bounds */
+
 double import_number(struct app_import *import, const struct doc *map, const char *key,
                      double fallback, double min, double max)
 {
@@ -99,6 +101,9 @@ double import_number(struct app_import *import, const struct doc *map, const cha
     if (!is_decimal || end == text || *end || !isfinite(number))
         import_say(import, IMPORT_ERROR, doc_find(map, key),
                    "%s wants a number, not '%.64s'", key, text);
+    else if (number < min && max >= NO_MAX)
+        import_say(import, IMPORT_ERROR, doc_find(map, key),
+                   "%s wants a number of %.12g or more, not %.64s", key, min, text);
     else if (number < min || number > max)
         import_say(import, IMPORT_ERROR, doc_find(map, key),
                    "%s wants a number from %.12g to %.12g, not %.64s", key, min, max,
@@ -122,7 +127,7 @@ uint32_t import_whole(struct app_import *import, const struct doc *map, const ch
 uint32_t import_ms(struct app_import *import, const struct doc *map, const char *key,
                    double fallback_s, uint32_t min_ms)
 {
-    double ms = import_number(import, map, key, fallback_s, 0, 1e15) * 1000;
+    double ms = import_number(import, map, key, fallback_s, 0, NO_MAX) * 1000;
     double kept = ms < min_ms ? min_ms : ms > DURATION_MS_MAX ? DURATION_MS_MAX : ms;
     if (kept != ms)
         import_say(import, IMPORT_CHANGED, doc_find(map, key),

@@ -41,6 +41,7 @@ void import_report_add(struct import_report *r, enum import_kind kind, const cha
                   : has_key ? at->key_column
                             : at->column,
         .app = app,
+        .key = at ? at->key : NULL,
         .text = copy,
     };
 }

@@ -15,6 +15,7 @@ struct import_note {
     enum import_kind kind;
     unsigned line, column; /* 0 = the file as a whole */
     const char *app;       /* its id; NULL = no app's */
+    const char *key;       /* that it is about; NULL = none */
     const char *text;
 };
 

@@ -302,12 +302,15 @@ static void tell_missing(struct app_import *import, const struct doc *value)
         "MESOS_TASK_ID",         "MARATHON_APP_VERSION",      "MARATHON_APP_LABEL",
         "MARATHON_APP_RESOURCE", "MARATHON_APP_DOCKER_IMAGE", "MESOS_CONTAINER_NAME",
         "MESOS_EXECUTOR_ID",     "MESOS_FRAMEWORK_ID"};
+    const char
+        *at; /* the first is told: its whole name, where a beginning stands above */
     for (size_t i = 0;
          value && value->kind == DOC_SCALAR && i < sizeof(missing) / sizeof(missing[0]);
          i++)
-        if (strstr(value->text, missing[i]))
+        if ((at = strstr(value->text, missing[i])) != NULL)
             import_say(import, IMPORT_DROPPED, value,
-                       "%s, of which %s speaks, is not set here", missing[i],
+                       "%.*s, of which %s speaks, is not set here",
+                       (int)strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"), at,
                        value->key ? value->key : "a word of args");
 }
 

@@ -15,6 +15,7 @@
 #include "sched/jobfile_hint.h"
 #include "sched/jobfile_params.h"
 #include "sched/jobfile_task.h"
+#include "sched/jobfile_use.h"
 #include "sched/spec.h"
 
 /* ---- constraints ---- */
@@ -232,12 +233,26 @@ static void check_length(struct job_reader *r, const struct doc *map,
                       spec->name, body.len, SPEC_LEN_MAX);
 }
 
+/* The submitter's namespace is for files that leave it open. */
+static void set_namespace(struct job_reader *r, const struct doc *map,
+                          struct job_spec *spec)
+{
+    const struct doc *own = schema_find(map, "namespace");
+    if (own && strcmp(spec->ns, r->ns) != 0)
+        schema_refuse(r, own,
+                      "namespace: the file says %s, and the command -n %s: take one away",
+                      spec->ns, r->ns);
+    spec->ns = r->ns;
+}
+
 static void read_job(struct job_reader *r, const struct doc *map,
                      struct job_spec *ret_spec)
 {
     struct job_draft draft = {0};
     job_default(&draft.spec);
     schema_read(r, map, job_keys, "", &draft);
+    if (map->kind == DOC_MAP && r->ns)
+        set_namespace(r, map, &draft.spec);
     if (map->kind != DOC_MAP)
         return;
     if (!schema_find(map, "job"))
@@ -317,7 +332,7 @@ static size_t count_jobs(struct job_reader *r, const struct doc *doc)
         return 1;
     for (const struct doc *value = doc->child; value; value = value->next)
         if (value != jobs) {
-            struct doc at = {.line = value->key_line, .column = value->key_column};
+            struct doc at = schema_key_place(value);
             const struct foreign_name *known = foreign_find("", value->key);
             if (known && !known->system)
                 schema_refuse(r, &at, "'%.64s': %s", value->key, known->ours);
@@ -379,28 +394,39 @@ static bool say_foreign(struct bytes text, const struct doc *root, struct arena 
 }
 
 static int read_file(struct bytes text, bool is_stored,
-                     const struct jobfile_params *params, struct arena *arena,
+                     const struct jobfile_params *params,
+                     const struct jobfile_loader *loader, struct arena *arena,
                      struct complaints *complaints, struct jobfile *ret_file)
 {
     struct doc *docs = NULL;
     size_t n_docs = 0;
-    int error = doc_read(text, arena, complaints, &docs, &n_docs);
+    struct job_reader reader = {.arena = arena,
+                                .complaints = complaints,
+                                .is_stored = is_stored,
+                                .ns = params ? params->ns : NULL,
+                                .maps = all_maps,
+                                .unknown = jobfile_hint_unknown};
+    struct jobfile_used *used;
+    struct doc_options options;
+    int error = jobfile_use_read(&reader, text, loader, &used, &options);
+    if (error < 0) {
+        schema_sort(complaints);
+        return error;
+    }
+    error = doc_read_with(text, &options, arena, complaints, &docs, &n_docs);
     if (error < 0) {
         (void)say_foreign(text, NULL, arena, complaints);
         return error;
     }
     if (!is_stored && n_docs > 0 && say_foreign(text, docs, arena, complaints))
         return ERR_INVALID;
-    struct job_reader reader = {.arena = arena,
-                                .complaints = complaints,
-                                .is_stored = is_stored,
-                                .maps = all_maps,
-                                .unknown = jobfile_hint_unknown};
+    const struct doc *submitted = n_docs == 1 ? doc_find(docs, JOBFILE_SUBMITTED) : NULL;
     for (size_t i = 0; i < n_docs && !is_stored; i++) {
         drop_homes(&docs[i]);
+        jobfile_use_apply(&reader, &docs[i], used);
         jobfile_params_apply(&reader, &docs[i], params);
     }
-    struct jobfile file = {0};
+    struct jobfile file = {.submitted = submitted, .uses_files = used != NULL};
     error = read_docs(&reader, docs, n_docs, &file);
     schema_sort(complaints);
     if (error < 0)
@@ -412,18 +438,18 @@ static int read_file(struct bytes text, bool is_stored,
 int jobfile_read(struct bytes text, struct arena *arena, struct complaints *complaints,
                  struct jobfile *ret_file)
 {
-    return read_file(text, false, NULL, arena, complaints, ret_file);
+    return read_file(text, false, NULL, NULL, arena, complaints, ret_file);
 }
 
 int jobfile_read_with(struct bytes text, const struct jobfile_params *params,
-                      struct arena *arena, struct complaints *complaints,
-                      struct jobfile *ret_file)
+                      const struct jobfile_loader *loader, struct arena *arena,
+                      struct complaints *complaints, struct jobfile *ret_file)
 {
-    return read_file(text, false, params, arena, complaints, ret_file);
+    return read_file(text, false, params, loader, arena, complaints, ret_file);
 }
 
 int jobfile_read_stored(struct bytes text, struct arena *arena,
                         struct complaints *complaints, struct jobfile *ret_file)
 {
-    return read_file(text, true, NULL, arena, complaints, ret_file);
+    return read_file(text, true, NULL, NULL, arena, complaints, ret_file);
 }

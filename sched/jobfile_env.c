@@ -225,7 +225,8 @@ static unsigned depth_of(struct seen *s, size_t i)
 static void check_reserved(struct seen *s, const struct doc *at, const char *name)
 {
     struct doc key = {.line = at->key_line ? at->key_line : at->line,
-                      .column = at->key_line ? at->key_column : at->column};
+                      .column = at->key_line ? at->key_column : at->column,
+                      .file = at->file};
     if (strncmp(name, "STRATOS_", 8) == 0)
         schema_refuse(s->r, &key,
                       "env: names that begin with STRATOS_ are Stratos's own: %.64s",

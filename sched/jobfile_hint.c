@@ -155,7 +155,7 @@ static bool say_near_below(struct job_reader *r, const struct doc *at, const cha
 void jobfile_hint_unknown(struct job_reader *r, const struct doc *value,
                           const struct key *keys, const char *where)
 {
-    struct doc place = {.line = value->key_line, .column = value->key_column};
+    struct doc place = schema_key_place(value);
     const struct doc *at = &place;
     const char *key = value->key;
     char in[80] = "", refusal[256];

@@ -19,9 +19,10 @@ static void read_port_number(struct job_reader *r, const struct doc *value,
             r, value,
             "%.64s: wants dynamic or a port number from 1 to 65535, not '%.64s'%s",
             value->key, text,
-            strchr(text, ':')   ? ": a task uses the host's network, one number is enough"
-            : strchr(text, '/') ? ": write {to: NUMBER, protocol: udp}"
-                                : "");
+            strchr(text, ':') ? ": a task uses the host's network, one number is enough"
+            : strstr(text, "/udp") ? ": write {to: NUMBER, protocol: udp}"
+            : strchr(text, '/')    ? ": the number is enough"
+                                   : "");
     else
         port->host_port = (uint16_t)number;
 }
@@ -40,6 +41,7 @@ static SCHEMA_READER(read_protocol)
         "ws",    "wss",   "tls",   "dns",   "ftp",   "ssh",      "smtp",
         "imap",  "ldap",  "ntp",   "sip",   "amqp",  "mqtt",     "redis",
         "mysql", "pgsql", "mongo", "kafka", "nats",  "memcache", NULL};
+    static const char *const others[] = {"sctp", "dccp", "icmp", "quic", NULL};
     struct port_spec *port = to;
     const char *text = schema_label_of(r, value);
     if (!text)
@@ -48,6 +50,8 @@ static SCHEMA_READER(read_protocol)
     for (size_t i = 0; known[i] && !is_known; i++)
         is_known = strcmp(known[i], text) == 0;
     const char *near = is_known ? NULL : did_you_mean(text, known);
+    for (size_t i = 0; others[i]; i++)
+        near = strcmp(others[i], text) == 0 ? NULL : near; /* meant as it stands */
     if (is_known)
         port->protocol = text;
     else if (near)
@@ -105,6 +109,7 @@ static void read_port(struct job_reader *r, const struct doc *value, bool is_lis
     struct doc name = {.kind = DOC_SCALAR,
                        .line = value->key_line,
                        .column = value->key_column,
+                       .file = value->file,
                        .text = value->key,
                        .key = "port"};
     port->name = value->key;
@@ -373,9 +378,8 @@ void jobfile_service_read(struct job_reader *r, const struct doc *value,
         value = value->child;
     if (value->kind == DOC_LIST) {
         schema_refuse(r, value,
-                      "service: more than one (or none) is not supported by this "
-                      "version; every port has "
-                      "its name in DNS anyway");
+                      "service: more than one is not supported by this version; every "
+                      "port has its name in DNS anyway");
         return;
     }
     if (value->kind == DOC_SCALAR && strcmp(value->text, "none") == 0) {

@@ -20,8 +20,7 @@ struct expansion {
     char *text;     /* the one at work */
 };
 
-/* Unlink a key from its map. */
-static const struct doc *take(struct doc *map, const char *key)
+const struct doc *jobfile_take(struct doc *map, const char *key)
 {
     for (struct doc **link = &map->child; *link; link = &(*link)->next)
         if (strcmp((*link)->key, key) == 0) {
@@ -58,7 +57,7 @@ static bool is_name(const char *text, size_t len)
 static void read_param(struct expansion *x, const struct doc *value,
                        const struct jobfile_params *given)
 {
-    struct doc at = {.line = value->key_line, .column = value->key_column};
+    struct doc at = schema_key_place(value);
     if (!is_name(value->key, strlen(value->key))) {
         schema_refuse(x->r, &at, "params: '%.64s' is no name: letters, digits, _ and -",
                       value->key);
@@ -242,13 +241,13 @@ static struct doc *copy(struct job_reader *r, const struct doc *from)
     return node;
 }
 
-static void lay_under(struct job_reader *r, struct doc *map, const struct doc *defaults)
+void jobfile_lay(struct job_reader *r, struct doc *map, const struct doc *defaults)
 {
     struct doc *last = last_link(map);
     for (const struct doc *d = defaults->child; d && !r->error; d = d->next) {
         struct doc *own = find(map, d->key);
         if (own && own->kind == DOC_MAP && d->kind == DOC_MAP) {
-            lay_under(r, own, d);
+            jobfile_lay(r, own, d);
         } else if (!own) {
             struct doc *node = copy(r, d);
             if (!node)
@@ -257,6 +256,27 @@ static void lay_under(struct job_reader *r, struct doc *map, const struct doc *d
             last = node;
             map->n++;
         }
+    }
+}
+
+void jobfile_lay_key(struct job_reader *r, struct doc *map, const struct doc *from,
+                     const char *key)
+{
+    const struct doc *value = doc_find(from, key);
+    struct doc *own = find(map, key);
+    if (!value || schema_is_nothing(value))
+        return;
+    if (own && schema_is_nothing(own)) {
+        (void)jobfile_take(map, key);
+        own = NULL;
+    }
+    struct doc one = {.kind = DOC_MAP, .n = 1};
+    if (own && own->kind == DOC_MAP && value->kind == DOC_MAP) {
+        jobfile_lay(r, own, value);
+    } else if (!own) {
+        one.child = copy(r, value);
+        if (one.child)
+            jobfile_lay(r, map, &one);
     }
 }
 
@@ -278,7 +298,7 @@ static void lay_defaults(struct job_reader *r, struct doc *doc,
     for (struct doc *job = jobs->kind == DOC_LIST ? jobs->child : NULL; job;
          job = job->next)
         if (job->kind == DOC_MAP)
-            lay_under(r, job, defaults);
+            jobfile_lay(r, job, defaults);
 }
 
 void jobfile_params_apply(struct job_reader *r, struct doc *doc,
@@ -287,9 +307,9 @@ void jobfile_params_apply(struct job_reader *r, struct doc *doc,
     struct expansion x = {.r = r};
     if (doc->kind != DOC_MAP)
         return;
-    read_params(&x, take(doc, "params"), given);
+    read_params(&x, jobfile_take(doc, "params"), given);
     expand_all(&x, doc, false);
-    const struct doc *defaults = take(doc, "defaults");
+    const struct doc *defaults = jobfile_take(doc, "defaults");
     if (defaults && !schema_is_nothing(defaults))
         lay_defaults(r, doc, defaults);
 }

@@ -19,13 +19,25 @@ void schema_refuse(struct job_reader *r, const struct doc *at, const char *forma
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    r->complaints->file = at->file;
     complain(r->complaints, at->line, at->column, "%s", text);
+    r->complaints->file = NULL;
     if (!r->error)
         r->error = ERR_INVALID;
 }
 
+struct doc schema_key_place(const struct doc *value)
+{
+    return (struct doc){
+        .line = value->key_line, .column = value->key_column, .file = value->file};
+}
+
 static bool is_before(const struct complaint *a, const struct complaint *b)
 {
+    if (a->file != b->file && (!a->file || !b->file))
+        return a->file != NULL; /* what is used was read first */
+    if (a->file != b->file)
+        return strcmp(a->file->name, b->file->name) < 0;
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
@@ -344,7 +356,7 @@ SCHEMA_READER(schema_only)
 SCHEMA_READER(schema_refused)
 {
     (void)to;
-    struct doc at = {.line = value->key_line, .column = value->key_column};
+    struct doc at = schema_key_place(value);
     schema_refuse(r, &at, "%s is not supported by this version; %s", key->name,
                   key->text);
 }
@@ -368,7 +380,7 @@ static bool is_variable(const char *name)
 
 static bool is_key_sane(struct job_reader *r, const struct doc *value, bool is_env)
 {
-    struct doc at = {.line = value->key_line, .column = value->key_column};
+    struct doc at = schema_key_place(value);
     if (!*value->key)
         schema_refuse(r, &at, "a name must not be empty");
     else if (strlen(value->key) > KEY_TEXT_MAX)
@@ -376,8 +388,7 @@ static bool is_key_sane(struct job_reader *r, const struct doc *value, bool is_e
     else if (is_env && strchr(value->key, '='))
         schema_refuse(r, &at, "the name of a variable has no '='");
     else if (is_env && !r->is_stored && !is_variable(value->key))
-        schema_refuse(r, &at,
-                      "'%.64s' is no name of a variable: it wants letters, digits and _",
+        schema_refuse(r, &at, "'%.64s' is no name of a variable: it holds no space",
                       value->key);
     else
         return true;

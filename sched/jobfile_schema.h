@@ -19,7 +19,8 @@ struct job_reader {
     int error; /* 0, ERR_INVALID or -ENOMEM; the first stays, except that -ENOMEM wins */
     bool
         is_stored; /* a body that was taken already: what later versions refuse is read */
-    size_t n_copied;                   /* nodes of defaults that were laid under jobs */
+    const char *ns;  /* of all jobs, by who submits them; NULL: as each says */
+    size_t n_copied; /* nodes of defaults that were laid under jobs */
     const struct key_map *const *maps; /* all maps of the format; ends with NULL */
     /* Refuse `value` by its key, met in the map at `where`, whose keys are `keys`. */
     void (*unknown)(struct job_reader *r, const struct doc *value, const struct key *keys,
@@ -57,6 +58,9 @@ void schema_read(struct job_reader *r, const struct doc *map, const struct key *
 /* Complain at `at` and remember that the file is not valid. */
 void schema_refuse(struct job_reader *r, const struct doc *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Where a value's key stands, to complain about the key. */
+struct doc schema_key_place(const struct doc *value);
 
 /* Complaints in the order of the file, whatever order its keys were looked at in. */
 void schema_sort(struct complaints *complaints);

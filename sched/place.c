@@ -144,6 +144,7 @@ static void instance_claims(struct place *p, uint32_t index)
         if (claim_runs(&c->doc)) {
             p->runs_serial[c->node] = p->serial;
             p->is_special = true;
+            p->has_former |= c->is_former;
         }
     }
 }
@@ -164,7 +165,7 @@ static void instance_past(struct place *p, uint32_t index)
 void place_instance(struct place *p, uint32_t index)
 {
     p->serial++;
-    p->is_special = false;
+    p->is_special = p->has_former = false;
     p->generation = 0;
     instance_claims(p, index);
     instance_past(p, index);

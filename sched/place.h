@@ -15,6 +15,9 @@ enum {
     PLACE_SAMPLE =
         64, /* candidates looked at together; the next 64 only if none of them fits */
     PLACE_VAIN_MAX = 8, /* vain searches remembered: people ask for a handful of sizes */
+    /* nodes looked at for those that miss least: of one plan some milliseconds, and every job of a small
+     * cluster; nobody reads what more jobs miss before some have got it */
+    PLACE_NEAR_MAX = 1 << 16,
 };
 
 /* Why a node cannot take an instance: the first filter it fails. */
@@ -80,6 +83,7 @@ struct place {
     size_t *first_instance; /* by job, n_jobs + 1: its slice of holders */
     struct place_vain vain[PLACE_VAIN_MAX];
     size_t n_vain;
+    size_t n_near; /* nodes looked at for those that miss least, so far */
 
     /* the job being visited */
     uint32_t job, round; /* round: one more for each place_job; 0 = none */
@@ -96,6 +100,7 @@ struct place {
     uint32_t *runs_serial;                 /* by node */
     /* some node refuses or runs it: its fits are not those of its siblings */
     bool is_special;
+    bool has_former;     /* what runs somewhere is of a removed job */
     uint64_t generation; /* the highest ever seen of it; 0 = none */
     size_t next_claim, next_refusal,
         next_past; /* cursors: instances are visited in order */
@@ -123,6 +128,7 @@ void place_placed(struct place *p, uint32_t node);
 struct load place_need(const struct job_spec *spec);
 void load_add(struct load *to, struct load more); /* sticks at the top rather than wrap */
 bool claim_runs(const struct claim_doc *doc);     /* neither finished, failed nor lost */
+bool place_port_taken(const struct place *p, uint32_t node, uint16_t port);
 bool place_ports_taken(const struct place *p, uint32_t job, uint32_t node);
 void place_ports_take(struct place *p, uint32_t job, uint32_t node);
 int place_job_rules(struct place *p, uint32_t job);
@@ -131,7 +137,10 @@ int place_claims(struct place *p);
 
 /* place_reason.c: short texts for people; NULL when out of memory. */
 const char *place_reason_placed(const struct place *p, const struct place_choice *choice);
-const char *place_reason_none(const struct place *p, const struct place_choice *choice);
+const char *place_reason_none(struct place *p, const struct place_choice *choice);
 const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node);
+/* place_near.c: "; n2 would fit with memory <= 3.6G", of the job and instance turned to last; "" when
+ * nothing that a person could change is enough.  Looks at every node. */
+const char *place_near(const struct place *p);
 
 #endif

@@ -66,8 +66,8 @@ static int claims_of_job(struct place *p, struct load *held, uint32_t job)
     uint32_t decided = VIEW_NONE; /* the index whose best claim was met last */
     for (uint32_t at = j->first_claim; at < j->first_claim + j->n_claims; at++) {
         const struct view_claim *c = &p->view->claims[at];
-        if (c->index >= n || c->index == decided || !p->view->nodes[c->node].is_live ||
-            !claim_runs(&c->doc))
+        if (c->index >= n || c->index == decided || c->is_former ||
+            !p->view->nodes[c->node].is_live || !claim_runs(&c->doc))
             continue;
         decided = c->index;
         if (!is_claim_valid(p, c) || is_clashing(p, held, c))

@@ -38,12 +38,17 @@ static uint64_t port_key(uint32_t node, uint16_t port)
     return ((uint64_t)node << 16 | port) + 1;
 }
 
+bool place_port_taken(const struct place *p, uint32_t node, uint16_t port)
+{
+    return *port_slot(&p->ports, port_key(node, port)) != 0;
+}
+
 bool place_ports_taken(const struct place *p, uint32_t job, uint32_t node)
 {
     const struct job_spec *spec = p->view->jobs[job].spec;
     for (size_t i = 0; i < spec->n_ports; i++) {
         uint16_t port = spec->ports[i].host_port;
-        if (port && *port_slot(&p->ports, port_key(node, port)))
+        if (port && place_port_taken(p, node, port))
             return true;
     }
     return false;

@@ -1,10 +1,11 @@
 /* The short texts that tell people why an instance is where it is, or nowhere.  See place.h. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/doc.h"
 #include "sched/constraint.h"
 #include "sched/place.h"
+
+enum { MISSES_TEXT = 80 * FITS };
 
 const char *place_reason_placed(const struct place *p, const struct place_choice *choice)
 {
@@ -20,23 +21,12 @@ const char *place_reason_placed(const struct place *p, const struct place_choice
     return arena_printf(p->arena, "first by hash of %u equally fitting nodes", n);
 }
 
-static void cpu_text(uint64_t milli, char *out, size_t cap)
-{
-    (void)snprintf(out, cap, milli % 1000 ? "%" PRIu64 ".%03" PRIu64 : "%" PRIu64,
-                   milli / 1000, milli % 1000);
-    size_t len = 0;
-    while (out[len])
-        len++;
-    while (milli % 1000 && out[len - 1] == '0')
-        out[--len] = '\0';
-}
-
 /* What `n` nodes fail, as the rest of a sentence that begins with n. */
 static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
                      size_t cap)
 {
     const struct job_spec *spec = p->view->jobs[p->job].spec;
-    char size[32];
+    char size[SIZE_TEXT];
     switch (fit) {
     case FIT_NO_WORK:
         (void)snprintf(out, cap, "%u %s no work now", n, n == 1 ? "takes" : "take");
@@ -55,7 +45,7 @@ static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
         (void)snprintf(out, cap, "%u %s the port taken", n, n == 1 ? "has" : "have");
         break;
     case FIT_CPU:
-        cpu_text(spec->task.cpu_milli, size, sizeof(size));
+        (void)thousandths_text(spec->task.cpu_milli, size);
         (void)snprintf(out, cap, "%u %s cpu (%s wanted)", n, n == 1 ? "lacks" : "lack",
                        size);
         break;
@@ -74,28 +64,71 @@ static void fit_text(const struct place *p, enum fit fit, uint32_t n, char *out,
     }
 }
 
-const char *place_reason_none(const struct place *p, const struct place_choice *choice)
+/* All filters that nodes failed but `without`, with their counts. */
+static void misses_text(const struct place *p, const struct place_choice *choice,
+                        enum fit without, char *out, size_t cap)
 {
-    char text[REASON_LEN_MAX], part[80];
+    char part[80];
     size_t len = 0;
-    text[0] = '\0';
-    for (enum fit fit = FIT_NO_WORK; fit < FITS; fit++) {
+    out[0] = '\0';
+    for (enum fit fit = FIT_NO_WORK; fit < FITS && len < cap; fit++) {
         uint32_t n = fit == FIT_NO_WORK ? p->n_no_work : choice->n[fit];
-        if (n == 0)
+        if (n == 0 || fit == without)
             continue;
         fit_text(p, fit, n, part, sizeof(part));
-        int more =
-            snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", part);
-        len += (size_t)more;
-        if (len >= sizeof(text))
-            break; /* cut short is better than nothing */
+        len += (size_t)snprintf(out + len, cap - len, "%s%s", len ? ", " : "", part);
     }
-    if (choice->refusal == VIEW_NONE)
-        return arena_printf(p->arena, "no node fits: %.120s",
-                            len ? text : "there is no live node");
-    const char *why = p->view->refusals[choice->refusal].doc.reason;
-    return arena_printf(p->arena, "no node fits: %.120s: %.160s", text,
-                        why ? why : "it says no more");
+}
+
+static const char *near_text(struct place *p)
+{
+    if (p->n_near + p->n_ring > PLACE_NEAR_MAX)
+        return "";
+    p->n_near += p->n_ring;
+    return place_near(p);
+}
+
+/* It was tried, and that is why it is nowhere: what the other nodes miss comes second. */
+static const char *refused_text(struct place *p, const struct place_choice *choice)
+{
+    char text[MISSES_TEXT];
+    const struct view_refuse *r = &p->view->refusals[choice->refusal];
+    uint32_t n = choice->n[FIT_REFUSED];
+    const char *where = p->view->nodes[r->node].doc.name, *near;
+    if (n > 1)
+        where = arena_printf(p->arena, "%u nodes", n);
+    misses_text(p, choice, FIT_REFUSED, text, sizeof(text));
+    near = *text ? near_text(p) : "";
+    if (!where || !near)
+        return NULL;
+    return arena_printf(p->arena, "%s %s%s: %s%s%s%s",
+                        r->doc.until_unix_ms ? "given up on" : "cannot start on", where,
+                        r->doc.until_unix_ms ? "" : " yet",
+                        r->doc.reason ? r->doc.reason : "it says no more",
+                        *text ? "; no other node fits: " : "", text, near);
+}
+
+/* Is there no other reason than that the task of a removed job has not ended yet? */
+static bool waits_for_former(const struct place *p, const struct place_choice *choice)
+{
+    uint32_t n = 0;
+    for (enum fit fit = FIT_NO_WORK; fit < FITS; fit++)
+        n += choice->n[fit];
+    return p->has_former && n == choice->n[FIT_RUNS_IT];
+}
+
+const char *place_reason_none(struct place *p, const struct place_choice *choice)
+{
+    char text[MISSES_TEXT];
+    if (choice->refusal != VIEW_NONE)
+        return refused_text(p, choice);
+    if (waits_for_former(p, choice))
+        return "waits until the task of the removed job has ended";
+    misses_text(p, choice, FITS, text, sizeof(text));
+    const char *near = *text ? near_text(p) : "";
+    return near ? arena_printf(p->arena, "no node fits: %s%s",
+                               *text ? text : "there is no live node", near)
+                : NULL;
 }
 
 static const char *constraint_text(const struct place *p, uint32_t node)
@@ -147,31 +180,33 @@ const char *place_reason_fit(const struct place *p, enum fit fit, uint32_t node)
     const struct job_spec *spec = p->view->jobs[p->job].spec;
     const struct view_node *n = &p->view->nodes[node];
     struct load used = p->reserved[node];
-    char want[32], left[32];
+    char want[SIZE_TEXT], left[SIZE_TEXT];
     switch (fit) {
     case FIT_NO_WORK:
         return no_work_text(p, n);
     case FIT_CONSTRAINT:
         return constraint_text(p, node);
     case FIT_RUNS_IT:
-        return "still runs it under a claim that does not hold";
+        return p->has_former ? "still ends the task of the removed job of this name"
+                             : "still runs it under a claim that does not hold";
     case FIT_UNIQUE:
         return "unique: another instance has this place";
     case FIT_PORT:
         return "a fixed port is taken";
     case FIT_CPU:
-        cpu_text(spec->task.cpu_milli, want, sizeof(want));
-        cpu_text(n->doc.cpu_milli - (used.cpu_milli < n->doc.cpu_milli
-                                         ? used.cpu_milli
-                                         : n->doc.cpu_milli),
-                 left, sizeof(left));
+        (void)thousandths_text(spec->task.cpu_milli, want);
+        (void)thousandths_text(n->doc.cpu_milli - (used.cpu_milli < n->doc.cpu_milli
+                                                       ? used.cpu_milli
+                                                       : n->doc.cpu_milli),
+                               left);
         return arena_printf(p->arena, "lacks cpu: %s wanted, %s left", want, left);
     case FIT_MEMORY:
         (void)size_text(spec->task.memory_bytes, want);
-        (void)size_text(n->doc.memory_bytes - (used.memory_bytes < n->doc.memory_bytes
-                                                   ? used.memory_bytes
-                                                   : n->doc.memory_bytes),
-                        left);
+        (void)size_text_below(n->doc.memory_bytes -
+                                  (used.memory_bytes < n->doc.memory_bytes
+                                       ? used.memory_bytes
+                                       : n->doc.memory_bytes),
+                              left);
         return arena_printf(p->arena, "lacks memory: %s wanted, %s left", want, left);
     case FIT_REFUSED: {
         const char *why = p->view->refusals[p->refused_by[node]].doc.reason;

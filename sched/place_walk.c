@@ -20,7 +20,7 @@ static int decide(struct place *p, const char **reason_none, uint32_t index,
         ret->claim = holder;
         ret->action = PLACEMENT_KEEP;
         ret->generation = p->view->claims[holder].doc.generation;
-        ret->reason = "stays: held by a live, fitting node";
+        ret->reason = "its node is alive, and it fits";
         return 0;
     }
     struct place_choice choice = {.node = VIEW_NONE};

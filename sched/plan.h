@@ -42,8 +42,10 @@ struct candidate {
     enum verdict verdict;
     const char *reason;
     double score;
+    unsigned
+        passed; /* filters that it got through: of those that refuse, more is nearer */
 };
-/* ERR_NOT_FOUND when the instance is not planned. */
+/* The chosen one first, then those that would do by their score, then the nearest misses.  ERR_NOT_FOUND when the instance is not planned. */
 int plan_explain(const struct view *v, uint32_t job, uint32_t index, struct arena *arena,
                  struct candidate **ret_candidates, size_t *ret_n);
 

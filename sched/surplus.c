@@ -12,7 +12,8 @@ void surplus_init(struct surplus *s, const struct view *v, const struct plan *pl
 
 static bool is_healthy(const struct view *v, const struct view_claim *c)
 {
-    return v->nodes[c->node].is_live && claim_is_healthy(c->doc.state, c->doc.health);
+    return v->nodes[c->node].is_live && !c->is_former &&
+           claim_is_healthy(c->doc.state, c->doc.health);
 }
 
 /* Claims are sorted by index: one pass counts the instances, whoever holds them. */
@@ -37,7 +38,7 @@ static bool is_rolled(const struct view *v, const struct view_job *j)
 {
     for (uint32_t i = j->first_claim; i < j->first_claim + j->n_claims; i++) {
         const struct view_claim *c = &v->claims[i];
-        if (claim_runs(&c->doc) && v->nodes[c->node].is_live &&
+        if (claim_runs(&c->doc) && v->nodes[c->node].is_live && !c->is_former &&
             view_update(j, c) == UPDATE_RESTART)
             return true;
     }

@@ -251,6 +251,7 @@ static int visit_claim(void *ctx, const struct entry *e)
     if (record_decode_claim(e->value, b->arena, &c.doc) < 0)
         return 0;
     if (is_shown) {
+        c.is_former = born_differs(c.doc.born, b->jobs[c.job].doc.born);
         c.edit = edit_of(b, &c);
         b->claims[b->n_claims++] = c;
         b->jobs[c.job].n_claims++;

@@ -21,7 +21,8 @@ enum { VIEW_NONE = UINT32_MAX };
 
 struct view_node {
     struct node_id id;
-    struct node_doc doc; /* its name means this node alone: its id where another keeps the name */
+    struct node_doc
+        doc; /* its name means this node alone: its id where another keeps the name */
     const char *namesake; /* the name that it gave itself and another keeps; NULL: none */
     enum member_state state;
     /* its row was there and readable; else doc holds the member's name only */
@@ -46,6 +47,9 @@ struct view_claim {
     uint32_t job, node; /* into view.jobs, view.nodes */
     uint32_t index;
     enum edit edit; /* where doc.spec is not the job's: what lies between the two */
+    /* Of a removed job of the same name.  It holds nothing and is no older version: it ends, and what it
+     * uses is used until then. */
+    bool is_former;
     struct claim_doc doc;
 };
 

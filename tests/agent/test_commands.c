@@ -135,6 +135,63 @@ Test(commands, the_bodies_of_the_last_ten_versions_are_kept)
 }
 
 /* A node that comes to it late, or an instance that waits for its turn, still runs it. */
+/* Submit one job with the text `text`: "" none is to be kept. */
+static uint64_t submit_text(struct fixture *f, const char *file, const char *text)
+{
+    static uint64_t token = 5000;
+    struct complaints complaints = {.arena = &f->arena};
+    struct jobfile read;
+    struct bytes bytes = bytes_of_text(text);
+    cr_assert_eq(jobfile_read(bytes_of_text(file), &f->arena, &complaints, &read), 0);
+    const struct order command = {.kind = ORDER_SUBMIT,
+                                    .token = ++token,
+                                    .jobs = read.jobs,
+                                    .n_jobs = 1,
+                                    .texts = &bytes,
+                                    .ack = ACK_DEFAULT};
+    host_command(f->h, &command);
+    cr_assert_eq(answer(f, token)->code, 0);
+    return token;
+}
+
+static const char *text_of(struct fixture *f, const char *name)
+{
+    struct job_doc doc;
+    cr_assert(job_of(f, name, &doc));
+    struct key key = key_text("default", name, doc.spec);
+    const struct entry *e = table_get(table_of(f), key_bytes(&key));
+    return e ? arena_text_of(&f->arena, e->value) : "none";
+}
+
+Test(commands, the_text_of_a_version_is_the_last_that_became_it_and_goes_with_it)
+{
+    struct fixture f = with(1);
+    struct job_doc doc;
+    char file[200];
+    (void)submit_text(&f, JOB("web"), "# first");
+    cr_expect_str_eq(text_of(&f, "web"), "# first");
+    (void)submit_text(&f, JOB("web"), "# other words for the same");
+    cr_expect_str_eq(text_of(&f, "web"), "# other words for the same");
+    cr_assert(job_of(&f, "web", &doc));
+    cr_expect_eq(doc.version, 1, "it is the same version");
+    uint64_t number = gossip_number(gossip_of(&f));
+    (void)submit_text(&f, JOB("web"), "# other words for the same");
+    cr_expect_eq(gossip_number(gossip_of(&f)), number, "nothing is written twice");
+    (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT); /* an order that knows of no texts */
+    cr_expect_str_eq(text_of(&f, "web"), "# other words for the same");
+    (void)submit_text(&f, JOB("web"), "");
+    cr_expect_str_eq(text_of(&f, "web"), "none", "an older one would be false");
+    for (unsigned i = 0; i < 30; i++) {
+        (void)snprintf(file, sizeof(file), JOB("web") "labels: {n: v%u}\n", i);
+        (void)submit_text(&f, file, "# one of thirty");
+    }
+    cr_expect_leq(count_prefix(&f, "text/default/web/"), 11, "they go with their bodies");
+    cr_expect_eq(count_prefix(&f, "text/default/web/"), count_prefix(&f, "spec/default/web/"));
+    (void)host_order(f.h, ORDER_REMOVE, "web", 0);
+    cr_expect_eq(count_prefix(&f, "text/"), 0);
+    drop(&f);
+}
+
 Test(commands, a_version_that_an_instance_runs_is_kept)
 {
     struct fixture f = with(1);
@@ -363,10 +420,12 @@ Test(commands, an_order_for_what_is_not_there_says_so_and_writes_nothing)
 Test(commands, a_removed_job_leaves_nothing_and_starts_anew_at_version_1)
 {
     struct fixture f = with(1);
-    struct job_doc doc;
+    struct job_doc doc, was;
     (void)host_submit(f.h, JOB("web"), 0, ACK_DEFAULT);
     (void)host_submit(f.h, JOB("web") "labels: {a: b}\n", 0, ACK_DEFAULT);
     (void)host_submit(f.h, JOB("web2"), 0, ACK_DEFAULT);
+    cr_assert(job_of(&f, "web", &was));
+    cr_assert_gt(was.born, 0);
     (void)host_order(f.h, ORDER_STOP, "web", 0);
     uint64_t token = host_order(f.h, ORDER_REMOVE, "web", 0);
     cr_assert_eq(answer(&f, token)->code, 0);
@@ -379,6 +438,11 @@ Test(commands, a_removed_job_leaves_nothing_and_starts_anew_at_version_1)
     cr_assert_eq(answer(&f, token)->code, 0);
     cr_assert(job_of(&f, "web", &doc));
     cr_assert_eq(doc.version, 1);
+    cr_assert(born_differs(doc.born, was.born), "it is another job");
+    was = doc;
+    (void)host_submit(f.h, JOB("web") "labels: {a: b}\n", 0, ACK_DEFAULT);
+    cr_assert(job_of(&f, "web", &doc));
+    cr_assert_eq(doc.born, was.born, "an update is of the same job");
     cr_assert_not(control_of(&f, "web").is_stopped);
     drop(&f);
 }

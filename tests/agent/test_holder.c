@@ -117,6 +117,46 @@ Test(holder, an_update_that_fails_goes_no_further)
     hosts_free(f.all);
 }
 
+/* A new job is no update of a removed one: nothing waits for what that left, and nothing of it stays. */
+Test(holder, a_job_that_was_removed_and_is_made_again_starts_at_once)
+{
+    struct fixture f = with_web(3);
+    uint32_t pids[3];
+    for (unsigned i = 0; i < 3; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "default.web.%u", i);
+        pids[i] = host_task(holder_of(&f, key), key)->pid;
+        f.all->hosts[i].obeys = true;
+    }
+    (void)host_order(f.h, ORDER_REMOVE, "web", 0);
+    (void)host_submit(f.h, WEB(""), 0, ACK_DEFAULT); /* before anybody has stopped anything */
+    hosts_run(f.all, 2000);
+    cr_assert(each_runs_once(&f));
+    for (unsigned i = 0; i < 3; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "default.web.%u", i);
+        struct host_task *t = host_task(holder_of(&f, key), key);
+        cr_assert_str_eq(t->version, "v1");
+        for (unsigned k = 0; k < 3; k++)
+            cr_assert_neq(t->pid, pids[k], "%s is a task of the removed job", key);
+    }
+    hosts_free(f.all);
+}
+
+/* Where the old tasks take their time, the new ones start on other nodes. */
+Test(holder, what_a_removed_job_left_is_waited_for_only_where_it_runs)
+{
+    struct fixture f = with_web(2);
+    f.all->hosts[0].obeys = f.all->hosts[1].obeys = false;
+    (void)host_order(f.h, ORDER_REMOVE, "web", 0);
+    hosts_run(f.all, 1000); /* they were told, and go on */
+    (void)host_submit(f.h, WEB_OF("./web2", ""), 0, ACK_DEFAULT);
+    hosts_run(f.all, 2000);
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(n_running(&f, i, true), 2, "web.%u: the old one here, the new one there", i);
+    hosts_free(f.all);
+}
+
 Test(holder, what_keeps_failing_on_one_node_goes_to_another)
 {
     struct fixture f = with_web(3);

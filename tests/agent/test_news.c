@@ -142,7 +142,7 @@ Test(news, who_gives_an_instance_up_says_why)
     publish(&f, key, (struct bytes){0}); /* it may be tried here again: no news yet */
     publish(&f, key, bytes_of_text("\xc1"));
     cr_assert_str_eq(
-        f.told, "instance web.0 failed: web.0 is given up on n1 for a while; exited with "
+        f.told, "instance web.0 failed: web.0 is given up on n1 until 01:40:00; exited with "
                 "status 3; gave up after 4 exits (log)\n");
     fini(&f);
 }
@@ -219,6 +219,10 @@ Test(news, variables_and_conflicts)
     collect(&f);
     news_conflict(gossip_table(f.gossip), bytes_of_text("job/default/web"), &f.fx);
     collect(&f);
+    struct key text = key_text("default", "web", (struct spec_hash){0});
+    publish(&f, text, bytes_of_text("x"));
+    news_conflict(gossip_table(f.gossip), key_bytes(&text), &f.fx);
+    collect(&f);
     cr_assert_str_eq(
         f.told,
         "var db/host -: variable db/host was set (log)\n"
@@ -229,7 +233,10 @@ Test(news, variables_and_conflicts)
         "time; the later one stands; a write met a removal (log)\n"
         "conflict job/default/web -: web was submitted at two nodes at the same time; "
         "the "
-        "later one stands, its history shows both; a write met a removal (log)\n");
+        "later one stands, its history shows both; a write met a removal (log)\n"
+        "conflict text/default/web/"
+        "0000000000000000000000000000000000000000000000000000000000000000 -: web was submitted at two nodes "
+        "at the same time, the same in other words; the later words are kept; concurrent writes (log)\n");
     fini(&f);
 }
 

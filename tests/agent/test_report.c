@@ -359,14 +359,14 @@ Test(report, history_and_spec_of_a_job)
     cr_assert_str_eq(text_of(row, "by"), "n1");
     cr_assert_str_eq(text_of(row, "note"), "a note");
     cr_assert_str_eq(text_of(row, "outcome"), "running");
-    cr_assert_eq(report_spec(&f.r, "default", "web", NULL, &out, &err), 0);
+    cr_assert_eq(report_spec(&f.r, "default", "web", NULL, NULL, &out, &err), 0);
     check_shape(out, "version:s hash:s spec:o");
     cr_assert_str_eq(text_of(json_object_get(out, "spec"), "job"), "web");
     cr_assert_str_eq(text_of(out, "hash"), text_of(row, "spec"));
     json_decref(list);
     json_decref(out);
     cr_assert_eq(report_history(&f.r, "default", "wev", &list, &err), ERR_NOT_FOUND);
-    cr_assert_eq(report_spec(&f.r, "default", "wev", NULL, &out, &err), ERR_NOT_FOUND);
+    cr_assert_eq(report_spec(&f.r, "default", "wev", NULL, NULL, &out, &err), ERR_NOT_FOUND);
     cr_assert_str_eq(err.text, "no job 'wev' in namespace 'default'");
     drop(&f);
 }

@@ -11,7 +11,7 @@ struct fixture {
     struct node_effects fx;
     struct port_set strangers, lingering;
     unsigned n_looks; /* at single ports */
-    char why[REASON_LEN_MAX];
+    char why[REASON_WHOLE_MAX];
     struct metrics metrics;
     struct job_spec spec;
     struct port_spec ports[PORTS_MAX];

@@ -127,7 +127,8 @@ Test(verdict, what_crashes_comes_before_what_waits_and_notes_need_nobody)
     cr_expect_str_eq(v->needs[0].see, "stratos status job0");
     cr_expect_str_eq(
         v->needs[1].text,
-        "shop/job1.0 waits for room: no node fits: 3 lack memory (1T wanted)");
+        "shop/job1.0 waits for room: no node fits: 3 lack memory (1T wanted); n3 would fit with "
+        "memory <= 4G");
     cr_expect_str_eq(v->needs[1].see, "stratos why shop/job1.0");
     cr_expect_str_eq(v->needs[1].ns, "shop");
     fake_fini(&x.f);

@@ -90,7 +90,7 @@ static const char *label_of(struct fixture *f, unsigned host, const char *word)
     struct err err = {0};
     json_t *data;
     cr_assert_eq(report_open(&r, f->all->hosts[host].node, "n", hosts_now(f->all)), 0);
-    int status = report_spec(&r, "default", "web", word, &data, &err);
+    int status = report_spec(&r, "default", "web", word, NULL, &data, &err);
     const char *text = arena_text(&f->arena, err.text);
     if (status == 0) {
         json_t *labels = json_object_get(json_object_get(data, "spec"), "labels");

@@ -55,6 +55,19 @@ Test(rollout, it_is_done_when_all_of_the_version_are_healthy_and_nothing_else_ru
                 INSTANCE("web.0", "running", "none", "v3",
                          "") "," INSTANCE("web.1", "stopping", "none", "v3", "")),
          ROLLOUT_UNDERWAY, "web v3: 1/1 healthy, 1 stopping", "web.1: stopping"},
+        {STATUS("1", "pending", "v3",
+                INSTANCE("web.0", "starting", "none", "v3", "") "," INSTANCE(
+                    "web.0", "running", "none", "v7", ",\"update\":\"stop\",\"former\":true")),
+         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 starting, 1 left of the removed job", "web.0: starting"},
+        {STATUS("1", "running", "v3",
+                INSTANCE("web.0", "running", "none", "v3", "") "," INSTANCE(
+                    "web.0", "stopping", "none", "v7", ",\"update\":\"stop\",\"former\":true")),
+         ROLLOUT_DONE, NULL, ""},
+        {STATUS("1", "crashing", "v3",
+                INSTANCE("web.0", "pending", "none", "v3",
+                         ",\"refused_by\":3,\"given_up\":true,\"reason\":\"given up on 3 nodes: exited with "
+                         "3\"")),
+         ROLLOUT_UNDERWAY, "web v3: 0/1 healthy, 1 given up", "web.0: given up on 3 nodes: exited with 3"},
         {STATUS("0", "running", "v3", ""), ROLLOUT_DONE, "web v3: 0/0 healthy", ""},
         {STATUS("1", "running", "v4", INSTANCE("web.0", "running", "none", "v4", "")),
          ROLLOUT_REPLACED, NULL, NULL},

@@ -125,7 +125,8 @@ static const struct canned answers[] = {
      "{\"version\":\"v2\",\"spec\":{\"job\":\"web\",\"task\":{\"command\":[\"sh\",\"-c\","
      "\"a b\"],"
      "\"resources\":{\"cpu\":0.1}},\"health\":[{\"http\":\"/"
-     "health\",\"name\":\"up\"}]}}"},
+     "health\",\"name\":\"up\"}]},\"text\":\"# mine\\njob: web\\r\\n\",\"text_missing\":null,"
+     "\"params\":\"tag=v2\\nn=1\",\"text_jobs\":2}"},
 };
 
 struct row {
@@ -177,7 +178,8 @@ Test(verbs, reading_shows_a_table_and_whose_view_it_is)
          "v2       aaaabbbb  -    n2  conflict: lost to 11112222  mine\n",
          "v2 was submitted without knowing of the one that stands; see what lost with\n"
          "stratos inspect default/web@aaaabbbb --file\n" SEEN},
-        {"inspect web@aaaabbbb --file", 0, "# default/web v2\njob: web\n", SEEN},
+        {"inspect web@aaaabbbb --file", 0, "# default/web v2\njob: web\n",
+         "what it was submitted as is not known (the agent does not keep that); this is its canonical form\n" SEEN},
         {"services", 0,
          "SERVICE  NAMESPACE  INSTANCE  NODE  ADDRESS  HEALTH\n"
          "web      default    -         -     -        -\n"
@@ -199,7 +201,10 @@ Test(verbs, reading_shows_a_table_and_whose_view_it_is)
          "shop       greeting  welcome\n",
          SEEN},
         {"var ls -n none", 0, "", "no variables in namespace 'none'\n" SEEN},
-        {"inspect web --file", 0,
+        {"inspect web --file", 0, "# mine\njob: web\r\n",
+         "it was submitted with: -p 'tag=v2' -p 'n=1'\n"
+         "it is a file of 2 jobs, and `run` submits all of them; --canonical is of web alone\n" SEEN},
+        {"inspect web --canonical", 0,
          "# default/web v2\njob: web\ntask:\n  command: [sh, \"-c\", a b]\n  "
          "resources:\n"
          "    cpu: 0.1\nhealth:\n  - name: up\n    http: /health\n",

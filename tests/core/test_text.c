@@ -229,3 +229,37 @@ Test(text, the_nearest_word_is_within_two_edits)
     longest[199] = '\0';
     cr_assert_null(did_you_mean(longest, keys));
 }
+
+Test(text, sizes_are_said_in_few_figures_and_never_as_more_than_they_are)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = {
+        {0, "0"},           {1023, "1023"},     {1024, "1K"},
+        {1536, "1.5K"},     {3865470566, "3.5G"}, {3687ull << 20, "3.6G"},
+        {1ull << 30, "1G"}, {(1ull << 30) - 1, "1023M"}, {UINT64_MAX, "16777215T"},
+        {100ull << 20, "100M"}, {(10ull << 30) + (900ull << 20), "10.8G"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char out[SIZE_TEXT];
+        uint64_t back;
+        cr_expect_str_eq(size_text_below(rows[i].bytes, out), rows[i].text, "%s", out);
+        if (rows[i].bytes > 0 && rows[i].bytes < UINT64_MAX) {
+            cr_assert_eq(text_size_bytes(out, &back), 0, "%s", out);
+            cr_expect_leq(back, rows[i].bytes);
+        }
+    }
+}
+
+Test(text, thousandths_are_said_as_people_write_them)
+{
+    static const struct {
+        uint64_t milli;
+        const char *text;
+    } rows[] = {{0, "0"}, {1000, "1"}, {500, "0.5"}, {1250, "1.25"}, {7, "0.007"}, {10010, "10.01"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char out[SIZE_TEXT];
+        cr_expect_str_eq(thousandths_text(rows[i].milli, out), rows[i].text, "%s", out);
+    }
+}

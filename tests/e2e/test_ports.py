@@ -90,15 +90,14 @@ class Ports(unittest.TestCase):
     def test_a_port_that_anybody_has_on_any_address_is_not_given(self):
         kinds = ({"family": V6, "address": "::"}, {"kind": UDP}, {"address": "127.9.9.9"}, {"listens": False},
                  {"family": V6, "kind": UDP, "address": "::1"})
-        agent = self.agent()
-        for keys in kinds:
+        for i, keys in enumerate(kinds):
+            low = LOW + 10 * i  # where a task has just ended its port lingers, as a socket that does not listen does
             with self.subTest(keys):
-                stranger = self.stranger(range(LOW, HIGH), **keys)
+                agent = self.agent(low, low + 3)
+                self.stranger(range(low, low + 3), **keys)
                 self.submit(agent, file(), "--timeout", "20s")
                 one = self.one(agent)
-                self.assertEqual((one["ports"]["http"], one["restarts"]), (HIGH, 0))
-                self.assertEqual(agent.run("rm", "web", "-y").code, 0)
-                stranger.close()
+                self.assertEqual((one["ports"]["http"], one["restarts"]), (low + 3, 0))
 
     def test_with_four_of_ten_ports_free_nothing_is_tried_in_vain(self):
         agent = self.agent(40000, 40999)

@@ -142,5 +142,40 @@ class Stop(unittest.TestCase):
             wait_for(lambda: left() == 0, 5, left)
 
 
+@needs_root
+class Left(unittest.TestCase):
+    """What an agent that is gone has left running."""
+
+    def test_it_is_stopped_with_its_grace_and_not_while_an_agent_is_there(self):
+        with Cluster(2, profile="local") as cluster:
+            agent, other = cluster[0], cluster[1]
+            path = cluster.write("s.yaml", text_job("s", SERVER, count=2))
+            self.assertEqual(agent.run("run", path, "--detach").code, 0)
+            wait_for(lambda: all(i["pid"] for i in agent.instances("s")) and len(agent.instances("s")) == 2, 15, "they run")
+            pids = {i["node"]: i["pid"] for i in agent.instances("s")}
+            words = ("agent", "--stop-tasks", "--data", agent.data)
+            there = agent.run(*words)
+            self.assertEqual(there.code, 1, there)
+            self.assertIn("an agent runs on", there.err)
+            self.assertIn("`stratos leave` hands its tasks over", there.err)
+            agent.kill()
+            begun = time.monotonic()
+            done = agent.run(*words)
+            self.assertEqual((done.code, done.err), (0, "1 task stopped\n"), done)
+            self.assertGreater(time.monotonic() - begun, 1, "it had the time that it asked for")
+            self.assertFalse(os.path.exists(f"/proc/{pids['n1']}"))
+            self.assertTrue(os.path.exists(f"/proc/{pids['n2']}"), "another node's is not touched")
+            with open(os.path.join(agent.data, "tasks", next(d for d in os.listdir(os.path.join(agent.data, "tasks")) if ".s." in d),
+                                   "work", "said")) as file:
+                self.assertIn("flushed", file.read())
+            again = agent.run(*words)
+            self.assertEqual((again.code, again.err), (0, "0 tasks stopped\n"), again)
+            self.assertEqual(json.loads(agent.run(*words, "--json").out)["data"], {"stopped": 0})
+            self.assertIn("No such file or directory", agent.run("agent", "--stop-tasks", "--data", "/nonexistent").err)
+            # An agent that does come back knows what became of it.
+            agent.start(join=None)
+            wait_for(lambda: len([i for i in other.instances("s") if i["state"] == "running"]) == 2, 60, lambda: other.run("status", "s"))
+
+
 if __name__ == "__main__":
     unittest.main()

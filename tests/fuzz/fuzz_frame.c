@@ -125,10 +125,12 @@ static void fuzz_records(struct bytes in, struct arena *arena)
     struct job_doc job;
     struct control_doc control;
     struct refuse_doc refuse;
+    struct text_doc text;
     (void)record_decode_node(in, arena, &node);
     (void)record_decode_job(in, arena, &job);
     (void)record_decode_control(in, &control);
     (void)record_decode_refuse(in, arena, &refuse);
+    (void)record_decode_text(in, arena, &text);
     fuzz_claim(in, arena);
 }
 

@@ -110,6 +110,27 @@ Test(lifecycle, restarts_with_growing_delay_then_gives_up)
          "gave up after 3 exits within 60 s\n");
 }
 
+/* As long as an error may be, and of characters that a cut could break. */
+Test(lifecycle, a_long_cause_is_said_whole_and_one_that_is_too_long_is_cut_with_a_mark)
+{
+    struct job_spec spec = plain_spec();
+    struct lifecycle l;
+    char cause[700];
+    spec.restart.attempts = 0;
+    for (size_t len = 380; len <= 640; len += 52) {
+        for (size_t i = 0; i < len; i += 2)
+            memcpy(cause + i, "\xc3\xa4", 3);
+        (void)lifecycle_start(&l, &spec, 0);
+        (void)lifecycle_start_failed(&l, 10, cause);
+        const char *rest = strstr(l.reason, "; gave up after 1 exit within 60 s");
+        cr_assert_not_null(rest, "%s", l.reason);
+        bool is_whole = strncmp(l.reason, cause, len) == 0 && l.reason + len == rest;
+        bool is_marked = rest - l.reason > 400 && strncmp(rest - 3, "...", 3) == 0 &&
+                         (rest - 3 - l.reason) % 2 == 0;
+        cr_expect(is_whole || (len > 450 && is_marked), "%zu: %s", len, l.reason);
+    }
+}
+
 Test(lifecycle, without_a_delay_each_restart_is_at_once_and_attempts_end_it)
 {
     struct job_spec spec = plain_spec();

@@ -19,6 +19,7 @@ Test(key, has_one_spelling)
     } rows[] = {
         {key_job("default", "web"), "job/default/web"},
         {key_spec("default", "web", hash), "spec/default/web/" HASH},
+        {key_text("default", "web", hash), "text/default/web/" HASH},
         {key_version("default", "web", 4294967295, hash),
          "version/default/web/4294967295/" HASH},
         {key_control("a", "b"), "control/a/b"},
@@ -49,6 +50,10 @@ Test(key, is_taken_apart_again)
 
     cr_assert_eq(key_parse(bytes_of_text("spec/a/b/" HASH), &parts), 0);
     cr_expect_eq(parts.kind, KEY_SPEC);
+    cr_expect_eq(parts.spec.at[0], 0x17);
+
+    cr_assert_eq(key_parse(bytes_of_text("text/a/b/" HASH), &parts), 0);
+    cr_expect_eq(parts.kind, KEY_TEXT);
     cr_expect_eq(parts.spec.at[0], 0x17);
 
     cr_assert_eq(key_parse(bytes_of_text("version/a/b/12/" HASH), &parts), 0);

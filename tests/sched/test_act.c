@@ -89,6 +89,30 @@ Test(act, stops_what_is_not_wanted)
     fake_fini(&f);
 }
 
+Test(act, what_a_removed_job_of_this_name_left_is_stopped_at_once_and_replaces_nothing)
+{
+    struct fake_view f;
+    two_nodes(&f, 2);
+    f.jobs[0].doc.born = 9;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct view_claim *c = fake_claim(&f, 0, i, 0, 3);
+        c->doc.spec.at[0] ^= 1;
+        c->is_former = true;
+    }
+    cr_assert_str_eq(acts_text(&f, 0),
+                     "stop job0.0: its job was removed; stop job0.1: its job was removed");
+    cr_assert_str_eq(acts_text(&f, 1),
+                     "start job0.0: the only fitting node; start job0.1: the only fitting node");
+    f.nodes[1].takes_work = false; /* then they have to wait, and say for what */
+    struct plan plan;
+    fake_sort(&f);
+    cr_assert_eq(plan_make(&f.view, &f.arena, &plan), 0);
+    cr_assert_eq(plan.placements[1].action, PLACEMENT_NONE);
+    cr_assert_str_eq(plan.placements[1].reason,
+                     "waits until the task of the removed job has ended");
+    fake_fini(&f);
+}
+
 Test(act, stops_orphans_of_its_own)
 {
     struct fake_view f;

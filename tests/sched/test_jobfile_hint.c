@@ -45,7 +45,7 @@ Test(jobfile_hint, a_word_of_anothers_a_wrong_level_or_a_slip_gets_one_answer)
         {"", "image: x", "task.image (Compose calls it image); image is not supported"},
         {"", "command: y", "stratos calls this task.command"},
         {"", "interval: 3s", "unknown key 'interval'; it belongs to health"},
-        {"", "use: [x]", "'use': it is not supported by this version"},
+        {"", "use: [x]", "use: there are no files here: submit it with `stratos run FILE`"},
         {"", "gpu: 1", "GPUs are not counted"},
         {"", "numprocs: 2", "stratos calls this count (supervisord"},
         {"", "autorestart: true", "stratos calls this restart (supervisord"},

@@ -16,11 +16,11 @@ struct reading {
 static void read_with(struct reading *r, const char *text, struct jobfile_param *list,
                       size_t n)
 {
-    struct jobfile_params params = {list, n};
+    struct jobfile_params params = {.list = list, .n = n};
     *r = (struct reading){0};
     arena_init(&r->arena, 0);
     r->complaints.arena = &r->arena;
-    r->error = jobfile_read_with(bytes_of_text(text), &params, &r->arena, &r->complaints,
+    r->error = jobfile_read_with(bytes_of_text(text), &params, NULL, &r->arena, &r->complaints,
                                  &r->file);
 }
 
@@ -44,6 +44,34 @@ Test(jobfile_params, a_param_has_its_default_or_what_is_given)
     cr_expect_str_eq(s->task.user, "nobody");
     cr_expect(given[0].is_used && given[1].is_used);
     arena_fini(&r.arena);
+}
+
+Test(jobfile_params, the_submitters_namespace_is_for_jobs_that_leave_it_open)
+{
+    static const struct {
+        const char *text, *said; /* NULL: it is read */
+    } rows[] = {
+        {"job: a\ntask: x", NULL},
+        {"namespace: prod\njob: a\ntask: x", NULL},
+        {"jobs: [{job: a, task: x}, {job: b, namespace: prod, task: x}]", NULL},
+        {"namespace: shop\njob: a\ntask: x",
+         "namespace: the file says shop, and the command -n prod: take one away"},
+        {"defaults: {namespace: shop}\njobs: [{job: a, task: x}]",
+         "namespace: the file says shop, and the command -n prod: take one away"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reading r = {0};
+        struct jobfile_params params = {.ns = "prod"};
+        arena_init(&r.arena, 0);
+        r.complaints.arena = &r.arena;
+        r.error = jobfile_read_with(bytes_of_text(rows[i].text), &params, NULL, &r.arena, &r.complaints, &r.file);
+        cr_expect_eq(r.error < 0, rows[i].said != NULL, "%s", rows[i].text);
+        if (rows[i].said)
+            cr_expect_str_eq(r.complaints.list[0].text, rows[i].said);
+        for (size_t k = 0; !rows[i].said && k < r.file.n_jobs; k++)
+            cr_expect_str_eq(r.file.jobs[k].ns, "prod");
+        arena_fini(&r.arena);
+    }
 }
 
 Test(jobfile_params, mistakes_are_said_at_their_places)

@@ -279,7 +279,8 @@ Test(plan, finds_a_place_whenever_explain_knows_one)
             cr_assert_eq(n, f.n_nodes);
             for (size_t k = 0; k < n; k++) {
                 n_feasible += list[k].verdict == VERDICT_FEASIBLE;
-                cr_assert_eq(list[k].verdict == VERDICT_CHOSEN, p->node == k, "seed %u", seed);
+                cr_assert_eq(list[k].verdict == VERDICT_CHOSEN, p->node == list[k].node, "seed %u", seed);
+                cr_assert(k == 0 || list[k - 1].verdict <= list[k].verdict, "the chosen one stands first");
                 cr_assert_not_null(list[k].reason);
             }
             cr_assert(p->action != PLACEMENT_NONE || n_feasible == 0, "seed %u", seed);
@@ -324,9 +325,16 @@ Test(plan, says_in_words_why_nothing_fits)
     fake_node(&f, 4000, 1ul << 32);
     fake_job(&f, 1, 500, 256 << 20);
     fake_refuse(&f, 0, 0, 2, "crashed there 3 times");
+    f.refusals[0].doc.until_unix_ms = 1;
     struct plan plan = plan_of(&f);
     cr_assert_str_eq(plan.placements[0].reason,
-                     "no node fits: 2 lack memory (256M wanted), 1 refused: crashed there 3 times");
+                     "given up on n2: crashed there 3 times; no other node fits: 2 lack memory "
+                     "(256M wanted); n0 would fit with memory <= 100M");
+    f.refusals[0].doc.until_unix_ms = 0; /* it waits for its cause to end */
+    plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[0].reason,
+                     "cannot start on n2 yet: crashed there 3 times; no other node fits: 2 lack memory "
+                     "(256M wanted); n0 would fit with memory <= 100M");
     f.refusals[0].doc.spec.at[0] = 9; /* of another version: void */
     plan = plan_of(&f);
     cr_assert_eq(plan.placements[0].node, 2);
@@ -458,7 +466,61 @@ Test(plan, widens_its_sample_until_something_fits)
     struct plan plan = plan_of(&f);
     cr_assert_eq(plan.placements[0].node, 777);
     cr_assert_eq(plan.placements[1].action, PLACEMENT_NONE);
-    cr_assert_str_eq(plan.placements[1].reason, "no node fits: 1000 lack cpu (3 wanted)");
+    cr_assert_str_eq(plan.placements[1].reason, "no node fits: 1000 lack cpu (3 wanted); n777 would fit with cpu <= 1");
+    fake_fini(&f);
+}
+
+/* A look at every node for each of many jobs would cost more than the plan. */
+Test(plan, looks_for_the_nearest_node_within_a_bound)
+{
+    struct fake_view f;
+    fake_init(&f);
+    for (int i = 0; i < 1000; i++)
+        fake_node(&f, 1000, 1ul << 32);
+    for (uint32_t i = 0; i < 100; i++)
+        fake_job(&f, 1, 2000 + i, 256 << 20);
+    struct plan plan = plan_of(&f);
+    size_t n = 0;
+    for (size_t i = 0; i < plan.n; i++) {
+        cr_assert(strncmp(plan.placements[i].reason, "no node fits: 1000 lack cpu", 27) == 0);
+        n += strstr(plan.placements[i].reason, "would fit with cpu <= 1") != NULL;
+    }
+    cr_expect_eq(n, PLACE_NEAR_MAX / 1000);
+    fake_fini(&f);
+}
+
+/* What a person could change: the least of it, and only where it would be enough. */
+Test(plan, names_the_node_that_misses_least)
+{
+    struct fake_view f;
+    fake_init(&f);
+    fake_node(&f, 4000, 1ul << 30);
+    fake_node(&f, 8000, 3ul << 29);
+    fake_job(&f, 1, 16000, 4ul << 30);
+    struct plan plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[0].reason,
+                     "no node fits: 2 lack cpu (16 wanted); n1 would fit with cpu <= 8 and memory <= 1.5G");
+    f.jobs[0].count = 2;
+    fake_spec(&f, 0)->task.cpu_milli = 5500;
+    fake_spec(&f, 0)->task.memory_bytes = 1ul << 30;
+    plan = plan_of(&f); /* job0.0 is placed and takes its part */
+    cr_assert_str_eq(plan.placements[1].reason,
+                     "no node fits: 2 lack cpu (5.5 wanted); n0 would fit with cpu <= 4");
+    fake_spec(&f, 0)->task.cpu_milli = 1000;
+    fake_spec(&f, 0)->task.memory_bytes = 1ul << 20;
+    fake_host_port(&f, 0, 8080);
+    f.jobs[0].count = 3;
+    plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[2].reason,
+                     "no node fits: 2 have the port taken; n0 would fit but for port 8080");
+    f.jobs[0].count = 1;
+    fake_constraint(&f, 0, CONSTRAINT_EQ, "hostname", "n9");
+    plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[0].reason,
+                     "no node fits: 2 fail a constraint; n0 would fit but for hostname == n9");
+    fake_constraint(&f, 0, CONSTRAINT_EQ, "rack", "r9"); /* two at once are no advice */
+    plan = plan_of(&f);
+    cr_assert_str_eq(plan.placements[0].reason, "no node fits: 2 fail a constraint");
     fake_fini(&f);
 }
 

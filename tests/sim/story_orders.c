@@ -4,6 +4,7 @@
 #include "gossip/table/table.h"
 #include "proto/key.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/edit.h"
 #include "tests/sim/pair.h"
 #include "tests/sim/story.h"
 
@@ -153,26 +154,32 @@ static void twice(struct sim *s)
     story_expect_converged(s, 5000, "after pairs of orders");
 }
 
+/* Two instances, which an update would replace one after the other. */
+static void again_spec(struct edit_spec *ret)
+{
+    struct sim_job job = {.name = "again", .count = 2};
+    edit_spec_first(&job, ret);
+    ret->spec.name = ret->spec.service_name = "again"; /* the job above does not stay */
+    ret->spec.update.min_healthy_time_ms = 10000;
+}
+
 /* The same job, by two nodes at once and then again: one job, and nothing starts anew. */
 static void job_twice(struct sim *s)
 {
-    static const char *const argv[] = {"/bin/true", NULL};
+    struct edit_spec e;
+    again_spec(&e);
     open_at_work(s);
-    struct job_spec spec = {
-        .name = "again",
-        .ns = "default",
-        .count = 2,
-        .task = {.argv = argv, .n_argv = 1, .cpu_milli = 100, .memory_bytes = 64 << 20},
-        .service_name = "again"};
+    uint64_t before = story_launches(s, 0, 3);
     struct order command = {.kind = ORDER_SUBMIT,
-                            .token = SIM_NO_TOKEN,
-                            .jobs = &spec,
-                            .n_jobs = 1,
-                            .ack = 2};
+                              .token = SIM_NO_TOKEN,
+                              .jobs = &e.spec,
+                              .n_jobs = 1,
+                              .ack = 2};
     sim_order(s, 0, &command);
     sim_order(s, 2, &command);
     story_run(s, 30000);
     uint64_t launches = story_launches(s, 0, 3);
+    story_expect(s, launches == before + 2, "both instances have started, once");
     for (unsigned i = 0; i < 6; i++) {
         sim_order(s, i % 3, &command);
         story_run(s, 2000);
@@ -180,6 +187,39 @@ static void job_twice(struct sim *s)
     story_run(s, 30000);
     story_expect(s, story_launches(s, 0, 3) == launches, "nothing starts anew");
     story_expect_converged(s, 5000, "after the same job again");
+}
+
+/* Removed and made again, at once or when it was heard, on this node or another: each instance starts once
+ * anew, and does not wait for the others. */
+static void made_again(struct sim *s)
+{
+    struct edit_spec e;
+    again_spec(&e);
+    open_at_work(s);
+    uint64_t launches = story_launches(s, 0, 3) + 2;
+    struct order submit = {.kind = ORDER_SUBMIT,
+                             .token = SIM_NO_TOKEN,
+                             .jobs = &e.spec,
+                             .n_jobs = 1,
+                             .ack = 2},
+                   rm = {.kind = ORDER_REMOVE,
+                         .token = SIM_NO_TOKEN,
+                         .ns = "default",
+                         .name = "again",
+                         .ack = 2};
+    sim_order(s, 0, &submit);
+    story_run(s, 15000);
+    story_expect(s, story_launches(s, 0, 3) == launches, "both instances have started");
+    for (unsigned i = 0; i < 6; i++) {
+        sim_order(s, i % 3, &rm);
+        story_run(s, i % 2 ? 1000 : 0);
+        sim_order(s, i % 2 ? (i + 1) % 3 : i % 3, &submit);
+        story_run(s, 5000);
+        launches += 2;
+        story_expect(s, story_launches(s, 0, 3) == launches,
+                     "each of the two starts once anew, within five seconds");
+    }
+    story_expect_converged(s, 5000, "after the last");
 }
 
 static void part(struct sim *s, bool is_cut)
@@ -234,6 +274,9 @@ const struct story stories_of_orders[] = {
      {.nodes = 3},
      twice},
     {"a job that is submitted twice is one", {.nodes = 3}, job_twice},
+    {"a job that was removed and is made again is another one, and starts at once",
+     {.nodes = 3},
+     made_again},
     {"an order around a partition is what its answer says", {.nodes = 5}, parted},
 };
 const size_t n_stories_of_orders =
