@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gossip/gossip.h"
 #include "gossip/machine/machine.h"
 
 enum { ROWS_PER_NODE = 100, VALUE_LEN = 44 };

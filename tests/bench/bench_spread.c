@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/gossip.h"
 #include "gossip/machine/machine.h"
 
 enum {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/gossip.h"
 #include "gossip/members/discovery.h"
 #include "tests/lib/hostile.h"
 

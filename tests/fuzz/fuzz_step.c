@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/gossip.h"
 #include "gossip/spread/lives.h"
 #include "tests/lib/hostile.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/gossip.h"
 #include "gossip/table/table.h"
 #include "tests/lib/hostile.h"
 

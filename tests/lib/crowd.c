@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/gossip.h"
 #include "gossip/machine/machine.h"
 
 #define SPREAD 2654435769u
