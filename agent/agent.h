@@ -38,8 +38,8 @@ const char *agent_default_secret_file(void);
 /* Run until SIGTERM/SIGINT or `leave`.  Returns the process's exit code. */
 int agent_run(const struct agent_options *o);
 
-/* End all tasks of a data directory on which no agent runs, as their jobs say; then the exit code. */
-int agent_stop_tasks(const struct agent_options *o);
+/* Stop all tasks of a data directory on which no agent runs, as their jobs say; *ret_n of them. */
+int agent_stop_tasks(const struct agent_options *o, size_t *ret_n, struct err *err);
 
 /* Write a new secret to `path`, for its owner alone; the directories above it are made.  One that is there
  * stays: -EEXIST. */

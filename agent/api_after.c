@@ -76,12 +76,12 @@ static bool is_known(const struct agent *a, const struct wanted *w)
     for (size_t i = 0; i < OWN_DIGESTS; i++)
         if (a->digests[i] == w->digest)
             return true;
-    return table_digest(gossip_table(node_gossip(a->node))) == w->digest;
+    return gossip_digest(node_gossip(a->node)) == w->digest;
 }
 
 static void note_digest(struct agent *a)
 {
-    uint64_t digest = table_digest(gossip_table(node_gossip(a->node)));
+    uint64_t digest = gossip_digest(node_gossip(a->node));
     if (a->digests[a->n_digests % OWN_DIGESTS] != digest)
         a->digests[++a->n_digests % OWN_DIGESTS] = digest;
 }

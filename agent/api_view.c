@@ -26,7 +26,7 @@ char *api_view_text(const struct agent *a, char out[static VIEW_TEXT])
     char id[NODE_ID_TEXT];
     struct seen_number own = api_seen(a, a->home.identity.id);
     (void)snprintf(out, VIEW_TEXT, "%016llx.%s.%llx.%llx",
-                   (unsigned long long)table_digest(gossip_table(node_gossip(a->node))),
+                   (unsigned long long)gossip_digest(node_gossip(a->node)),
                    node_id_text(own.writer, id), (unsigned long long)own.epoch,
                    (unsigned long long)own.number);
     return out;

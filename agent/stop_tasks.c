@@ -15,7 +15,7 @@
 
 #include "agent/agent.h"
 #include "agent/dev_groups.h"
-#include "core/log.h"
+#include "core/err.h"
 #include "isolate/control.h"
 #include "isolate/files.h"
 #include "isolate/shim.h"
@@ -70,10 +70,7 @@ static void tell(struct sweep *s, const char *dir)
         .live_until_ms = control_now_ms() + grace_ms};
     if (grace_ms > s->wait_ms)
         s->wait_ms = grace_ms;
-    int code = control_send(dir, &request);
-    const char *key = strrchr(dir, '/') + 1;
-    log_line(LOG_INFO, "task", "key", key, "state", "stopping", "error",
-             code ? err_text(code) : NULL, NULL);
+    (void)control_send(dir, &request); /* who does not hear it is killed with its group */
     arena_fini(&arena);
 }
 
@@ -93,34 +90,28 @@ static bool wait_for_end(struct sweep *s)
     return s->n_running == 0;
 }
 
-int agent_stop_tasks(const struct agent_options *o)
+int agent_stop_tasks(const struct agent_options *o, size_t *ret_n, struct err *err)
 {
     struct sweep s = {.data_dir = o->data_dir};
     int fd = open(o->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno != ENOENT) {
-        fprintf(stderr, "stratos: cannot open %s: %s\n", o->data_dir, err_text(-errno));
-        return 1;
-    }
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-        fprintf(stderr,
-                "stratos: an agent runs on %s: `stratos stop JOB` ends its tasks, "
-                "`stratos leave` moves them; with --stop-tasks it has to be stopped\n",
-                o->data_dir);
+    if (fd < 0)
+        return err_set(err, -errno, "cannot open %s: %s", o->data_dir, err_text(-errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         (void)close(fd);
-        return 1;
+        return err_set(err, ERR_CONFLICT,
+                       "an agent runs on %s: `stratos stop JOB` ends its tasks, `stratos leave` hands "
+                       "its tasks over; with --stop-tasks it has to be stopped",
+                       o->data_dir);
     }
-    size_t n = running(&s);
+    *ret_n = running(&s);
     visit_all(&s, tell);
-    if (n > 0 && !wait_for_end(&s)) {
+    if (*ret_n > 0 && !wait_for_end(&s)) {
         dev_groups_remove(o->data_dir);
         s.wait_ms = 0;
         (void)wait_for_end(&s);
     }
-    if (fd >= 0)
-        (void)close(fd);
-    if (s.n_running)
-        fprintf(stderr, "stratos: %zu of %zu tasks could not be ended\n", s.n_running, n);
-    else
-        fprintf(stderr, n == 1 ? "%zu task ended\n" : "%zu tasks ended\n", n);
-    return s.n_running ? 1 : 0;
+    (void)close(fd);
+    return s.n_running ? err_set(err, ERR_UNSURE, "%zu of %zu tasks could not be ended",
+                                 s.n_running, *ret_n)
+                       : 0;
 }

@@ -1,4 +1,5 @@
 /* `agent`: flags over stratos.yaml over defaults, then the node itself. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -74,6 +75,20 @@ static int fill(const struct invocation *in, struct agent_options *o)
     return code;
 }
 
+/* Instead of running: what another one has left. */
+static int stop_tasks(const struct invocation *in, const struct agent_options *o)
+{
+    struct err err = {0};
+    size_t n = 0;
+    if (agent_stop_tasks(o, &n, &err) < 0)
+        return fail(in, EXIT_FAILED, "failed", "%s", err.text);
+    if (in->is_json)
+        printf("{\"api\":1,\"data\":{\"stopped\":%zu}}\n", n);
+    else
+        fprintf(stderr, "%zu task%s stopped\n", n, n == 1 ? "" : "s");
+    return EXIT_DONE;
+}
+
 int verb_agent(const struct invocation *in)
 {
     static struct agent_options options;
@@ -85,6 +100,6 @@ int verb_agent(const struct invocation *in)
     if (config && agent_options_read(&options, config, &err) < 0)
         return fail(in, EXIT_USAGE, "invalid", "%s", err.text);
     agent_options_default(&options);
-    return words_has(&in->words, "stop-tasks") ? agent_stop_tasks(&options)
+    return words_has(&in->words, "stop-tasks") ? stop_tasks(in, &options)
                                                : agent_run(&options);
 }

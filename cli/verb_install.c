@@ -263,7 +263,11 @@ static int stop(const struct invocation *in)
                     "an agent runs here that was started in another way: stop it, then "
                     "uninstall again");
     options.data_dir = INSTALL_DATA;
-    return agent_stop_tasks(&options) == 0 ? EXIT_DONE : EXIT_FAILED;
+    struct err err = {0};
+    size_t n = 0;
+    int status = agent_stop_tasks(&options, &n, &err);
+    bool is_done = status == 0 || status == -ENOENT; /* nothing was ever run here */
+    return is_done ? EXIT_DONE : fail(in, EXIT_FAILED, "failed", "%s", err.text);
 }
 
 /* One that nobody has changed; else it holds a person's words. */

@@ -135,7 +135,7 @@ class Install(unittest.TestCase):
 
         gone = host.sh("stratos uninstall")
         self.assertEqual(gone.code, 0, gone)
-        self.assertIn("1 task ended", gone.err)
+        self.assertIn("1 task stopped", gone.err)
         self.assertIn("kept: /etc/stratos", gone.err)
         left = host.sh("ls /usr/local/bin /run/stratos /var/log; ls /etc/stratos; ps -e -o args").out
         self.assertNotIn("demo-http", left)
@@ -299,7 +299,7 @@ class Programs(unittest.TestCase):
         os.kill(pid, 0)  # it outlives the agent
         done = n1.run("agent", "--stop-tasks", "--data", n1.data)
         self.assertEqual(done.code, 0, done)
-        self.assertIn("1 task ended", done.err)
+        self.assertIn("1 task stopped", done.err)
         self.assertRaises(ProcessLookupError, os.kill, pid, 0)
         n1.start()
         wait_for(lambda: "ended in peace" in n1.run("logs", "web", "--previous").out + n1.run("logs", "web").out, 10,

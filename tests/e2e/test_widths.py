@@ -30,7 +30,8 @@ WORDS = {  # what stands for the words of a synopsis
 }
 # What changes something, runs for ever, or is no reading for another reason.
 NOT_READING = {"init", "validate", "run", "scale", "restart", "stop", "start", "rm", "join", "leave", "forget", "var set", "var rm", "agent",
-               "install", "uninstall", "dev", "demo-http", "secret new", "secret rotate", "import", "token", "ui"}
+               "install", "uninstall", "dev", "demo-http", "secret new", "secret rotate", "import", "token", "ui",
+               "replay"}  # of a file: test_replay
 
 
 def reading_commands():
