@@ -11,11 +11,24 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
 #include "isolate/files.h"
 #include "isolate/places.h"
 #include "isolate/shim.h"
 #include "isolate/task_env.h"
 #include "isolate/users.h"
+
+/* So much of a path or a name is said; two of them and a sentence have room. */
+struct shown {
+    char text[200];
+};
+
+static struct shown shown(const char *path)
+{
+    struct shown s;
+    (void)utf8_cut(path, s.text, sizeof(s.text));
+    return s;
+}
 
 struct look {
     const struct shim_launch *l;
@@ -37,9 +50,9 @@ static bool is_visible(const struct look *k, const char *what, const char *path)
     if (!place || (own && strcmp(own, path) == 0))
         return true; /* the agent's own program is in each sandbox */
     (void)snprintf(k->why, k->cap,
-                   "%s%.100s is not visible to tasks, for each has a %.60s of its own: "
+                   "%s%s is not visible to tasks, for each has a %.60s of its own: "
                    "move it to /opt",
-                   what, path, place);
+                   what, shown(path).text, place);
     return false;
 }
 
@@ -71,9 +84,10 @@ static bool is_open_to_user(const struct look *k, const char *path, bool is_said
         bool may = may_enter(&k->ids, real);
         if (!may && is_said)
             (void)snprintf(k->why, k->cap,
-                           "user %.32s of the task may not run %.80s: %s%.60s is closed "
+                           "user %.32s of the task may not run %s: %s%s is closed "
                            "to it",
-                           user, path, at ? "the directory " : "", real);
+                           user, shown(path).text, at ? "the directory " : "",
+                           shown(real).text);
         if (!may || !at)
             return may;
         *at = '/';
@@ -91,7 +105,7 @@ static bool is_program(const struct look *k, const char *path, bool is_said)
     else if (!(info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
         cause = "may not be executed: chmod +x makes it a program";
     if (cause && is_said)
-        (void)snprintf(k->why, k->cap, "the program %.140s %s", path, cause);
+        (void)snprintf(k->why, k->cap, "the program %s %s", shown(path).text, cause);
     return !cause && is_open_to_user(k, path, is_said);
 }
 
@@ -117,9 +131,8 @@ static bool is_in_path(const struct look *k, const char *name, const char *path)
     }
     if (!is_hidden)
         (void)snprintf(k->why, k->cap,
-                       "this host has no program %.60s: it is in no directory of PATH "
-                       "(%.100s)",
-                       name, path);
+                       "this host has no program %s: it is in no directory of PATH (%s)",
+                       shown(name).text, shown(path).text);
     return false;
 }
 
@@ -131,7 +144,8 @@ static bool look_at_dir(const struct look *k, const char *dir)
     if (stat(dir, &info) == 0 ? S_ISDIR(info.st_mode)
                               : errno != ENOENT && errno != ENOTDIR)
         return true;
-    (void)snprintf(k->why, k->cap, "the directory %.140s is not on this host", dir);
+    (void)snprintf(k->why, k->cap, "the directory %s is not on this host",
+                   shown(dir).text);
     return false;
 }
 
@@ -155,10 +169,10 @@ static bool look_at_program(const struct look *k, const struct task_env *env)
     if (is_program(k, path, false))
         return true;
     (void)snprintf(k->why, k->cap,
-                   "the program %.100s is looked for in the task's own directory, which "
+                   "the program %s is looked for in the task's own directory, which "
                    "is empty: "
                    "give its whole path",
-                   name);
+                   shown(name).text);
     return false;
 }
 

@@ -68,17 +68,17 @@ class Verdict(unittest.TestCase):
             words = [STRATOS, "agent", "--data", os.path.join(folder, "data"), "--secret-file", path, "--no-discover"]
             none = subprocess.run(words, capture_output=True, text=True, timeout=20)
             self.assertNotEqual(none.returncode, 0)
-            told = re.search(r"make one with `stratos (.*?)`", none.stderr)
+            told = re.search(r"`stratos (secret new --write .*?)` makes one", none.stderr)
             self.assertTrue(told, none.stderr)
             made = subprocess.run([STRATOS, *told.group(1).split()], capture_output=True, text=True)
             self.assertEqual((made.returncode, made.stdout), (0, ""), made)
-            self.assertIn(f"scp -p {path} HOST:{path}", made.stderr)
+            self.assertIn(f"cat > {path}' < {path}", made.stderr)
             self.assertEqual([os.stat(p).st_mode & 0o777 for p in (path, os.path.dirname(path))], [0o600, 0o700])
             with open(path) as file:
                 before = file.read()
             again = subprocess.run([STRATOS, *told.group(1).split()], capture_output=True, text=True)
-            self.assertEqual(again.returncode, 7, again)
-            self.assertIn("is there already, and stays", again.stderr)
+            self.assertEqual(again.returncode, 1, again)
+            self.assertIn("is there already: it stays as it is", again.stderr)
             with open(path) as file:
                 self.assertEqual(file.read(), before)
             agent = subprocess.Popen(words + ["--bind", "127.77.3.3:7780", "--http", "off", "--dns", "off",
@@ -499,7 +499,7 @@ class Bytes(unittest.TestCase):
         note = "\u2603" * 170
         self.assertEqual(agent.run("run", path, "--note", note).code, 5)
         told = other.json("status", "deep")["instances"][0]["reason"]
-        self.assertRegex(told, r"^given up on 2 nodes: .*: No such file or directory; gave up after 2 exits within 300 s; tried again in \d+s$")
+        self.assertRegex(told, r"^given up on 2 nodes: the program /.*\.\.\. is not on this host; tried again in \d+s$")
         self.assertIn("\u00e4" * 20, told)
         self.assertEqual(other.json("history", "deep")[0]["note"], note, "all of it")
         self.assertIn(note, [e["cause"] for e in other.json("events")])
