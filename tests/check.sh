@@ -109,7 +109,7 @@ end_to_end() {
 
 # Not once more under the sanitizers: they fill disks, crowds and whole ranges of addresses, or try the
 # kernel's doors for minutes; the code of ours that they run is run by the others as well.
-once="refused crowd confined upgrade limits edits cgroup2 chroot clock stall disk health address ports ipv6 lives discovery told words widths"
+once="refused crowd confined upgrade limits edits cgroup2 chroot clock stall disk health address ports ipv6 lives discovery told words widths firsthour tutorial messages dns nat told logs cli"
 
 # Take what nobody has taken yet until nothing is left: the longest first, so that the end is short.
 end_to_end_worker() {
