@@ -274,6 +274,7 @@ arm64: deps                          # cross-built, unit-tested and simulated un
 	@tests/arm64.sh
 nightly: deps                        # everything that takes too long for each change
 	@$(MAKE) --no-print-directory arm64 static-analysis mutants tsan
+	@ALL=1 $(MAKE) --no-print-directory check BUILD=asan
 	@$(MAKE) --no-print-directory sim SEEDS=1-10000
 	@$(MAKE) --no-print-directory sim SEEDS=1-300 NODES=50
 	@$(MAKE) --no-print-directory sim
