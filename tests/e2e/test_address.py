@@ -65,7 +65,8 @@ class Addresses(unittest.TestCase):
         answer = agent.run("var", "set", "colour", "red")
         self.assertNotEqual(answer.code, 0, answer)
         self.assertIn(reason, answer.err + answer.out)
-        self.assertIn("status: SERVFAIL", agent.dig("hello.service.stratos"))
+        wait_for(lambda: "status: SERVFAIL" in agent.dig("hello.service.stratos"), 2,  # the catalog follows in a moment
+                 lambda: agent.dig("hello.service.stratos"))
         shown = agent.run("members")
         self.assertIn("address", shown.err, shown)
 
