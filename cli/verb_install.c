@@ -267,6 +267,8 @@ static int stop(const struct invocation *in)
     size_t n = 0;
     int status = agent_stop_tasks(&options, &n, &err);
     bool is_done = status == 0 || status == -ENOENT; /* nothing was ever run here */
+    if (n > 0 && is_done)
+        fprintf(stderr, "%zu task%s stopped\n", n, n == 1 ? "" : "s");
     return is_done ? EXIT_DONE : fail(in, EXIT_FAILED, "failed", "%s", err.text);
 }
 
