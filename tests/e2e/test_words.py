@@ -161,7 +161,7 @@ class Verdict(unittest.TestCase):
         text = agent.run("events").out
         self.assertRegex(text, r"(?m) w\.\d is starting on n\d: w v1 was submitted by root@n1$")
         self.assertRegex(text, r"(?m) w\.\d is running on n\d$")
-        self.assertRegex(text, r"(?m) w\.\d is starting on n[12]: n3 is dead$")
+        self.assertRegex(text, r"(?m) w\.\d is (?:starting|running) on n[12]: n3 is dead$")
         self.assertEqual(agent.run("forget", "n3").code, 0)
         forgotten = [e["text"] for e in agent.json("events") if e["kind"] == "member"][-1]
         self.assertEqual(forgotten, "n3 is forgotten")
