@@ -10,7 +10,7 @@
 
 enum node_effect_kind {
     NODE_GOSSIP,  /* `gossip`: SEND, STREAM_* or PERSIST, for the network and the store */
-    NODE_PORTS,   /* look which of `asks` are free, and tell node_ports */
+    NODE_PORTS,   /* look which of `asks` are free, and tell INPUT_PORTS */
     NODE_LAUNCH,  /* start the task `key` */
     NODE_NOTE,    /* replace the note kept with task `key` */
     NODE_SIGNAL,  /* end task `key`: `signal` to all of it, and `grace_ms` */
@@ -20,7 +20,7 @@ enum node_effect_kind {
     NODE_EVENT,   /* something people want to hear of */
     NODE_CATALOG, /* endpoints may have changed: build a new catalog */
     NODE_KEYS,    /* node_keys has changed: use them, and write them down */
-    NODE_LOOK, /* look at this host's addresses: others see it at another; see node_addressed */
+    NODE_LOOK, /* look at this host's addresses: others see it at another; see INPUT_ADDRESSED */
     NODE_DONE, /* command `token` is finished */
     NODE_EXIT, /* this node has left: the process may end */
 };

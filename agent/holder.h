@@ -56,7 +56,7 @@ int holder_view(struct holder *h, struct moment at, struct arena *arena,
 
 /* Decide if it is time to.  Returns whether it did. */
 bool holder_step(struct holder *h, struct moment at, struct node_effects *out);
-/* See node_ports. */
+/* See INPUT_PORTS. */
 void holder_ports(struct holder *h, struct moment at, const struct node_effect *asked,
                   const enum port_state *states, size_t n, struct node_effects *out);
 /* Publish what became of the work since the last call. */

@@ -43,6 +43,34 @@ static void restock(struct node *n, bool is_first, struct node_effects *out)
     node_route(n, (struct moment){0}, out); /* nothing but PERSIST */
 }
 
+static void hear_stream(struct gossip *g, struct moment at, const struct node_input *in,
+                        struct gossip_effects *out)
+{
+    uint32_t id = in->stream.id;
+    if (in->kind == INPUT_STREAM_OPENED)
+        gossip_stream_opened(g, at.now_ms, id, in->stream.peer, out);
+    else if (in->kind == INPUT_STREAM_FRAME)
+        (void)gossip_stream_frame(g, at.now_ms, at.at_unix_ms, id, in->stream.frame, out);
+    else if (in->kind == INPUT_STREAM_CLOSED)
+        gossip_stream_closed(g, at.now_ms, id, out);
+    else
+        gossip_stream_failed(g, at.now_ms, id, in->stream.how, out);
+}
+
+static void hear_task(struct work *work, struct moment at, const struct node_input *in,
+                      struct node_effects *out)
+{
+    const char *key = in->task.key;
+    if (in->kind == INPUT_TASK_STARTED)
+        work_started(work, at, key, in->task.pid, out);
+    else if (in->kind == INPUT_TASK_FAILED)
+        work_failed(work, at, key, in->task.why, out);
+    else if (in->kind == INPUT_TASK_REFUSED)
+        work_refused(work, at, key, in->task.why, out);
+    else
+        work_exited(work, at, key, &in->task.fact, out);
+}
+
 /* True: what follows from it has to be looked at. */
 static bool take(struct node *n, struct moment at, const struct node_input *in,
                  struct node_effects *out)
@@ -72,32 +100,19 @@ static bool take(struct node *n, struct moment at, const struct node_input *in,
         acks_refused(&n->commands.acks, in->endpoint);
         return true;
     case INPUT_STREAM_OPENED:
-        gossip_stream_opened(g, at.now_ms, in->stream.id, in->stream.peer, &out->gossip);
-        return true;
     case INPUT_STREAM_FRAME:
-        (void)gossip_stream_frame(g, at.now_ms, at.at_unix_ms, in->stream.id,
-                                  in->stream.frame, &out->gossip);
-        return true;
     case INPUT_STREAM_CLOSED:
-        gossip_stream_closed(g, at.now_ms, in->stream.id, &out->gossip);
-        return true;
     case INPUT_STREAM_FAILED:
-        gossip_stream_failed(g, at.now_ms, in->stream.id, in->stream.how, &out->gossip);
+        hear_stream(g, at, in, &out->gossip);
         return true;
     case INPUT_PORTS:
         holder_ports(&n->holder, at, in->ports.asked, in->ports.states, in->ports.n, out);
         return true;
     case INPUT_TASK_STARTED:
-        work_started(work, at, in->task.key, in->task.pid, out);
-        return true;
     case INPUT_TASK_FAILED:
-        work_failed(work, at, in->task.key, in->task.why, out);
-        return true;
     case INPUT_TASK_REFUSED:
-        work_refused(work, at, in->task.key, in->task.why, out);
-        return true;
     case INPUT_TASK_EXITED:
-        work_exited(work, at, in->task.key, &in->task.fact, out);
+        hear_task(work, at, in, out);
         return true;
     case INPUT_PROBED:
         work_probed(work, at, in->probed.key, in->probed.check, in->probed.is_ok,

@@ -132,7 +132,7 @@ void work_exited(struct work *w, struct moment at, const char *key,
 /* `detail`: what the task said, as harmless text; NULL when it could not be asked. */
 void work_probed(struct work *w, struct moment at, const char *key, unsigned check,
                  bool is_ok, const char *detail, struct node_effects *out);
-/* See node_ports. */
+/* See INPUT_PORTS. */
 void work_ports(struct work *w, struct moment at, const char *key,
                 const struct port_ask *asks, const enum port_state *states, size_t n,
                 struct node_effects *out);
