@@ -191,6 +191,24 @@ static void pass_order(struct pass *p, struct recorded *r)
     r->step.in.order = v;
 }
 
+static void pass_stream(struct pass *p, struct node_input *in)
+{
+    pass_u32(p, &in->stream.id);
+    pass_id(p, &in->stream.peer);
+    pass_bytes(p, &in->stream.frame);
+    in->stream.how = (enum knock)pass_enum(p, (int)in->stream.how, KNOCK_MEMBER);
+}
+
+static void pass_probed(struct pass *p, struct node_input *in)
+{
+    pass_text(p, &in->probed.key);
+    pass_u32(p, &in->probed.check);
+    pass_bool(p, &in->probed.is_ok);
+    pass_text(p, &in->probed.detail);
+    if (!in->probed.key)
+        pass_fail(p, ERR_MALFORMED);
+}
+
 void recording_pass_input(struct pass *p, struct recorded *r)
 {
     struct node_input *in = &r->step.in;
@@ -219,10 +237,7 @@ void recording_pass_input(struct pass *p, struct recorded *r)
     case INPUT_STREAM_FRAME:
     case INPUT_STREAM_CLOSED:
     case INPUT_STREAM_FAILED:
-        pass_u32(p, &in->stream.id);
-        pass_id(p, &in->stream.peer);
-        pass_bytes(p, &in->stream.frame);
-        in->stream.how = (enum knock)pass_enum(p, (int)in->stream.how, KNOCK_MEMBER);
+        pass_stream(p, in);
         break;
     case INPUT_PORTS:
         pass_ports(p, r);
@@ -234,12 +249,7 @@ void recording_pass_input(struct pass *p, struct recorded *r)
         pass_task(p, in);
         break;
     case INPUT_PROBED:
-        pass_text(p, &in->probed.key);
-        pass_u32(p, &in->probed.check);
-        pass_bool(p, &in->probed.is_ok);
-        pass_text(p, &in->probed.detail);
-        if (!in->probed.key)
-            pass_fail(p, ERR_MALFORMED);
+        pass_probed(p, in);
         break;
     case INPUT_STORE_FAILED:
         pass_text(p, &in->why);
